@@ -1,0 +1,1 @@
+"""Event contracts: pydantic v2 models, one file per noun."""

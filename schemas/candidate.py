@@ -1,0 +1,58 @@
+"""Candidates: what a person can do and wants. Ids only: no name, e-mail or phone belongs here."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+from pydantic_extra_types.country import CountryAlpha2
+
+from schemas.common import (
+    Contract,
+    EmploymentType,
+    EntityId,
+    Languages,
+    Location,
+    LongText,
+    Revision,
+    Salary,
+    Seniority,
+    Skills,
+    Status,
+    Title,
+    Workplace,
+)
+
+
+class CandidateTerms(Contract):
+    """What the hard rules look at. A missing term never excludes a vacancy."""
+
+    location: Location | None = None
+    radius_km: Annotated[float, Field(ge=0, le=20_040)] | None = Field(
+        default=None, description="How far from `location` the candidate would work on site."
+    )
+    relocate: bool = Field(default=False, description="Willing to move: place does not matter, permits do.")
+    workplaces: tuple[Workplace, ...] = Field(default=(), description="Accepted workplaces; empty: any.")
+    work_countries: tuple[CountryAlpha2, ...] = Field(
+        default=(), description="Countries the candidate may work in; empty: unknown."
+    )
+    languages: Languages = Field(default=(), description="Spoken languages; empty: unknown.")
+    seniority: Seniority | None = None
+    employment_types: tuple[EmploymentType, ...] = Field(
+        default=(), description="Accepted types; empty: any."
+    )
+    salary: Salary | None = Field(default=None, description="Wish; `min` is the least acceptable pay.")
+    available_from: AwareDatetime | None = None
+
+
+class Candidate(CandidateTerms):
+    """Full state of a candidate profile. Publish it again with a newer `occurred_at` to change it."""
+
+    id: EntityId
+    occurred_at: AwareDatetime
+    revision: Revision
+    titles: Annotated[tuple[Title, ...], Field(min_length=1, max_length=50)] = Field(
+        description="Desired titles, most wanted first."
+    )
+    summary: LongText = ""
+    skills: Skills = ()
+    experience_years: Annotated[float, Field(ge=0, le=100)] | None = None
+    status: Status = Status.OPEN

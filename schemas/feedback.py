@@ -1,0 +1,31 @@
+"""What happened to a match: the signal the encoder is retrained on."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+
+from schemas.common import Contract, EntityId
+from schemas.match import Side
+
+
+class Verdict(StrEnum):
+    HIRED = "hired"
+    INTERVIEWED = "interviewed"
+    SHORTLISTED = "shortlisted"
+    APPLIED = "applied"
+    VIEWED = "viewed"
+    DISMISSED = "dismissed"
+    REJECTED = "rejected"
+
+
+class Feedback(Contract):
+    id: EntityId
+    occurred_at: AwareDatetime
+    vacancy_id: EntityId
+    candidate_id: EntityId
+    verdict: Verdict
+    actor: Side = Field(description="`vacancy`: the recruiter's verdict; `candidate`: the candidate's.")
+    actor_id: EntityId | None = None
+    match_id: EntityId | None = None
+    rank: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Where the actor saw it.")

@@ -1,0 +1,32 @@
+"""Exclusion rules: two anchors; what lies near the one never meets what lies near the other."""
+
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from schemas.common import Contract, EntityId, Revision, Title
+
+
+class Anchor(Contract):
+    """A place in embedding space: a text, or an entity that is already indexed."""
+
+    text: Title | None = None
+    entity_id: EntityId | None = None
+    min_similarity: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Radius of the anchor's area: everything at least this similar is inside."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.text is None) == (self.entity_id is None):
+            raise ValueError("an anchor needs either text or entity_id")
+        return self
+
+
+class ExclusionRule(Contract):
+    id: EntityId
+    occurred_at: AwareDatetime
+    revision: Revision
+    anchors: tuple[Anchor, Anchor]
+    author: Annotated[str, StringConstraints(max_length=200)] = ""
+    note: Annotated[str, StringConstraints(max_length=2000)] = ""

@@ -1,0 +1,58 @@
+"""One row per topic: what it carries, how it is keyed, how long it is kept."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.candidate import Candidate
+from schemas.common import Contract
+from schemas.dead_letter import DeadLetterHeaders
+from schemas.feedback import Feedback
+from schemas.match import Match, MatchesWithdrawn
+from schemas.occupation import Occupation
+from schemas.rule import ExclusionRule
+from schemas.vacancy import Vacancy
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    name: str
+    contracts: tuple[type[Contract], ...]
+    key: str
+    cleanup_policy: Literal["compact", "delete"]
+    purpose: str
+    null: str | None = None  # what a record without a value means
+    partitions: int = 4
+
+
+VACANCIES = Topic(
+    "vacancies", (Vacancy,), "vacancy id", "compact", "Full state of each vacancy.", "erase the vacancy"
+)
+CANDIDATES = Topic(
+    "candidates",
+    (Candidate,),
+    "candidate id",
+    "compact",
+    "Full state of each profile.",
+    "erase the candidate",
+)
+RULES = Topic("rules", (ExclusionRule,), "rule id", "compact", "Exclusion rules.", "remove the rule", 1)
+OCCUPATIONS = Topic(
+    "occupations", (Occupation,), "occupation id", "compact", "Reference occupations.", "remove it", 1
+)
+MATCHES = Topic("matches", (Match, MatchesWithdrawn), "vacancy id", "delete", "Matches and their withdrawal.")
+FEEDBACK = Topic("feedback", (Feedback,), "vacancy id", "delete", "What happened to a match.")
+DEAD_LETTERS = Topic(
+    "dead-letters",
+    (DeadLetterHeaders,),
+    "original key",
+    "delete",
+    "Records that could not be processed: the original bytes, the cause in the headers.",
+    partitions=1,
+)
+
+TOPICS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS, MATCHES, FEEDBACK, DEAD_LETTERS)
+
+
+def event_type(contract: type[Contract]) -> str:
+    """The CloudEvents type of a contract: `rolecall.vacancy.v1`."""
+    return f"rolecall.{contract.__name__.lower()}.v1"

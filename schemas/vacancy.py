@@ -1,0 +1,43 @@
+"""Vacancies: what an employer is looking for."""
+
+from pydantic import AwareDatetime, Field
+
+from schemas.common import (
+    Contract,
+    EmploymentType,
+    EntityId,
+    Languages,
+    Location,
+    LongText,
+    Revision,
+    Salary,
+    Seniority,
+    Skills,
+    Status,
+    Title,
+    Workplace,
+)
+
+
+class VacancyTerms(Contract):
+    """What the hard rules look at. A missing term never excludes a candidate."""
+
+    location: Location | None = None
+    workplace: Workplace | None = None
+    languages: Languages = Field(default=(), description="Required languages, all of them.")
+    seniority: Seniority | None = None
+    employment_types: tuple[EmploymentType, ...] = ()
+    salary: Salary | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class Vacancy(VacancyTerms):
+    """Full state of a vacancy. Publish it again with a newer `occurred_at` to change it."""
+
+    id: EntityId
+    occurred_at: AwareDatetime
+    revision: Revision
+    title: Title
+    description: LongText = ""
+    skills: Skills = ()
+    status: Status = Status.OPEN

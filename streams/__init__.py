@@ -1,0 +1,1 @@
+"""Online matching: thin shells round pure functions."""

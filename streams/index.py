@@ -1,0 +1,136 @@
+"""The vector index port: conditions, points, hits, and what an index must do with them.
+
+Two implementations stand behind it, `qdrant_server` and `qdrant_edge`; one contract test-suite holds both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.match import Side
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one stored value of the field is among `values`."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Every stored value of the field is among `values`; a field without values passes."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """The stored number is `value` or more."""
+
+    field: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """The stored number is `value` or less."""
+
+    field: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The stored point (`{"lat": …, "lon": …}`) lies within `km` of the place, as the crow flies."""
+
+    field: str
+    lat: float
+    lon: float
+    km: float
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    conditions: tuple["Condition", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    condition: "Condition"
+
+
+Condition = AnyOf | Within | AtLeast | AtMost | Near | All | Either | Not
+Payload = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One revision of an entity. Without a vector it is a tombstone: id and revision, nothing else."""
+
+    id: str
+    revision: int
+    vector: npt.NDArray[np.float32] | None = None  # (dims,), unit length
+    payload: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    vector: npt.NDArray[np.float32]  # (dims,)
+    condition: Condition
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    id: str
+    revision: int
+    score: float  # dot product
+    payload: Payload
+
+
+class Index(Protocol):
+    """Both sides' points of one encoder version. Every method may raise `IndexUnavailable`."""
+
+    async def prepare(self) -> None:
+        """Create what is missing: one collection a side, payload indexes before any data."""
+
+    async def upsert(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+        """Write each point unless a revision as high is stored already; visible to searches on return.
+
+        Ids within one call are distinct. Returns the revision stored before, None for a new id. A returned
+        revision above the point's own says that the write was stale and ignored; an equal one says that it
+        had been written before.
+        """
+
+    async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
+        """The best hits of each query, best first; tombstones never appear."""
+
+    async def fetch(self, side: Side, ids: Sequence[str]) -> dict[str, Point]:
+        """The stored points, tombstones included; unknown ids are left out."""
+
+    async def count(self, side: Side) -> int:
+        """How many points are searchable (tombstones are not)."""
+
+    async def purge(self, side: Side, before_revision: int) -> None:
+        """Remove the tombstones with a revision below `before_revision`."""
+
+    async def close(self) -> None: ...
+
+
+class IndexUnavailable(Exception):
+    """The index did not answer, or not in time. The operation may be tried again as it is."""
+
+
+class IndexMismatch(Exception):
+    """The stored collection does not fit this encoder (dimensions, distance). Retrying will not help."""
