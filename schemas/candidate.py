@@ -12,6 +12,7 @@ from schemas.common import (
     Languages,
     Location,
     LongText,
+    OccurredAt,
     Revision,
     Salary,
     Seniority,
@@ -47,7 +48,7 @@ class Candidate(CandidateTerms):
     """Full state of a candidate profile. Publish it again with a newer `occurred_at` to change it."""
 
     id: EntityId
-    occurred_at: AwareDatetime
+    occurred_at: OccurredAt
     revision: Revision
     titles: Annotated[tuple[Title, ...], Field(min_length=1, max_length=50)] = Field(
         description="Desired titles, most wanted first."

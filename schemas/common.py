@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -28,6 +29,8 @@ LongText = Annotated[str, StringConstraints(max_length=1_000_000)]
 
 # 2^53: the vector engine compares revisions as 64-bit floats.
 MillisecondsSinceEpoch = Annotated[int, Field(ge=0, le=2**53)]
+
+OccurredAt = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 
 
 def milliseconds(moment: AwareDatetime) -> int:
@@ -136,11 +139,15 @@ class Period(StrEnum):
         return {"hour": 2080, "day": 260, "week": 52, "month": 12, "year": 1}[self.value]
 
 
+# The limit keeps a year of hourly pay a finite number.
+Amount = Annotated[float, Field(ge=0, le=1e15)]
+
+
 class Salary(Contract):
     """A gross pay range; either end may be open."""
 
-    min: Annotated[float, Field(ge=0)] | None = None
-    max: Annotated[float, Field(ge=0)] | None = None
+    min: Amount | None = None
+    max: Amount | None = None
     currency: Annotated[Currency, Field(description="ISO 4217, upper case: `EUR`.")]
     period: Period = Period.YEAR
 

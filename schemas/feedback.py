@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.common import Contract, EntityId
+from schemas.common import Contract, EntityId, OccurredAt
 from schemas.match import Side
 
 
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 class Feedback(Contract):
     id: EntityId
-    occurred_at: AwareDatetime
+    occurred_at: OccurredAt
     vacancy_id: EntityId
     candidate_id: EntityId
     verdict: Verdict

@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.common import Contract, EntityId, MillisecondsSinceEpoch
+from schemas.common import Contract, EntityId, MillisecondsSinceEpoch, OccurredAt
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 
@@ -34,7 +34,7 @@ class Match(Contract):
 
     type: Literal["match"] = "match"
     id: EntityId
-    occurred_at: AwareDatetime
+    occurred_at: OccurredAt
     vacancy_id: EntityId
     vacancy_revision: MillisecondsSinceEpoch
     candidate_id: EntityId
@@ -67,4 +67,4 @@ class MatchesWithdrawn(Contract):
     entity_id: EntityId
     revision: MillisecondsSinceEpoch
     reason: WithdrawalReason
-    occurred_at: AwareDatetime
+    occurred_at: OccurredAt

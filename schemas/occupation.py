@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.common import Contract, EntityId, Revision, Title
+from schemas.common import Contract, EntityId, OccurredAt, Revision, Title
 
 
 class Occupation(Contract):
     id: EntityId
-    occurred_at: AwareDatetime
+    occurred_at: OccurredAt
     revision: Revision
     label: Title
     alternative_labels: Annotated[tuple[Title, ...], Field(max_length=1000)] = ()

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from schemas.common import Contract, EntityId, Revision, Title
+from schemas.common import Contract, EntityId, OccurredAt, Revision, Title
 
 
 class Anchor(Contract):
@@ -25,8 +25,8 @@ class Anchor(Contract):
 
 class ExclusionRule(Contract):
     id: EntityId
-    occurred_at: AwareDatetime
+    occurred_at: OccurredAt
     revision: Revision
-    anchors: tuple[Anchor, Anchor]
+    anchors: Annotated[tuple[Anchor, ...], Field(min_length=2, max_length=2)]
     author: Annotated[str, StringConstraints(max_length=200)] = ""
     note: Annotated[str, StringConstraints(max_length=2000)] = ""

@@ -9,6 +9,7 @@ from schemas.common import (
     Languages,
     Location,
     LongText,
+    OccurredAt,
     Revision,
     Salary,
     Seniority,
@@ -35,7 +36,7 @@ class Vacancy(VacancyTerms):
     """Full state of a vacancy. Publish it again with a newer `occurred_at` to change it."""
 
     id: EntityId
-    occurred_at: AwareDatetime
+    occurred_at: OccurredAt
     revision: Revision
     title: Title
     description: LongText = ""
