@@ -1,0 +1,50 @@
+"""The agents: a batch off each input topic, through the runner, acked when its effects are confirmed.
+
+`stream.noack().noack_take` is the one Faust loop that loses nothing (docs/operations.md, "Why not take"):
+`take` acks in a `finally`, and bare `noack_take` restores acks on the way out.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+
+from schemas.match import Side
+from schemas.topics import CANDIDATES, VACANCIES
+from streams.receive import Record
+
+Handle = Callable[[Side, list[Record]], Awaitable[None]]
+
+INPUTS = {VACANCIES.name: Side.VACANCY, CANDIDATES.name: Side.CANDIDATE}
+
+
+def add_agents(app: faust.App, handle: Handle, *, batch_size: int, within_seconds: float) -> None:
+    for name, side in INPUTS.items():
+        topic = app.topic(
+            name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+        )
+        app.agent(topic, name=f"match_{name}", concurrency=1)(
+            _agent(side, handle, batch_size, within_seconds)
+        )
+
+
+def _agent(side: Side, handle: Handle, batch_size: int, within_seconds: float) -> Any:
+    async def match_side(stream: Any) -> None:
+        batches = stream.noack()
+        async for events in batches.noack_take(batch_size, within=within_seconds):
+            await handle(side, [record(event.message) for event in events])
+            for event in events:  # in order of arrival: out of order, Faust commits past the head (#606)
+                await batches.ack(event)
+
+    return match_side
+
+
+def record(message: Any) -> Record:
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        timestamp_ms=-1 if message.timestamp is None else int(message.timestamp * 1000),
+    )

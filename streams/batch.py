@@ -1,0 +1,267 @@
+"""The batch runner: the one place that knows order, retries and what happens to poison.
+
+receive -> encode -> upsert -> search -> match -> publish; the caller acks when `run` returns. An exception
+out of `run` means that nothing was acked and the process must end: the broker will deliver the batch again.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+import structlog
+
+from encoder.document import Document, candidate_document, content_hash, vacancy_document
+from encoder.model import Encoder
+from schemas.common import Status, milliseconds
+from schemas.dead_letter import Stage
+from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
+from schemas.vacancy import Vacancy
+from streams.cache import Cache
+from streams.index import Hit, Index, IndexMismatch, IndexUnavailable, Point, Query
+from streams.match import Embedded, Policy, compatible_hits, matches, point, wanted
+from streams.publish import Outgoing, Publisher, PublishFailed, dead_letter, match_record, withdrawal_record
+from streams.receive import Entity, Erased, Event, Limits, Published, Record, Reject, newest, receive
+
+log = structlog.get_logger()
+
+OVERFETCH = 1.5  # first search; deeper ones follow only where the recheck left a list short
+DEEPER = 4
+MAX_DEPTH = 10_000
+
+
+class GaveUp(Exception):
+    """A dependency stayed away for longer than `retry_seconds`. End the process; nothing was acked."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of one batch; logged as one line."""
+
+    side: Side
+    events: int
+    seconds: dict[Stage, float] = field(default_factory=lambda: dict.fromkeys(Stage, 0.0))
+    stage: Stage = Stage.RECEIVE
+    cache_hits: int = 0
+    upserted: int = 0
+    removed: int = 0
+    stale: int = 0
+    matches: int = 0
+    dead_letters: int = 0
+    retries: int = 0
+
+    @contextmanager
+    def timed(self, stage: Stage) -> Iterator[None]:
+        self.stage = stage
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - started
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An entity to be taken out of the index, and why."""
+
+    event: Event
+    reason: WithdrawalReason
+
+
+class BatchRunner:
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        index: Index,
+        publisher: Publisher,
+        policy: Policy,
+        limits: Limits,
+        cache: Cache | None = None,
+        retry_seconds: float = 60.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._encoder = encoder
+        self._index = index
+        self._publisher = publisher
+        self._policy = policy
+        self._limits = limits
+        self._cache = cache
+        self._retry_seconds = retry_seconds
+        self._now = now
+
+    async def run(self, side: Side, records: Sequence[Record]) -> Tally:
+        """Bring every record to its effect or to the dead letters. Raises `GaveUp` or `IndexMismatch`."""
+        now = self._now()
+        tally = Tally(side, len(records))
+        with tally.timed(Stage.RECEIVE):
+            events, rejects = receive(side, records, milliseconds(now), self._limits)
+            current = newest(events)
+            tally.stale += len(events) - len(current)
+        outgoing, poison = await self._process(side, current, now, tally)
+        rejects += poison
+        tally.dead_letters = len(rejects)
+        with tally.timed(Stage.PUBLISH):
+            letters = [dead_letter(reject) for reject in rejects]
+            await self._patiently(lambda: self._publisher.publish([*outgoing, *letters]), tally)
+        for reject in rejects:
+            log.warning(
+                "dead_letter",
+                topic=reject.record.topic,
+                partition=reject.record.partition,
+                offset=reject.record.offset,
+                stage=reject.stage,
+                reason=reject.message,
+            )
+        return tally
+
+    async def _process(
+        self, side: Side, events: Sequence[Event], now: datetime, tally: Tally
+    ) -> tuple[list[Outgoing], list[Reject]]:
+        """Poison (an event no attempt can process) is found by halving the batch."""
+        try:
+            return await self._effects(side, events, now, tally), []
+        except (GaveUp, IndexMismatch):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one event breaks must not stop the others
+            if len(events) == 1:
+                log.error("poison", stage=tally.stage, exc_info=error)
+                reject = Reject(events[0].record, tally.stage, type(error).__name__, str(error))
+                return [], [reject]
+        half = len(events) // 2
+        left, left_poison = await self._process(side, events[:half], now, tally)
+        right, right_poison = await self._process(side, events[half:], now, tally)
+        return left + right, left_poison + right_poison
+
+    async def _effects(
+        self, side: Side, events: Sequence[Event], now: datetime, tally: Tally
+    ) -> list[Outgoing]:
+        """Upsert, then search: of two events that arrive together on two workers, one sees the other."""
+        if not events:
+            return []
+        gone = [Gone(event, reason) for event in events if (reason := _reason_to_go(event, now))]
+        leaving = {entry.event.id for entry in gone}
+        staying = [
+            event.entity for event in events if isinstance(event, Published) and event.id not in leaving
+        ]
+        with tally.timed(Stage.ENCODE):
+            embedded = await self._embed(staying, tally)
+        with tally.timed(Stage.UPSERT):
+            points = [Point(entry.event.id, entry.event.revision) for entry in gone]
+            points += [point(each) for each in embedded]
+            before = await self._patiently(lambda: self._index.upsert(side, points), tally)
+        known = dict(zip((each.id for each in points), before, strict=True))
+        gone = [entry for entry in gone if _is_current(entry.event, known[entry.event.id])]
+        embedded = [each for each in embedded if _is_current(each.entity, known[each.entity.id])]
+        tally.upserted += len(embedded)
+        tally.removed += len(gone)
+        tally.stale += len(points) - len(embedded) - len(gone)
+
+        hits = await self._search(side, embedded, now, tally)
+        with tally.timed(Stage.MATCH):
+            found = [
+                match
+                for each, compatible in zip(embedded, hits, strict=True)
+                for match in matches(self._encoder, each, compatible, self._policy, now)
+            ]
+            tally.matches += len(found)
+            withdrawn = [(entry.event, entry.reason) for entry in gone]
+            withdrawn += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
+            return [
+                withdrawal_record(
+                    MatchesWithdrawn(
+                        side=side,
+                        entity_id=what.id,
+                        revision=what.revision,
+                        reason=reason,
+                        occurred_at=now,
+                    )
+                )
+                for what, reason in withdrawn
+                if known[what.id] is not None
+            ] + [match_record(match) for match in found]
+
+    async def _embed(self, entities: Sequence[Entity], tally: Tally) -> list[Embedded]:
+        documents = [_document(entity) for entity in entities]
+        if self._cache is None:
+            rows = await asyncio.to_thread(self._rows, documents)
+        else:
+            hashes = [content_hash(document) for document in documents]
+            cached = await self._cache.get(hashes)
+            tally.cache_hits += len(cached)
+            missing = {key: doc for key, doc in zip(hashes, documents, strict=True) if key not in cached}
+            fresh_rows = await asyncio.to_thread(self._rows, list(missing.values()))
+            fresh = dict(zip(missing, fresh_rows, strict=True))
+            await self._cache.put(fresh)
+            rows = [cached[key] if key in cached else fresh[key] for key in hashes]
+        return [
+            Embedded(entity, row[:-1], float(row[-1])) for entity, row in zip(entities, rows, strict=True)
+        ]
+
+    def _rows(self, documents: Sequence[Document]) -> list[np.ndarray[tuple[int], np.dtype[np.float32]]]:
+        """One (dims + 1,) row a document: the vector, then its certainty."""
+        if not documents:
+            return []
+        embeddings = self._encoder.encode(documents)
+        return list(np.concatenate([embeddings.vectors, embeddings.certainty[:, None]], axis=1))
+
+    async def _search(
+        self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
+    ) -> list[list[Hit]]:
+        """The compatible hits of each, deep enough to fill `top_k` wherever that many exist."""
+        found: list[list[Hit]] = [[] for _ in embedded]
+        limit = max(round(self._policy.top_k * OVERFETCH), self._policy.top_k + 5)
+        pending = list(range(len(embedded)))
+        conditions = [wanted(each.entity, now) for each in embedded]
+        while pending:
+            with tally.timed(Stage.SEARCH):
+                queries = [Query(embedded[i].vector, conditions[i], limit) for i in pending]
+                answers = await self._patiently(lambda q=queries: self._index.search(side.other, q), tally)
+            with tally.timed(Stage.MATCH):
+                short = []
+                for i, hits in zip(pending, answers, strict=True):
+                    found[i] = compatible_hits(embedded[i].entity, hits, now)
+                    if len(found[i]) < self._policy.top_k and len(hits) == limit < MAX_DEPTH:
+                        short.append(i)
+            pending, limit = short, min(limit * DEEPER, MAX_DEPTH)
+        return found
+
+    async def _patiently[T](self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:
+        """Retry what may pass by itself: exponential backoff with full jitter, up to `retry_seconds`."""
+        deadline = time.monotonic() + self._retry_seconds
+        ceiling = 0.05
+        while True:
+            try:
+                return await attempt()
+            except (IndexUnavailable, PublishFailed) as error:
+                pause = random.uniform(0, ceiling)
+                if time.monotonic() + pause > deadline:
+                    raise GaveUp(
+                        f"{tally.stage} failed for {self._retry_seconds:g} s, last with: {error}"
+                    ) from error
+                tally.retries += 1
+                log.warning("retry", stage=tally.stage, error=str(error), pause_seconds=round(pause, 3))
+                await asyncio.sleep(pause)
+                ceiling = min(ceiling * 2, 5.0)
+
+
+def _document(entity: Entity) -> Document:
+    return vacancy_document(entity) if isinstance(entity, Vacancy) else candidate_document(entity)
+
+
+def _reason_to_go(event: Event, now: datetime) -> WithdrawalReason | None:
+    if isinstance(event, Erased):
+        return WithdrawalReason.ERASED
+    if event.entity.status is Status.CLOSED:
+        return WithdrawalReason.CLOSED
+    if isinstance(event.entity, Vacancy) and event.entity.expires_at and event.entity.expires_at <= now:
+        return WithdrawalReason.EXPIRED
+    return None
+
+
+def _is_current(what: Event | Entity, stored_revision: int | None) -> bool:
+    return stored_revision is None or stored_revision <= what.revision

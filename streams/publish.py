@@ -1,0 +1,99 @@
+"""Events -> records on the broker, delivery confirmed before anyone acks."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import NAMESPACE_URL, uuid5
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from schemas.match import Match, MatchesWithdrawn
+from schemas.topics import DEAD_LETTERS, MATCHES, event_type
+from streams.receive import Reject
+
+NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/rolecall/rolecall")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Publisher(Protocol):
+    async def publish(self, records: Iterable[Outgoing]) -> None:
+        """Return once every record is stored by the broker; `PublishFailed` if one is not."""
+
+
+class PublishFailed(Exception):
+    """The broker did not confirm a record. Publishing the whole list again is safe: ids are stable."""
+
+
+class KafkaPublisher:
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    async def publish(self, records: Iterable[Outgoing]) -> None:
+        try:
+            deliveries = [
+                await self._producer.send(
+                    record.topic, value=record.value, key=record.key, headers=list(record.headers)
+                )
+                for record in records
+            ]
+            await asyncio.gather(*deliveries)
+        except KafkaError as error:
+            raise PublishFailed(f"{type(error).__name__}: {error}") from error
+
+
+def producer(broker: str) -> AIOKafkaProducer:
+    """An idempotent producer, acks=all. Dead letters carry records of up to 16 MiB."""
+    return AIOKafkaProducer(
+        bootstrap_servers=broker,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=262_144,
+        max_request_size=16 * 1_048_576 + 65_536,
+        request_timeout_ms=30_000,
+    )
+
+
+def match_record(match: Match) -> Outgoing:
+    return Outgoing(
+        MATCHES.name,
+        match.vacancy_id.encode(),
+        match.model_dump_json().encode(),
+        cloud_event(match.id, event_type(Match), match.occurred_at),
+    )
+
+
+def withdrawal_record(withdrawal: MatchesWithdrawn) -> Outgoing:
+    name = f"{withdrawal.side}/{withdrawal.entity_id}/{withdrawal.revision}/{withdrawal.reason}"
+    return Outgoing(
+        MATCHES.name,
+        withdrawal.entity_id.encode(),
+        withdrawal.model_dump_json().encode(),
+        cloud_event(str(uuid5(NAMESPACE, name)), event_type(MatchesWithdrawn), withdrawal.occurred_at),
+    )
+
+
+def dead_letter(reject: Reject) -> Outgoing:
+    return Outgoing(DEAD_LETTERS.name, reject.record.key, reject.record.value, reject.headers())
+
+
+def cloud_event(event_id: str, kind: str, occurred_at: datetime) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 attributes in the Kafka protocol binding's binary mode."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_type", kind.encode()),
+        ("ce_source", b"/rolecall"),
+        ("ce_time", occurred_at.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]

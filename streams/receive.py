@@ -1,0 +1,145 @@
+"""Records from the broker -> events and rejects. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from schemas.candidate import Candidate
+from schemas.dead_letter import DeadLetterHeaders, Stage
+from schemas.match import Side
+from schemas.vacancy import Vacancy
+
+Entity = Vacancy | Candidate
+CONTRACTS: dict[Side, type[Vacancy] | type[Candidate]] = {Side.VACANCY: Vacancy, Side.CANDIDATE: Candidate}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    record: Record
+    entity: Entity
+
+    @property
+    def id(self) -> str:
+        return self.entity.id
+
+    @property
+    def revision(self) -> int:
+        return self.entity.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    record: Record
+    id: str
+    revision: int
+
+
+Event = Published | Erased
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    record: Record
+    stage: Stage
+    exception: str
+    message: str
+    attempts: int = 1
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        return DeadLetterHeaders(
+            topic=self.record.topic,
+            partition=self.record.partition,
+            offset=self.record.offset,
+            stage=self.stage,
+            exception=self.exception,
+            message=self.message,
+            attempts=self.attempts,
+        ).records()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_record_bytes: int
+    max_clock_skew_ms: int
+
+
+class Unacceptable(ValueError):
+    """The record breaks the contract in a way that the schema alone cannot say."""
+
+
+def receive(
+    side: Side, records: Iterable[Record], now_ms: int, limits: Limits
+) -> tuple[list[Event], list[Reject]]:
+    """Parse each record; what cannot be parsed becomes a reject that says why, without quoting the value."""
+    events: list[Event] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            events.append(_event(side, record, now_ms, limits))
+        except ValidationError as error:
+            rejects.append(Reject(record, Stage.RECEIVE, "ValidationError", _summary(error)))
+        except Unacceptable as error:
+            rejects.append(Reject(record, Stage.RECEIVE, "Unacceptable", str(error)))
+    return events, rejects
+
+
+def newest(events: Sequence[Event]) -> list[Event]:
+    """The newest revision of each id, in order of arrival; of equal revisions, the last to arrive."""
+    best: dict[str, Event] = {}
+    for event in events:
+        if event.id not in best or event.revision >= best[event.id].revision:
+            best[event.id] = event
+    return list(best.values())
+
+
+def _event(side: Side, record: Record, now_ms: int, limits: Limits) -> Event:
+    key = _key(record)
+    if record.value is None:
+        if key is None:
+            raise Unacceptable("a record without key and value erases nothing: give the id to erase as key")
+        if record.timestamp_ms < 0:
+            raise Unacceptable("an erasure needs a record timestamp: it is its revision")
+        return Erased(record, key, record.timestamp_ms)
+    if len(record.value) > limits.max_record_bytes:
+        raise Unacceptable(
+            f"the record has {len(record.value):,} bytes, the limit is {limits.max_record_bytes:,}: "
+            "shorten the description, or raise max_record_bytes"
+        )
+    entity = CONTRACTS[side].model_validate_json(record.value, strict=True)
+    if key is not None and key != entity.id:
+        raise Unacceptable(f"the record key {key!r} is not the id {entity.id!r}: use the id as key")
+    ahead_ms = entity.revision - now_ms
+    if ahead_ms > limits.max_clock_skew_ms:
+        raise Unacceptable(
+            f"revision {entity.revision} is {ahead_ms / 1000:,.0f} s ahead of this worker's clock, "
+            f"{limits.max_clock_skew_ms / 1000:,.0f} s are allowed: check the producer's clock and time zone"
+        )
+    return Published(record, entity)
+
+
+def _key(record: Record) -> str | None:
+    try:
+        return None if record.key is None else record.key.decode()
+    except UnicodeDecodeError as error:
+        raise Unacceptable(f"the record key is not UTF-8 (byte {error.start})") from error
+
+
+def _summary(error: ValidationError) -> str:
+    """One line a problem, with the place and never the value, which may be personal."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" if problem["loc"] else problem["msg"]
+        for problem in problems[:20]
+        if problem["type"] != "default_factory_not_called"
+    )

@@ -1,0 +1,52 @@
+"""Every setting of the online side, in one typed object, read once from the environment and `.env`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """Environment variables are the field names in upper case with the prefix `ROLECALL_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ROLECALL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port[,host:port…]")
+    consumer_group: str = Field("rolecall", description="Workers of one group share the partitions")
+
+    index: Literal["qdrant", "edge"] = Field("qdrant", description="Qdrant server, or the embedded index")
+    qdrant_url: str = "http://127.0.0.1:6333"
+    qdrant_api_key: SecretStr | None = None
+    edge_socket: Path = Field(Path(".rolecall/index.sock"), description="Unix socket of the embedded index")
+    index_timeout_seconds: Positive = 30
+
+    redis_url: SecretStr | None = Field(None, description="Embedding cache; empty: no cache")
+    redis_timeout_seconds: Positive = 0.05
+    cache_ttl_seconds: Count = 86_400
+
+    model: Path | None = Field(None, description="Model directory; empty: the bundled one")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    encoder_threads: Count = 1
+
+    top_k: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Most matches per event")
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    batch_size: Annotated[int, Field(ge=1, le=500)] = 128
+    batch_within_seconds: Positive = 0.01
+    max_record_bytes: Count = 1_048_576
+    max_clock_skew_seconds: Positive = Field(
+        300, description="Events dated further ahead than this go to the dead letters"
+    )
+    retry_seconds: Positive = Field(
+        60, description="How long a failing dependency is retried before the exit"
+    )
+    stop_seconds: Positive = Field(20, description="Deadline of a graceful stop")
+
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
