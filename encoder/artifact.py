@@ -1,0 +1,168 @@
+"""A model directory: `config.json`, `model.safetensors`, `vocabulary.txt`, `features.json`.
+
+Data only, no pickle. The version is a hash of their content. Sizes and shapes are checked before anything is allocated.
+`README.md` (the model card) and `metrics.json` travel along and are not read here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import orjson
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from encoder.calibration import Calibration
+from encoder.softmax_groups import Form
+
+FORMAT = 1
+MAX_FILE_BYTES = 1 << 30
+WEIGHTS, CONFIG, VOCABULARY, FEATURES = "model.safetensors", "config.json", "vocabulary.txt", "features.json"
+BUNDLED = Path(__file__).parent / "models" / "default"
+
+Size = Annotated[int, Field(ge=1, le=1 << 17)]
+SCALE = ".scale"  # of the rows of an int8 table
+ShapesOf = Callable[["Shape"], Mapping[str, tuple[int, ...]]]
+
+
+class ArtifactError(Exception):
+    """A model directory cannot be used. The text names the file, the value and the way out."""
+
+
+class Shape(BaseModel):
+    """What decides the shapes of all weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: Literal["static", "transformer"] = "static"
+    vocabulary: Size
+    hidden: Size = 384
+    layers: Annotated[int, Field(ge=0, le=48)] = 0
+    heads: Annotated[int, Field(ge=1, le=64)] = 12
+    groups: Size = 64
+    size: Annotated[int, Field(ge=2, le=4096)] = 16
+    form: Form = "sqrt"
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.groups * self.size > 4096:
+            raise ValueError(f"groups {self.groups} * size {self.size} is more than 4096 dimensions")
+        if self.hidden > 4096:
+            raise ValueError(f"hidden {self.hidden} is more than 4096")
+        return self
+
+
+class Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    format: Literal[1] = 1
+    shape: Shape
+    calibration: Calibration
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    config: Config
+    weights: Mapping[str, torch.Tensor]  # float32
+    vocabulary: tuple[str, ...]
+    features: tuple[tuple[str, ...], ...]  # what each value of each group stands for; may be empty
+
+
+def save(directory: Path, artifact: Artifact) -> str:
+    """Writes the four files and returns the version.
+
+    A table of token vectors goes to int8 with a scale per row, everything else to fp16.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    save_file(_packed(artifact.weights), directory / WEIGHTS)
+    (directory / VOCABULARY).write_text("\n".join(artifact.vocabulary) + "\n", encoding="utf-8")
+    (directory / FEATURES).write_bytes(orjson.dumps(artifact.features))
+    version = _version(directory, artifact.config)
+    config = artifact.config.model_copy(update={"version": version})
+    (directory / CONFIG).write_bytes(orjson.dumps(config.model_dump(), option=orjson.OPT_INDENT_2))
+    return version
+
+
+def load(directory: Path, shapes: ShapesOf) -> Artifact:
+    """Raises ArtifactError when a file is missing, too large, of another shape, or not what was saved.
+
+    shapes: from the config's shape to the shape of every weight.
+    """
+    config = _read_config(directory / CONFIG)
+    vocabulary = tuple(_read(directory / VOCABULARY).decode("utf-8", "replace").splitlines())
+    if len(vocabulary) != config.shape.vocabulary:
+        raise _damaged(directory / VOCABULARY, f"{len(vocabulary)} tokens", f"{config.shape.vocabulary}")
+    weights = _read_weights(directory / WEIGHTS, shapes(config.shape))
+    if (version := _version(directory, config)) != config.version:
+        raise _damaged(directory, f"content of version {version}", f"{config.version}, as config.json says")
+    features = orjson.loads(_read(directory / FEATURES))
+    return Artifact(config, weights, vocabulary, tuple(map(tuple, features)))
+
+
+def _read_config(path: Path) -> Config:
+    try:
+        return Config.model_validate_json(_read(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the content"
+        raise ArtifactError(
+            f"{path}: {place} is {str(first['input'])[:80]!r}: {first['msg']}. "
+            f"This version reads format {FORMAT}; train the model again, or copy it again."
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise ArtifactError(f"{path} is missing. Name a directory that `python -m training train` wrote.")
+    if (size := path.stat().st_size) > MAX_FILE_BYTES:
+        raise _damaged(path, f"{size:,} bytes", f"at most {MAX_FILE_BYTES:,}")
+    return path.read_bytes()
+
+
+def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            wanted = dict(shapes) | {
+                name + SCALE: shapes[name][:1] for name in shapes if name + SCALE in stored
+            }
+            for name in sorted(wanted.keys() | stored.keys()):
+                if stored.get(name) != wanted.get(name):
+                    raise _damaged(path, f"{name} of shape {stored.get(name)}", f"{wanted.get(name)}")
+            tensors = {name: file.get_tensor(name) for name in wanted}
+    except SafetensorError as error:
+        raise ArtifactError(f"{path}: not a safetensors file ({error}). Copy the model again.") from error
+    return {name: _unpacked(tensors[name], tensors.get(name + SCALE)) for name in shapes}
+
+
+def _packed(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    packed: dict[str, torch.Tensor] = {}
+    for name, weight in weights.items():
+        if name.endswith("table.weight"):
+            scale = weight.abs().amax(1).clamp(min=1e-12) / 127
+            packed[name] = (weight / scale[:, None]).round().to(torch.int8)
+            packed[name + SCALE] = scale.float()
+        else:
+            packed[name] = weight.to(torch.float16).contiguous()
+    return packed
+
+
+def _unpacked(weight: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
+    return weight.float() if scale is None else weight.float() * scale[:, None]
+
+
+def _version(directory: Path, config: Config) -> str:
+    digest = blake2b(digest_size=6)
+    digest.update(orjson.dumps(config.model_dump(exclude={"version"}), option=orjson.OPT_SORT_KEYS))
+    for name in (WEIGHTS, VOCABULARY, FEATURES):
+        digest.update(blake2b(_read(directory / name)).digest())
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, found: str, expected: str) -> ArtifactError:
+    return ArtifactError(f"{path} has {found}, expected {expected}. Train the model again, or copy it again.")

@@ -1,0 +1,146 @@
+"""Token ids -> hidden states: the static bag (CPUs) and a transformer (GPUs, and to teach)."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from encoder.document import FIELDS
+from encoder.tokens import Tokens
+
+MAX_POSITIONS = 512
+
+
+class StaticBag(nn.Module):
+    """Weighted mean of token vectors per field, then a weighted mean of the fields that are there.
+
+    Fields are averaged apart, so a long text never drowns a title: it counts as its one learned weight.
+    """
+
+    def __init__(self, vocabulary: int, hidden: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, hidden)
+        self.token_weights = nn.Embedding(vocabulary, 1)  # logarithms
+        self.field_weights = nn.Parameter(torch.zeros(len(FIELDS)))  # logarithms
+        nn.init.zeros_(self.token_weights.weight)
+
+    def forward(self, tokens: Tokens) -> torch.Tensor:
+        """(documents, hidden)"""
+        weights = self.token_weights(tokens.ids).squeeze(-1).exp()  # (tokens,)
+        sums = functional.embedding_bag(
+            tokens.ids, self.table.weight, tokens.offsets, mode="sum", per_sample_weights=weights
+        )  # (documents * fields, hidden)
+        counts = tokens.counts()  # (documents, fields)
+        totals = torch.zeros(counts.numel(), dtype=weights.dtype, device=weights.device)
+        bags = torch.repeat_interleave(torch.arange(counts.numel(), device=counts.device), counts.flatten())
+        totals = totals.index_add(0, bags, weights).view_as(counts)  # (documents, fields)
+        shares = (counts > 0) * self.field_weights.exp()
+        shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9) / totals.clamp(min=1e-9)
+        return torch.einsum("dfh,df->dh", sums.view(*counts.shape, -1), shares)
+
+
+class Transformer(nn.Module):
+    """BERT's encoder over each field, mean-pooled; fields combined as in the static bag.
+
+    Parameters are named so that `bert_weights` maps a Hugging Face checkpoint onto them.
+    """
+
+    def __init__(self, vocabulary: int, hidden: int, *, layers: int, heads: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, hidden)
+        self.positions = nn.Embedding(MAX_POSITIONS, hidden)
+        self.kind = nn.Parameter(torch.zeros(hidden))  # BERT's token type 0, the only one used
+        self.norm = nn.LayerNorm(hidden, eps=1e-12)
+        self.blocks = nn.ModuleList(Block(hidden, heads) for _ in range(layers))
+        self.field_weights = nn.Parameter(torch.zeros(len(FIELDS)))  # logarithms
+        self.edges = nn.Parameter(torch.zeros(2, hidden))  # vectors of [CLS] and [SEP]
+
+    def forward(self, tokens: Tokens) -> torch.Tensor:
+        """(documents, hidden)"""
+        counts = tokens.counts().flatten()  # (bags,)
+        filled = counts.nonzero().squeeze(-1)  # bags that have tokens
+        pooled = torch.zeros(len(counts), self.table.embedding_dim, device=counts.device)
+        if len(filled):
+            pooled = pooled.index_copy(
+                0, filled, self.pool(tokens.ids, tokens.offsets[filled], counts[filled])
+            )
+        shares = (counts.view(-1, len(FIELDS)) > 0) * self.field_weights.exp()
+        shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
+        return torch.einsum("dfh,df->dh", pooled.view(*shares.shape, -1), shares)
+
+    def pool(self, ids: torch.Tensor, starts: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """Mean over [CLS], tokens and [SEP] of each sequence. starts, counts: (n,). Returns (n, hidden)."""
+        counts = counts.clamp(max=MAX_POSITIONS - 2)
+        width = int(counts.max())
+        steps = torch.arange(width, device=ids.device)
+        inside = steps < counts[:, None]  # (n, width)
+        words = self.table(ids[torch.where(inside, starts[:, None] + steps, starts[:, None])])
+        first, last = self.edges.expand(len(counts), 2, -1).unbind(1)
+        words = torch.cat(
+            [first[:, None], words, torch.zeros_like(first)[:, None]], 1
+        )  # (n, width + 2, hidden)
+        rows = torch.arange(len(counts), device=ids.device)
+        words = words.index_put((rows, counts + 1), last)
+        seen = torch.arange(width + 2, device=ids.device) < counts[:, None] + 2  # (n, width + 2)
+        hidden = self.norm(words + self.positions.weight[: width + 2] + self.kind)
+        for block in self.blocks:
+            hidden = block(hidden, seen)
+        share = seen / seen.sum(1, keepdim=True)
+        return torch.einsum("nwh,nw->nh", hidden, share.to(hidden.dtype))
+
+
+class Block(nn.Module):
+    def __init__(self, hidden: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attend = nn.Linear(hidden, 3 * hidden)  # query, key, value
+        self.merge = nn.Linear(hidden, hidden)
+        self.merge_norm = nn.LayerNorm(hidden, eps=1e-12)
+        self.widen = nn.Linear(hidden, 4 * hidden)
+        self.narrow = nn.Linear(4 * hidden, hidden)
+        self.narrow_norm = nn.LayerNorm(hidden, eps=1e-12)
+
+    def forward(self, x: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        """x: (n, width, hidden). seen: (n, width) bool."""
+        q, k, v = (
+            self.attend(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )  # (n, heads, width, d)
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None, None])
+        x = self.merge_norm(x + self.merge(mixed.transpose(1, 2).flatten(-2)))
+        y: torch.Tensor = self.narrow_norm(x + self.narrow(functional.gelu(self.widen(x))))
+        return y
+
+
+def bert_weights(
+    checkpoint: dict[str, torch.Tensor], rows: list[int], edges: tuple[int, int]
+) -> dict[str, torch.Tensor]:
+    """A Hugging Face BERT checkpoint as the state of a `Transformer`.
+
+    rows: the rows of the word embeddings that the vocabulary keeps. edges: the rows of [CLS] and [SEP].
+    """
+    words = checkpoint["embeddings.word_embeddings.weight"]
+    state = {
+        "table.weight": words[rows],
+        "edges": words[list(edges)],
+        "positions.weight": checkpoint["embeddings.position_embeddings.weight"],
+        "kind": checkpoint["embeddings.token_type_embeddings.weight"][0],
+        "norm.weight": checkpoint["embeddings.LayerNorm.weight"],
+        "norm.bias": checkpoint["embeddings.LayerNorm.bias"],
+    }
+    layer = 0
+    while f"encoder.layer.{layer}.output.dense.weight" in checkpoint:
+        theirs, ours = f"encoder.layer.{layer}.", f"blocks.{layer}."
+        for kind in ("weight", "bias"):
+            attention = [
+                checkpoint[f"{theirs}attention.self.{part}.{kind}"] for part in ("query", "key", "value")
+            ]
+            state[f"{ours}attend.{kind}"] = torch.cat(attention)
+            for our, their in (
+                ("merge", "attention.output.dense"),
+                ("merge_norm", "attention.output.LayerNorm"),
+                ("widen", "intermediate.dense"),
+                ("narrow", "output.dense"),
+                ("narrow_norm", "output.LayerNorm"),
+            ):
+                state[f"{ours}{our}.{kind}"] = checkpoint[f"{theirs}{their}.{kind}"]
+        layer += 1
+    return state

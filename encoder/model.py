@@ -1,0 +1,111 @@
+"""The encoder: documents in, vectors and certainties out. numpy at the border, torch inside."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from encoder import artifact
+from encoder.backbone import StaticBag
+from encoder.document import Document
+from encoder.features import Features
+from encoder.softmax_groups import Embedded, SoftmaxGroups
+from encoder.tokens import Tokens, Vocabulary
+
+MAX_BATCH_DOCUMENTS = 1024
+MAX_BATCH_TOKENS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    vectors: NDArray[np.float32]  # (n, dims), norm 1; a dot product is a mean Bhattacharyya coefficient
+    certainty: NDArray[np.float32]  # (n,) in [0, 1]
+
+
+class Network(nn.Module):
+    def __init__(self, shape: artifact.Shape) -> None:
+        super().__init__()
+        self.backbone = StaticBag(shape.vocabulary, shape.hidden)
+        self.head = SoftmaxGroups(shape.hidden, groups=shape.groups, size=shape.size, form=shape.form)
+
+    def forward(self, tokens: Tokens) -> Embedded:
+        present = (tokens.counts().sum(-1) > 0).float()  # (documents,)
+        embedded: Embedded = self.head(self.backbone(tokens), present)
+        return embedded
+
+
+def weight_shapes(shape: artifact.Shape) -> Mapping[str, tuple[int, ...]]:
+    """Shapes of all weights, without allocating one."""
+    with torch.device("meta"):
+        return {name: tuple(weight.shape) for name, weight in Network(shape).state_dict().items()}
+
+
+class Encoder:
+    """Safe to call from several threads: it only reads."""
+
+    def __init__(self, model: artifact.Artifact, *, device: torch.device) -> None:
+        config = model.config
+        self.version = config.version
+        self.dims = config.shape.groups * config.shape.size
+        self.calibration = config.calibration
+        self.features = Features(model.features)
+        self.vocabulary = Vocabulary(model.vocabulary)
+        self.device = device
+        with torch.device("meta"):
+            network = Network(config.shape)
+        network.load_state_dict(dict(model.weights), assign=True)
+        self.network = network.requires_grad_(False).eval().to(device)
+
+    @classmethod
+    def load(cls, path: Path | None = None, *, device: str = "auto", threads: int | None = None) -> Self:
+        """The model in `path`, or the bundled one. Raises ArtifactError when it cannot be used.
+
+        device: "auto" is CUDA when there is one. threads: torch's, for the whole process.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        loaded = artifact.load(path or artifact.BUNDLED, weight_shapes)
+        return cls(loaded, device=torch.device(device))
+
+    def encode(self, documents: Sequence[Document]) -> Embeddings:
+        vectors = np.empty((len(documents), self.dims), np.float32)
+        certainty = np.empty(len(documents), np.float32)
+        start = 0
+        with (
+            torch.inference_mode(),
+            torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"),
+        ):
+            for tokens in self._batches(documents):
+                embedded = self.network(tokens.to(self.device))
+                stop = start + tokens.documents
+                vectors[start:stop] = embedded.vectors.float().cpu().numpy()
+                certainty[start:stop] = embedded.certainty.float().cpu().numpy()
+                start = stop
+        return Embeddings(vectors, certainty)
+
+    def confidence(
+        self, score: NDArray[np.float32], certainty_a: NDArray[np.float32], certainty_b: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Calibrated probability that pairs are matches, from their dot products and certainties."""
+        return self.calibration.confidence(score, certainty_a, certainty_b)
+
+    def _batches(self, documents: Sequence[Document]) -> Iterator[Tokens]:
+        for start in range(0, len(documents), MAX_BATCH_DOCUMENTS):
+            yield from _split(self.vocabulary.tokens_of(documents[start : start + MAX_BATCH_DOCUMENTS]))
+
+
+def _split(tokens: Tokens) -> Iterator[Tokens]:
+    """Halves until a part has at most MAX_BATCH_TOKENS, or is a single document."""
+    if len(tokens.ids) <= MAX_BATCH_TOKENS or tokens.documents == 1:
+        yield tokens
+    else:
+        first, second = tokens.halves()
+        yield from _split(first)
+        yield from _split(second)

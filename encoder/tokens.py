@@ -1,0 +1,141 @@
+"""Fields of text -> token ids: WordPiece over whole words, with every word's pieces remembered.
+
+Real text repeats its words, so a dictionary look-up replaces the search for pieces almost always; that makes
+reading several times faster than a general tokenizer. Punctuation is dropped: a bag has no use for it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import torch
+
+from encoder.document import FIELDS, Document, Field
+
+# Letters and digits; "c++" and "c#" are words of their own.
+WORD = re.compile(r"[^\W_]+[+#]*")
+UNKNOWN = "[UNK]"
+MAX_WORD_CHARS = 100
+MAX_REMEMBERED_WORDS = 200_000
+# Cut before anything else looks at the text: a description of 100,000 words costs what one of 500 costs.
+MAX_CHARS: dict[Field, int] = {"title": 300, "skills": 2_000, "text": 3_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Ids of many documents. Bag `d * len(FIELDS) + f` is field f of document d."""
+
+    ids: torch.Tensor  # (tokens,) int64
+    offsets: torch.Tensor  # (documents * fields,) int64, where each bag starts
+
+    @property
+    def documents(self) -> int:
+        return len(self.offsets) // len(FIELDS)
+
+    def counts(self) -> torch.Tensor:
+        """Tokens of each field. (documents, fields)"""
+        ends = torch.cat([self.offsets[1:], torch.tensor([len(self.ids)], device=self.offsets.device)])
+        return (ends - self.offsets).view(-1, len(FIELDS))
+
+    def halves(self) -> tuple["Tokens", "Tokens"]:
+        cut = self.documents // 2 * len(FIELDS)
+        middle = int(self.offsets[cut])
+        return (
+            Tokens(self.ids[:middle], self.offsets[:cut]),
+            Tokens(self.ids[middle:], self.offsets[cut:] - middle),
+        )
+
+    def to(self, device: torch.device) -> "Tokens":
+        return Tokens(self.ids.to(device), self.offsets.to(device))
+
+
+class Vocabulary:
+    """Token names by id. `##x` continues a word, as in BERT's WordPiece."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens = tuple(tokens)
+        self.ids = {token: index for index, token in enumerate(self.tokens)}
+        if UNKNOWN not in self.ids:
+            raise ValueError(f"the vocabulary of {len(self.tokens)} tokens has no {UNKNOWN}")
+        self._pieces = _Pieces(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def read(self, text: str) -> list[int]:
+        return list(self._read(text))
+
+    def _read(self, text: str) -> Iterator[int]:
+        return chain.from_iterable(map(self._pieces.__getitem__, WORD.findall(plain(text))))
+
+    def tokens_of(self, documents: Sequence[Document]) -> Tokens:
+        ids: list[int] = []
+        offsets: list[int] = []
+        for document in documents:
+            for field in FIELDS:
+                offsets.append(len(ids))
+                if text := _field_text(document, field):
+                    ids.extend(self._read(text))
+        return Tokens(
+            torch.from_numpy(np.array(ids, np.int64)), torch.from_numpy(np.array(offsets, np.int64))
+        )
+
+
+def plain(text: str) -> str:
+    """Lower case without accents, as BERT's uncased models read."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def _field_text(document: Document, field: Field) -> str:
+    limit = MAX_CHARS[field]
+    if field == "skills":
+        return " ".join(_within(document.skills, limit))[:limit] if document.skills else ""
+    text = document.title if field == "title" else document.text
+    return text[:limit]
+
+
+def _within(parts: Iterable[str], limit: int) -> Iterator[str]:
+    """The parts that begin within the first `limit` characters."""
+    room = limit
+    for part in parts:
+        if room <= 0:
+            return
+        yield part[:room]
+        room -= len(part) + 1
+
+
+class _Pieces(dict[str, tuple[int, ...]]):
+    """Word -> ids of its pieces; finds and remembers those it has not seen."""
+
+    def __init__(self, ids: dict[str, int]) -> None:
+        super().__init__()
+        self._ids = ids
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        pieces = tuple(_split(word, self._ids))
+        if len(self) < MAX_REMEMBERED_WORDS:
+            self[word] = pieces
+        return pieces
+
+
+def _split(word: str, ids: dict[str, int]) -> list[int]:
+    """Greedy longest match first (Wu et al. 2016, "Google's Neural Machine Translation System")."""
+    word = word[:MAX_WORD_CHARS]
+    pieces: list[int] = []
+    start = 0
+    while start < len(word):
+        prefix = "##" if start else ""
+        for end in range(len(word), start, -1):
+            if (piece := ids.get(prefix + word[start:end])) is not None:
+                pieces.append(piece)
+                start = end
+                break
+        else:
+            return [ids[UNKNOWN]]
+    return pieces
