@@ -3,9 +3,10 @@
 Two implementations stand behind it, `qdrant_server` and `qdrant_edge`; one contract test-suite holds both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+from uuid import UUID, uuid5
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,29 @@ class Not:
 
 Condition = AnyOf | Within | AtLeast | AtMost | Near | All | Either | Not
 Payload = dict[str, object]
+
+# Fields that conditions may name. Past these, payloads may hold whatever JSON can, but not the names that
+# the index keeps for itself: `id`, `revision` and `live`.
+PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "float", "integer", "geo"]] = {
+    "area": "keyword",
+    "country": "keyword",
+    "currency": "keyword",
+    "employment_types": "keyword",
+    "expires": "float",
+    "languages": "keyword",
+    "live": "integer",  # 1, absent from tombstones; not a bool: qdrant-edge 0.9 reads MatchValue(True) as 1
+    "pay": "float",
+    "place": "geo",
+    "revision": "integer",
+    "seniority": "keyword",
+    "workplace": "keyword",
+}
+
+_ENTITIES = UUID("8f3b2a54-6c1d-5e0f-9a7b-2d4c6e8f0a1b")
+
+
+def point_id(entity_id: str) -> UUID:
+    return uuid5(_ENTITIES, entity_id)
 
 
 @dataclass(frozen=True, slots=True)
