@@ -39,7 +39,13 @@ RULES = Topic("rules", (ExclusionRule,), "rule id", "compact", "Exclusion rules.
 OCCUPATIONS = Topic(
     "occupations", (Occupation,), "occupation id", "compact", "Reference occupations.", "remove it", 1
 )
-MATCHES = Topic("matches", (Match, MatchesWithdrawn), "vacancy id", "delete", "Matches and their withdrawal.")
+MATCHES = Topic(
+    "matches",
+    (Match, MatchesWithdrawn),
+    "vacancy id of a match, entity id of a withdrawal",
+    "delete",
+    "Matches and their withdrawal.",
+)
 FEEDBACK = Topic("feedback", (Feedback,), "vacancy id", "delete", "What happened to a match.")
 DEAD_LETTERS = Topic(
     "dead-letters",
