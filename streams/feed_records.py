@@ -1,0 +1,61 @@
+"""What files become: events to publish, and rejects with their reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.candidate import Candidate
+from schemas.match import Side
+from schemas.vacancy import Vacancy
+
+CONTRACTS: dict[Side, type[Vacancy] | type[Candidate]] = {Side.VACANCY: Vacancy, Side.CANDIDATE: Candidate}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What to publish: JSON of a Vacancy or Candidate, or None to erase the entity."""
+
+    side: Side
+    id: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """What could not be read. `row` counts from 1: the line of JSONL, the item of a JSON document, the row of
+    a CSV as a spreadsheet numbers it (the header is 1)."""
+
+    source: str
+    row: int
+    reason: str
+    raw: str
+
+    def line(self) -> bytes:
+        """One line of JSON for a rejects file."""
+        record = {"source": self.source, "row": self.row, "reason": self.reason, "raw": self.raw}
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+Parsed = Event | Reject
+
+
+def event(data: Mapping[str, Any], side: Side) -> Event:
+    """Validated against the contract; only what the contract knows passes. ValidationError otherwise."""
+    entity = CONTRACTS[side].model_validate(data)
+    return Event(side, entity.id, entity.model_dump_json(exclude_unset=True).encode())
+
+
+def explain(error: ValueError) -> str:
+    """`location.lat: Input should be less than or equal to 90, but it is 91`."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    causes = []
+    for cause in error.errors(include_url=False, include_context=False):
+        if cause["type"] != "default_factory_not_called":
+            field = ".".join(map(str, cause["loc"])) or "record"
+            seen = "" if cause["type"] == "missing" else f", but it is {str(cause['input'])[:60]!r}"
+            causes.append(f"{field}: {cause['msg']}{seen}")
+    return "; ".join(causes)
