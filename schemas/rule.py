@@ -27,6 +27,6 @@ class ExclusionRule(Contract):
     id: EntityId
     occurred_at: OccurredAt
     revision: Revision
-    anchors: Annotated[tuple[Anchor, ...], Field(min_length=2, max_length=2)]
+    anchors: tuple[Anchor, Anchor]
     author: Annotated[str, StringConstraints(max_length=200)] = ""
     note: Annotated[str, StringConstraints(max_length=2000)] = ""
