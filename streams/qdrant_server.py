@@ -1,0 +1,258 @@
+"""The index on a Qdrant server: two collections a model version, one a side."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import ceil
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc  # type: ignore[import-untyped]
+import numpy as np
+from qdrant_client import AsyncQdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from schemas.match import Side
+from streams.index import (
+    PAYLOAD_INDEXES,
+    All,
+    AnyOf,
+    AtLeast,
+    AtMost,
+    Condition,
+    Either,
+    Hit,
+    IndexMismatch,
+    IndexUnavailable,
+    Near,
+    Payload,
+    Point,
+    Query,
+    Within,
+    point_id,
+)
+
+REST_PORT = 6333
+OLDEST_SERVER = (1, 16)  # the first with conditional upserts; older ones would let stale writes win
+
+_PLURALS = {Side.VACANCY: "vacancies", Side.CANDIDATE: "candidates"}
+_HNSW = models.HnswConfigDiff(m=16, ef_construct=128)
+_SEARCH = models.SearchParams(hnsw_ef=128)
+_LIVE = models.FieldCondition(key="live", match=models.MatchValue(value=1))
+_ALREADY_THERE = 409
+_TRY_AGAIN = {408, 429}
+_PASSING = {
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.UNKNOWN,
+}
+
+
+def connect(
+    url: str, *, api_key: str | None, version: str, dims: int, timeout_seconds: float
+) -> "QdrantServer":
+    """gRPC carries the vectors; it is expected one port above the URL's, as Qdrant has it (6333, 6334)."""
+    client = AsyncQdrantClient(
+        url=url,
+        grpc_port=(urlsplit(url).port or REST_PORT) + 1,
+        prefer_grpc=True,
+        api_key=api_key,
+        timeout=ceil(timeout_seconds),
+        check_compatibility=False,  # prepare() asks for the version and says what is wrong with it
+    )
+    return QdrantServer(client, version, dims)
+
+
+class QdrantServer:
+    def __init__(self, client: AsyncQdrantClient, version: str, dims: int) -> None:
+        self._client = client
+        self._version = version
+        self._dims = dims
+        self._tombstone = [dims**-0.5] * dims
+
+    async def prepare(self) -> None:
+        with _translated():
+            server = (await self._client.info()).version
+        if tuple(map(int, server.split(".")[:2])) < OLDEST_SERVER:
+            raise IndexMismatch(f"Qdrant {server} has no conditional upserts; run 1.16 or newer")
+        for side in Side:
+            with _translated():
+                await self._create(self._name(side))
+                stored = (await self._client.get_collection(self._name(side))).config.params.vectors
+            self._check(self._name(side), stored)
+            with _translated():
+                for field, kind in PAYLOAD_INDEXES.items():
+                    await self._client.create_payload_index(
+                        self._name(side), field, models.PayloadSchemaType(kind), wait=True
+                    )
+
+    async def upsert(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+        """One operation a point, each on condition that what is stored is older.
+
+        One operation for the whole batch would need a filter of (this id and older than that) for every
+        point, tried on every point: 34 ms against 16 ms for 256 points, measured on the embedded engine.
+        """
+        if not points:
+            return []
+        ids = [str(point_id(point.id)) for point in points]
+        with _translated():
+            records = await self._client.retrieve(self._name(side), ids, with_payload=["revision"])
+            stored = {str(record.id): _payload(record)["revision"] for record in records}
+            before = [stored.get(id) for id in ids]
+            newer = [
+                self._write(id, point)
+                for id, point, was in zip(ids, points, before, strict=True)
+                if was is None or was < point.revision
+            ]
+            if newer:
+                await self._client.batch_update_points(self._name(side), newer, wait=True)
+        return before
+
+    async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
+        requests = [
+            models.QueryRequest(
+                query=models.NearestQuery(nearest=query.vector.tolist()),
+                filter=models.Filter(must=[_LIVE, _filter(query.condition)]),
+                params=_SEARCH,
+                limit=query.limit,
+                with_payload=True,
+            )
+            for query in queries
+        ]
+        if not requests:
+            return []
+        with _translated():
+            answers = await self._client.query_batch_points(self._name(side), requests)
+        return [[_hit(point) for point in answer.points] for answer in answers]
+
+    async def fetch(self, side: Side, ids: Sequence[str]) -> dict[str, Point]:
+        with _translated():
+            records = await self._client.retrieve(
+                self._name(side), [str(point_id(id)) for id in ids], with_payload=True, with_vectors=True
+            )
+        points = map(_point, records)
+        return {point.id: point for point in points}
+
+    async def count(self, side: Side) -> int:
+        with _translated():
+            live = models.Filter(must=[_LIVE])
+            return (await self._client.count(self._name(side), count_filter=live, exact=True)).count
+
+    async def purge(self, side: Side, before_revision: int) -> None:
+        old = models.Filter(must=[_older(before_revision)], must_not=[_LIVE])
+        with _translated():
+            await self._client.delete(self._name(side), models.FilterSelector(filter=old), wait=True)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _name(self, side: Side) -> str:
+        return f"rolecall_{self._version}_{_PLURALS[side]}"
+
+    async def _create(self, name: str) -> None:
+        if await self._client.collection_exists(name):
+            return
+        vectors = models.VectorParams(size=self._dims, distance=models.Distance.DOT)
+        try:
+            await self._client.create_collection(name, vectors_config=vectors, hnsw_config=_HNSW)
+        except UnexpectedResponse as error:  # another worker was faster
+            if error.status_code != _ALREADY_THERE:
+                raise
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+                raise
+
+    def _check(self, name: str, stored: object) -> None:
+        if not isinstance(stored, models.VectorParams):
+            raise IndexMismatch(f"collection {name} has named vectors; remove it and replay the topics")
+        if (stored.size, stored.distance) != (self._dims, models.Distance.DOT):
+            raise IndexMismatch(
+                f"collection {name} holds {stored.distance.value} vectors of {stored.size} dimensions, not"
+                f" Dot vectors of {self._dims}; use the model that wrote it, or remove it and replay"
+            )
+
+    def _write(self, id: str, point: Point) -> models.UpsertOperation:
+        kept: Payload = {"id": point.id, "revision": point.revision}
+        if point.vector is not None:
+            kept = {**(point.payload or {}), **kept, "live": 1}
+        vector = self._tombstone if point.vector is None else np.asarray(point.vector, np.float32).tolist()
+        return models.UpsertOperation(
+            upsert=models.PointsList(
+                points=[models.PointStruct(id=id, vector=vector, payload=kept)],
+                update_filter=models.Filter(must=[_older(point.revision)]),
+            )
+        )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What may pass by itself becomes `IndexUnavailable`; the rest is somebody's mistake and stays."""
+    try:
+        yield
+    except (ResponseHandlingException, ResourceExhaustedResponse) as error:
+        raise IndexUnavailable(f"Qdrant: {error}") from error
+    except UnexpectedResponse as error:
+        status = error.status_code or 500
+        if status < 500 and status not in _TRY_AGAIN:
+            raise
+        raise IndexUnavailable(f"Qdrant: {error}") from error
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in _PASSING:
+            raise
+        raise IndexUnavailable(f"Qdrant: {error.code().name}, {error.details()}") from error
+
+
+def _older(revision: int) -> models.FieldCondition:
+    return models.FieldCondition(key="revision", range=models.Range(lt=revision))
+
+
+def _payload(record: models.Record | models.ScoredPoint) -> dict[str, Any]:
+    return dict(record.payload or {})  # a copy: in local mode it is the stored one
+
+
+def _hit(point: models.ScoredPoint) -> Hit:
+    payload = _payload(point)
+    del payload["live"]
+    return Hit(payload.pop("id"), payload.pop("revision"), point.score, payload)
+
+
+def _point(record: models.Record) -> Point:
+    payload = _payload(record)
+    id, revision = payload.pop("id"), payload.pop("revision")
+    if not payload.pop("live", None):
+        return Point(id, revision)
+    return Point(id, revision, np.array(record.vector, np.float32), payload)
+
+
+def _only(field: str, **test: Any) -> models.Filter:
+    return models.Filter(must=[models.FieldCondition(key=field, **test)])
+
+
+def _filter(condition: Condition) -> models.Filter:
+    match condition:
+        case AnyOf(field, values):
+            return _only(field, match=models.MatchAny(any=list(values)))
+        case Within(field, values):
+            beyond = models.MatchExcept.model_validate({"except": list(values)})
+            return models.Filter(must_not=[models.FieldCondition(key=field, match=beyond)])
+        case AtLeast(field, value):
+            return _only(field, range=models.Range(gte=value))
+        case AtMost(field, value):
+            return _only(field, range=models.Range(lte=value))
+        case Near(field, lat, lon, km):
+            centre = models.GeoPoint(lat=lat, lon=lon)
+            return _only(field, geo_radius=models.GeoRadius(center=centre, radius=km * 1000))
+        case All(conditions):
+            return models.Filter(must=[_filter(each) for each in conditions])
+        case Either(()):
+            return models.Filter(
+                must_not=[models.Filter()]
+            )  # the engine lets all through where nothing is asked
+        case Either(conditions):
+            return models.Filter(should=[_filter(each) for each in conditions])
+        case _:
+            return models.Filter(must_not=[_filter(condition.condition)])
