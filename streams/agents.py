@@ -21,7 +21,12 @@ INPUTS = {VACANCIES.name: Side.VACANCY, CANDIDATES.name: Side.CANDIDATE}
 def add_agents(app: faust.App, handle: Handle, *, batch_size: int, within_seconds: float) -> None:
     for name, side in INPUTS.items():
         topic = app.topic(
-            name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            allow_empty=True,
         )
         app.agent(topic, name=f"match_{name}", concurrency=1)(
             _agent(side, handle, batch_size, within_seconds)
@@ -46,5 +51,5 @@ def record(message: Any) -> Record:
         offset=message.offset,
         key=message.key,
         value=message.value,
-        timestamp_ms=-1 if message.timestamp is None else int(message.timestamp * 1000),
+        timestamp_ms=-1 if message.timestamp is None else round(message.timestamp * 1000),
     )

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import numpy as np
 import structlog
@@ -28,6 +29,8 @@ from streams.publish import Outgoing, Publisher, PublishFailed, dead_letter, mat
 from streams.receive import Entity, Erased, Event, Limits, Published, Record, Reject, newest, receive
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 OVERFETCH = 1.5  # first search; deeper ones follow only where the recheck left a list short
 DEEPER = 4
@@ -127,7 +130,7 @@ class BatchRunner:
             return await self._effects(side, events, now, tally), []
         except (GaveUp, IndexMismatch):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever one event breaks must not stop the others
+        except Exception as error:
             if len(events) == 1:
                 log.error("poison", stage=tally.stage, exc_info=error)
                 reject = Reject(events[0].record, tally.stage, type(error).__name__, str(error))
@@ -157,10 +160,6 @@ class BatchRunner:
         known = dict(zip((each.id for each in points), before, strict=True))
         gone = [entry for entry in gone if _is_current(entry.event, known[entry.event.id])]
         embedded = [each for each in embedded if _is_current(each.entity, known[each.entity.id])]
-        tally.upserted += len(embedded)
-        tally.removed += len(gone)
-        tally.stale += len(points) - len(embedded) - len(gone)
-
         hits = await self._search(side, embedded, now, tally)
         with tally.timed(Stage.MATCH):
             found = [
@@ -168,6 +167,9 @@ class BatchRunner:
                 for each, compatible in zip(embedded, hits, strict=True)
                 for match in matches(self._encoder, each, compatible, self._policy, now)
             ]
+            tally.upserted += len(embedded)
+            tally.removed += len(gone)
+            tally.stale += len(points) - len(embedded) - len(gone)
             tally.matches += len(found)
             withdrawn = [(entry.event, entry.reason) for entry in gone]
             withdrawn += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
@@ -230,7 +232,7 @@ class BatchRunner:
             pending, limit = short, min(limit * DEEPER, MAX_DEPTH)
         return found
 
-    async def _patiently[T](self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:
         """Retry what may pass by itself: exponential backoff with full jitter, up to `retry_seconds`."""
         deadline = time.monotonic() + self._retry_seconds
         ceiling = 0.05

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, TypeVar
 from uuid import uuid5
 
 import numpy as np
 import numpy.typing as npt
 
-from schemas.candidate import Candidate, CandidateTerms
+from encoder.model import Encoder
+from schemas.candidate import CandidateTerms
 from schemas.match import Match, Reasons, Side
 from schemas.vacancy import Vacancy, VacancyTerms
 from streams import rules
@@ -18,9 +19,11 @@ from streams.publish import NAMESPACE
 from streams.receive import Entity
 
 Vector = npt.NDArray[np.float32]
+Terms = TypeVar("Terms", VacancyTerms, CandidateTerms)
 
 MAX_NAMED_SKILLS = 10
-FEATURES_KEPT = 8
+MAX_NAMED_FEATURES = 3
+PEAKS_KEPT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,6 @@ class Embedded:
     @property
     def side(self) -> Side:
         return Side.VACANCY if isinstance(self.entity, Vacancy) else Side.CANDIDATE
-
-
-class Model(Protocol):
-    """What matching needs of an encoder once the vectors are there."""
-
-    version: str
-
-    def confidence(self, score: Vector, certainty_a: Vector, certainty_b: Vector) -> Vector: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +56,14 @@ def point(embedded: Embedded) -> Point:
         "terms": entity.model_dump_json(include=set(terms.model_fields), exclude_defaults=True),
         "skills": list(entity.skills),
         "certainty": embedded.certainty,
+        "peaks": peaks(embedded.vector),
     }
     return Point(entity.id, entity.revision, embedded.vector, payload)
+
+
+def peaks(vector: Vector) -> list[int]:
+    """The positions of the largest components: what the document is most clearly about."""
+    return [int(i) for i in np.argpartition(-vector, PEAKS_KEPT)[:PEAKS_KEPT]]
 
 
 def wanted(entity: Entity, now: datetime) -> Condition:
@@ -79,7 +80,7 @@ def compatible_hits(entity: Entity, hits: Sequence[Hit], now: datetime) -> list[
     return [hit for hit in hits if rules.compatible(_terms(VacancyTerms, hit), entity, now)]
 
 
-def confidences(model: Model, embedded: Embedded, hits: Sequence[Hit]) -> Vector:
+def confidences(model: Encoder, embedded: Embedded, hits: Sequence[Hit]) -> Vector:
     """(hits,) calibrated probabilities."""
     if not hits:
         return np.empty(0, np.float32)
@@ -90,36 +91,39 @@ def confidences(model: Model, embedded: Embedded, hits: Sequence[Hit]) -> Vector
 
 
 def matches(
-    model: Model, embedded: Embedded, hits: Sequence[Hit], policy: Policy, now: datetime
+    model: Encoder, embedded: Embedded, hits: Sequence[Hit], policy: Policy, now: datetime
 ) -> list[Match]:
     """The best `top_k` compatible hits above the confidence threshold, best score first."""
     confidence = confidences(model, embedded, hits)
     kept = [(hit, float(p)) for hit, p in zip(hits, confidence, strict=True) if p >= policy.min_confidence]
     return [
-        _match(model.version, embedded, hit, confidence, rank, now)
+        _match(model, embedded, hit, confidence, rank, now)
         for rank, (hit, confidence) in enumerate(kept[: policy.top_k], start=1)
     ]
 
 
-def _terms[T: (VacancyTerms, CandidateTerms)](contract: type[T], hit: Hit) -> T:
+def _terms(contract: type[Terms], hit: Hit) -> Terms:
     return contract.model_validate_json(str(hit.payload["terms"]))
 
 
 def _match(
-    version: str, embedded: Embedded, hit: Hit, confidence: float, rank: int, now: datetime
+    model: Encoder, embedded: Embedded, hit: Hit, confidence: float, rank: int, now: datetime
 ) -> Match:
+    payload: dict[str, Any] = hit.payload
     own = (embedded.entity.id, embedded.entity.revision, embedded.certainty, embedded.entity.skills)
-    other = (hit.id, hit.revision, float(hit.payload["certainty"]), tuple(hit.payload["skills"]))
+    other = (hit.id, hit.revision, payload["certainty"], payload["skills"])
     vacancy, candidate = (own, other) if embedded.side is Side.VACANCY else (other, own)
     shared, missing = _compare_skills(asked=vacancy[3], offered=candidate[3])
     return Match(
-        id=str(uuid5(NAMESPACE, f"{vacancy[0]}\n{vacancy[1]}\n{candidate[0]}\n{candidate[1]}\n{version}")),
+        id=str(
+            uuid5(NAMESPACE, f"{vacancy[0]}\n{vacancy[1]}\n{candidate[0]}\n{candidate[1]}\n{model.version}")
+        ),
         occurred_at=now,
         vacancy_id=vacancy[0],
         vacancy_revision=vacancy[1],
         candidate_id=candidate[0],
         candidate_revision=candidate[1],
-        model_version=version,
+        model_version=model.version,
         score=min(max(hit.score, 0.0), 1.0),
         confidence=confidence,
         found_by=embedded.side,
@@ -127,16 +131,27 @@ def _match(
         reasons=Reasons(
             shared_skills=shared[:MAX_NAMED_SKILLS],
             missing_skills=missing[:MAX_NAMED_SKILLS],
+            features=_shared_features(model, embedded.vector, payload["peaks"]),
             vacancy_certainty=vacancy[2],
             candidate_certainty=candidate[2],
         ),
     )
 
 
-def _compare_skills(
-    asked: Sequence[str], offered: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _compare_skills(asked: Sequence[str], offered: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     known = {skill.casefold() for skill in offered}
     shared = tuple(skill for skill in asked if skill.casefold() in known)
     missing = tuple(skill for skill in asked if skill.casefold() not in known) if offered else ()
     return shared, missing
+
+
+def _shared_features(model: Encoder, vector: Vector, other_peaks: Sequence[int]) -> tuple[str, ...]:
+    """Names of what is prominent on both sides, the most prominent first."""
+    names = model.features.names
+    if not names:
+        return ()
+    shared = set(peaks(vector)).intersection(other_peaks)
+    size = len(names[0])
+    ordered = sorted(shared, key=lambda i: -vector[i])
+    named = dict.fromkeys(names[i // size][i % size] for i in ordered)
+    return tuple(name for name in named if name)[:MAX_NAMED_FEATURES]

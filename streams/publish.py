@@ -51,12 +51,12 @@ class KafkaPublisher:
             raise PublishFailed(f"{type(error).__name__}: {error}") from error
 
 
-def producer(broker: str) -> AIOKafkaProducer:
-    """An idempotent producer, acks=all. Dead letters carry records of up to 16 MiB."""
+def producer(broker: str, *, idempotent: bool) -> AIOKafkaProducer:
+    """A producer with acks=all. Dead letters carry records of up to 16 MiB."""
     return AIOKafkaProducer(
         bootstrap_servers=broker,
         acks="all",
-        enable_idempotence=True,
+        enable_idempotence=idempotent,
         linger_ms=0,
         max_batch_size=262_144,
         max_request_size=16 * 1_048_576 + 65_536,

@@ -20,6 +20,11 @@ class Settings(BaseSettings):
     broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port[,host:port…]")
     consumer_group: str = Field("rolecall", description="Workers of one group share the partitions")
 
+    idempotent_producer: bool = Field(True, description="Off for brokers without InitProducerId")
+    session_timeout_seconds: Positive = Field(
+        30, description="How soon the group takes over the partitions of a worker that died"
+    )
+
     index: Literal["qdrant", "edge"] = Field("qdrant", description="Qdrant server, or the embedded index")
     qdrant_url: str = "http://127.0.0.1:6333"
     qdrant_api_key: SecretStr | None = None

@@ -1,0 +1,152 @@
+"""The worker process: settings in, a running Faust app out, and an orderly end."""
+
+import asyncio
+import os
+import signal
+import threading
+
+import faust
+import structlog
+
+from encoder.model import Encoder
+from schemas.match import Side
+from schemas.topics import VACANCIES
+from streams import publish
+from streams.agents import add_agents
+from streams.batch import BatchRunner, Tally
+from streams.cache import Cache
+from streams.index import Index
+from streams.match import Policy
+from streams.receive import Limits, Record
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+EXIT_FAILED = 1
+EXIT_DEADLINE = 3
+
+
+def connect_index(settings: Settings, version: str, dims: int) -> Index:
+    if settings.index == "edge":
+        from streams.qdrant_edge import QdrantEdge
+
+        return QdrantEdge(settings.edge_socket, version, dims, settings.index_timeout_seconds)
+    from streams import qdrant_server
+
+    return qdrant_server.connect(
+        settings.qdrant_url,
+        api_key=settings.qdrant_api_key and settings.qdrant_api_key.get_secret_value(),
+        version=version,
+        dims=dims,
+        timeout_seconds=settings.index_timeout_seconds,
+    )
+
+
+def connect_cache(settings: Settings, version: str, dims: int) -> Cache | None:
+    if settings.redis_url is None:
+        return None
+    return Cache.connect(
+        settings.redis_url.get_secret_value(),
+        timeout_seconds=settings.redis_timeout_seconds,
+        version=version,
+        dims=dims,
+        ttl_seconds=settings.cache_ttl_seconds,
+    )
+
+
+def create_app(settings: Settings) -> faust.App:
+    """A Faust app without tables, web server or topic declarations; timeouts as measured (docs/operations.md)."""
+    session = settings.session_timeout_seconds
+    return faust.App(
+        settings.consumer_group,
+        broker=[f"kafka://{address}" for address in settings.broker.split(",")],
+        store="memory://",
+        web_enabled=False,
+        autodiscover=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_partitions=VACANCIES.partitions,
+        stream_buffer_maxsize=2 * settings.batch_size,
+        stream_wait_empty=False,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=settings.batch_size,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 6,
+        broker_rebalance_timeout=max(10.0, session),
+        broker_request_timeout=session + 30,
+        producer_request_timeout=30.0,
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Match until SIGTERM or SIGINT. A failed batch ends the process at once, unacked."""
+    encoder = Encoder.load(settings.model, device=settings.device, threads=settings.encoder_threads)
+    index = connect_index(settings, encoder.version, encoder.dims)
+    cache = connect_cache(settings, encoder.version, encoder.dims)
+    producer = publish.producer(settings.broker, idempotent=settings.idempotent_producer)
+    await index.prepare()
+    await producer.start()
+    runner = BatchRunner(
+        encoder=encoder,
+        index=index,
+        cache=cache,
+        publisher=publish.KafkaPublisher(producer),
+        policy=Policy(settings.top_k, settings.min_confidence),
+        limits=Limits(settings.max_record_bytes, round(settings.max_clock_skew_seconds * 1000)),
+        retry_seconds=settings.retry_seconds,
+    )
+
+    async def handle(side: Side, records: list[Record]) -> None:
+        try:
+            tally = await runner.run(side, records)
+        except Exception as error:  # noqa: BLE001 - Faust would go on and lose the batch
+            log.critical("worker_failed", side=side, error=str(error), exc_info=error)
+            os._exit(EXIT_FAILED)
+        _log_batch(tally)
+
+    app = create_app(settings)
+    add_agents(app, handle, batch_size=settings.batch_size, within_seconds=settings.batch_within_seconds)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await app.start()
+    log.info("worker_started", model=encoder.version, dims=encoder.dims, device=str(encoder.device))
+    await app.wait_for_stopped(stop)
+    _arm_deadline(settings.stop_seconds)
+    await app.stop()
+    await producer.stop()
+    await index.close()
+    if cache is not None:
+        await cache.close()
+    log.info("worker_stopped", crashed=app.crashed)
+    if app.crashed:
+        raise SystemExit(EXIT_FAILED)
+
+
+def _arm_deadline(seconds: float) -> None:
+    """End the process after `seconds` whatever hangs: unacked batches are delivered again."""
+
+    def expire() -> None:
+        log.error("stop_deadline", seconds=seconds)
+        os._exit(EXIT_DEADLINE)
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+
+
+def _log_batch(tally: Tally) -> None:
+    log.info(
+        "batch",
+        side=tally.side,
+        events=tally.events,
+        upserted=tally.upserted,
+        removed=tally.removed,
+        stale=tally.stale,
+        matches=tally.matches,
+        dead_letters=tally.dead_letters,
+        cache_hits=tally.cache_hits,
+        retries=tally.retries,
+        ms={stage.value: round(seconds * 1000, 1) for stage, seconds in tally.seconds.items()},
+    )

