@@ -35,7 +35,7 @@ def connect_index(settings: Settings, version: str, dims: int) -> Index:
 
     return qdrant_server.connect(
         settings.qdrant_url,
-        api_key=settings.qdrant_api_key and settings.qdrant_api_key.get_secret_value(),
+        api_key=settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None,
         version=version,
         dims=dims,
         timeout_seconds=settings.index_timeout_seconds,

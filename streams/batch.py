@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -118,7 +119,8 @@ class BatchRunner:
                 partition=reject.record.partition,
                 offset=reject.record.offset,
                 stage=reject.stage,
-                reason=reject.message,
+                # Past the contract's own words, a message may quote the text.
+                reason=reject.message if reject.stage is Stage.RECEIVE else reject.exception,
             )
         return tally
 
@@ -132,7 +134,6 @@ class BatchRunner:
             raise
         except Exception as error:
             if len(events) == 1:
-                log.error("poison", stage=tally.stage, exc_info=error)
                 reject = Reject(events[0].record, tally.stage, type(error).__name__, str(error))
                 return [], [reject]
         half = len(events) // 2
@@ -171,7 +172,9 @@ class BatchRunner:
             tally.removed += len(gone)
             tally.stale += len(points) - len(embedded) - len(gone)
             tally.matches += len(found)
-            withdrawn = [(entry.event, entry.reason) for entry in gone]
+            withdrawn: list[tuple[Event | Entity, WithdrawalReason]] = [
+                (entry.event, entry.reason) for entry in gone
+            ]
             withdrawn += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
             return [
                 withdrawal_record(
@@ -222,7 +225,7 @@ class BatchRunner:
         while pending:
             with tally.timed(Stage.SEARCH):
                 queries = [Query(embedded[i].vector, conditions[i], limit) for i in pending]
-                answers = await self._patiently(lambda q=queries: self._index.search(side.other, q), tally)
+                answers = await self._patiently(partial(self._index.search, side.other, queries), tally)
             with tally.timed(Stage.MATCH):
                 short = []
                 for i, hits in zip(pending, answers, strict=True):

@@ -58,7 +58,7 @@ class Cache:
         return {
             key: np.frombuffer(row, dtype=np.float32)
             for key, row in zip(hashes, stored, strict=True)
-            if row is not None and len(row) == self._row_bytes
+            if isinstance(row, bytes) and len(row) == self._row_bytes
         }
 
     async def put(self, rows: Mapping[bytes, Row]) -> None:

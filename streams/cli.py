@@ -5,7 +5,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -174,9 +174,9 @@ def demo(vacancies: int, candidates: int, seed: int) -> None:
 def _forward(name: str) -> click.Command:
     """Training is a package of its own, which the worker never imports."""
 
-    @click.pass_context
-    def run(context: click.Context, **_: Any) -> None:
-        os.execv(sys.executable, [sys.executable, "-m", "training", name, *context.args])
+    def run() -> None:
+        arguments = click.get_current_context().args
+        os.execv(sys.executable, [sys.executable, "-m", "training", name, *arguments])
 
     return click.Command(
         name,

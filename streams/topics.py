@@ -15,7 +15,7 @@ MAX_DEAD_LETTER_BYTES = 16 * 1_048_576
 
 def topic_config(topic: Topic) -> dict[str, str]:
     """Broker-side settings; the dead letters hold whatever any input could have carried, and its headers."""
-    config = {"cleanup.policy": topic.cleanup_policy}
+    config: dict[str, str] = {"cleanup.policy": topic.cleanup_policy}
     if topic.cleanup_policy == "compact":
         config["delete.retention.ms"] = str(TOMBSTONE_RETENTION_MS)
     else:

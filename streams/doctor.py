@@ -1,0 +1,134 @@
+"""Is everything there that a worker needs? Each finding says how to mend it."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from encoder.artifact import ArtifactError
+from encoder.model import Encoder
+from schemas.match import Side
+from schemas.topics import MATCHES
+from streams.app import connect_index
+from streams.index import IndexMismatch, IndexUnavailable
+from streams.settings import Settings
+from streams.topics import missing_topics
+
+MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    part: str
+    healthy: bool
+    state: str
+    remedy: str = ""
+
+
+async def diagnose(settings: Settings) -> list[Finding]:
+    return [finding async for finding in _findings(settings)]
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    encoder, model = _model(settings)
+    yield model
+    broker = await _broker(settings)
+    yield broker
+    if broker.healthy:
+        yield await _clock(settings)
+    if encoder is not None:
+        yield await _index(settings, encoder)
+    yield await _redis(settings)
+
+
+def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
+    started = time.perf_counter()
+    try:
+        encoder = Encoder.load(settings.model, device=settings.device)
+    except ArtifactError as error:
+        return None, Finding("model", False, str(error), "set ROLECALL_MODEL to a trained model's directory")
+    seconds = time.perf_counter() - started
+    state = f"{encoder.version}, {encoder.dims} dimensions on {encoder.device}, loaded in {seconds:.1f} s"
+    return encoder, Finding("model", True, state)
+
+
+async def _broker(settings: Settings) -> Finding:
+    try:
+        missing = await missing_topics(settings.broker)
+    except (KafkaError, OSError) as error:
+        return Finding(
+            "broker", False, f"{settings.broker}: {error}", "start the broker, or set ROLECALL_BROKER"
+        )
+    if missing:
+        return Finding("topics", False, f"missing: {', '.join(missing)}", "rolecall topics create")
+    return Finding("broker", True, f"{settings.broker}, all topics exist")
+
+
+async def _clock(settings: Settings) -> Finding:
+    """Revisions are times: a clock that runs ahead or behind decides wrongly which event is newer."""
+    newest = await _newest_timestamp(settings.broker)
+    if newest is None:
+        return Finding("clock", True, "nothing published yet to compare with")
+    ahead = newest / 1000 - time.time()
+    if ahead > MAX_CLOCK_DIFFERENCE_SECONDS:
+        return Finding(
+            "clock",
+            False,
+            f"the newest match is dated {ahead:.1f} s ahead of this clock",
+            "synchronise the clocks (NTP)",
+        )
+    return Finding("clock", True, "not behind the newest match")
+
+
+async def _newest_timestamp(broker: str) -> int | None:
+    consumer = AIOKafkaConsumer(MATCHES.name, bootstrap_servers=broker)
+    await consumer.start()
+    try:
+        partitions = consumer.assignment()
+        ends = await consumer.end_offsets(partitions)
+        starts = await consumer.beginning_offsets(partitions)
+        filled = [partition for partition in partitions if ends[partition] > starts[partition]]
+        for partition in filled:
+            consumer.seek(partition, ends[partition] - 1)
+        records = await consumer.getmany(*filled, timeout_ms=2000) if filled else {}
+        return max((record.timestamp for batch in records.values() for record in batch), default=None)
+    finally:
+        await consumer.stop()
+
+
+async def _index(settings: Settings, encoder: Encoder) -> Finding:
+    where = str(settings.edge_socket) if settings.index == "edge" else settings.qdrant_url
+    index = connect_index(settings, encoder.version, encoder.dims)
+    try:
+        await index.prepare()
+        counts = {side: await index.count(side) for side in Side}
+    except IndexUnavailable as error:
+        remedy = "rolecall up" if settings.index == "edge" else "start Qdrant, or set ROLECALL_QDRANT_URL"
+        return Finding("index", False, str(error), remedy)
+    except IndexMismatch as error:
+        return Finding("index", False, str(error), "point ROLECALL_MODEL at the model of this index")
+    finally:
+        await index.close()
+    held = ", ".join(f"{count:,} {side} points" for side, count in counts.items())
+    return Finding("index", True, f"{where}: {held}")
+
+
+async def _redis(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        return Finding("redis", True, "off: embeddings are not cached")
+    redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, socket_connect_timeout=2)
+    ping: Callable[[], Awaitable[object]] = redis.ping
+    try:
+        await ping()
+    except RedisError as error:
+        state = f"{type(error).__name__}: {error}"
+        return Finding(
+            "redis", False, state, "workers go on without it; start Redis, or unset ROLECALL_REDIS_URL"
+        )
+    finally:
+        await redis.aclose()
+    return Finding("redis", True, "answers")
