@@ -1,6 +1,7 @@
 """CSV into our contracts by a mapping of fields to columns."""
 
 import csv
+import hashlib
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -165,6 +166,13 @@ def _cell(row: Mapping[str, str], origin: str) -> str:
     return _PLACEHOLDER.sub(lambda column: row.get(column[1], "").strip(), origin)
 
 
+def _short(composed: str) -> str:
+    """An id put together from cells may grow past what an id may be; a hash keeps it apart from others."""
+    if len(composed) <= 200:
+        return composed
+    return f"{composed[:160]}-{hashlib.sha256(composed.encode(errors='surrogateescape')).hexdigest()[:32]}"
+
+
 def _record(row: Mapping[str, str], mapping: Mapping[str, str], now: datetime) -> dict[str, Any]:
     """ValueError names the field and value that cannot be read. Empty cells leave their field out.
 
@@ -180,6 +188,8 @@ def _record(row: Mapping[str, str], mapping: Mapping[str, str], now: datetime) -
         whole, _, part = field.partition(".")
         if part:
             parts.setdefault(whole, {})[part] = value
+        elif field == "id" and value != row.get(origin, "").strip():
+            record["id"] = _short(value)
         elif field == "location":
             where, remote = place(cell)
             if where:
