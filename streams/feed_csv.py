@@ -188,7 +188,7 @@ def _record(row: Mapping[str, str], mapping: Mapping[str, str], now: datetime) -
         whole, _, part = field.partition(".")
         if part:
             parts.setdefault(whole, {})[part] = value
-        elif field == "id" and value != row.get(origin, "").strip():
+        elif field == "id" and _PLACEHOLDER.search(origin):
             record["id"] = _short(value)
         elif field == "location":
             where, remote = place(cell)
