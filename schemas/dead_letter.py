@@ -11,7 +11,7 @@ from schemas.common import Contract
 
 
 class Stage(StrEnum):
-    """Where an event failed."""
+    """The steps of an event through a worker, in order."""
 
     RECEIVE = "receive"
     ENCODE = "encode"
@@ -19,6 +19,7 @@ class Stage(StrEnum):
     SEARCH = "search"
     MATCH = "match"
     PUBLISH = "publish"
+    ACK = "ack"
 
 
 class DeadLetterHeaders(Contract):

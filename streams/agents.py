@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import faust
@@ -13,7 +14,8 @@ from schemas.match import Side
 from schemas.topics import CANDIDATES, VACANCIES
 from streams.receive import Record
 
-Handle = Callable[[Side, list[Record]], Awaitable[None]]
+Acknowledge = Callable[[], Awaitable[None]]
+Handle = Callable[[Side, list[Record], Acknowledge], Awaitable[None]]
 
 INPUTS = {VACANCIES.name: Side.VACANCY, CANDIDATES.name: Side.CANDIDATE}
 
@@ -37,11 +39,16 @@ def _agent(side: Side, handle: Handle, batch_size: int, within_seconds: float) -
     async def match_side(stream: Any) -> None:
         batches = stream.noack()
         async for events in batches.noack_take(batch_size, within=within_seconds):
-            await handle(side, [record(event.message) for event in events])
-            for event in events:  # in order of arrival: out of order, Faust commits past the head (#606)
-                await batches.ack(event)
+            await handle(
+                side, [record(event.message) for event in events], partial(_acknowledge, batches, events)
+            )
 
     return match_side
+
+
+async def _acknowledge(stream: Any, events: list[Any]) -> None:
+    for event in events:  # in order of arrival: out of order, Faust commits past the head (#606)
+        await stream.ack(event)
 
 
 def record(message: Any) -> Record:

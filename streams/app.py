@@ -9,10 +9,11 @@ import faust
 import structlog
 
 from encoder.model import Encoder
+from schemas.dead_letter import Stage
 from schemas.match import Side
 from schemas.topics import VACANCIES
 from streams import publish
-from streams.agents import add_agents
+from streams.agents import Acknowledge, add_agents
 from streams.batch import BatchRunner, Tally
 from streams.cache import Cache
 from streams.index import Index
@@ -96,10 +97,12 @@ async def serve(settings: Settings) -> None:
         retry_seconds=settings.retry_seconds,
     )
 
-    async def handle(side: Side, records: list[Record]) -> None:
+    async def handle(side: Side, records: list[Record], acknowledge: Acknowledge) -> None:
         try:
             tally = await runner.run(side, records)
-        except Exception as error:  # noqa: BLE001 - Faust would go on and lose the batch
+            with tally.timed(Stage.ACK):
+                await acknowledge()
+        except Exception as error:
             log.critical("worker_failed", side=side, error=str(error), exc_info=error)
             os._exit(EXIT_FAILED)
         _log_batch(tally)
