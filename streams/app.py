@@ -56,7 +56,7 @@ def connect_cache(settings: Settings, version: str, dims: int) -> Cache | None:
 
 
 def create_app(settings: Settings) -> faust.App:
-    """A Faust app without tables, web server or topic declarations; timeouts as measured (docs/operations.md)."""
+    """A Faust app without tables, web server or topic declarations; timeouts as measured."""
     session = settings.session_timeout_seconds
     return faust.App(
         settings.consumer_group,

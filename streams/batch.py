@@ -191,7 +191,7 @@ class BatchRunner:
             ] + [match_record(match) for match in found]
 
     async def _embed(self, entities: Sequence[Entity], tally: Tally) -> list[Embedded]:
-        documents = [_document(entity) for entity in entities]
+        documents = [document(entity) for entity in entities]
         if self._cache is None:
             rows = await asyncio.to_thread(self._rows, documents)
         else:
@@ -254,7 +254,7 @@ class BatchRunner:
                 ceiling = min(ceiling * 2, 5.0)
 
 
-def _document(entity: Entity) -> Document:
+def document(entity: Entity) -> Document:
     return vacancy_document(entity) if isinstance(entity, Vacancy) else candidate_document(entity)
 
 
