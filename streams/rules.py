@@ -31,6 +31,7 @@ class Rule(StrEnum):
 
 
 EARTH_RADIUS_KM = 6371.0088
+KM_PER_DEGREE = math.radians(EARTH_RADIUS_KM)
 DISTANCE_TOLERANCE_KM = 0.001
 PAY_TOLERANCE = 1e-9
 
@@ -148,7 +149,7 @@ ANY = "*"  # the sender did not say
 NEVER = 2.0**53
 REACHES_KM = (10, 25, 50, 100, 250, 1000)
 _NOWHERE = Location()
-_NOTHING = AnyOf("seniority", ())
+_NOTHING = Either(())
 _REMOTE, _ANYWHERE, _FAR = "remote", "anywhere", "far"
 _MEASURED, _UNMEASURED = "@", "?"  # whether the distance decides when the other side has coordinates
 _HIGHEST_PAY = 1e18
@@ -240,17 +241,36 @@ def _homes_in_reach(job: Location) -> list[Condition]:
     if not job.point:
         areas = _wanted_areas(job, _MEASURED, _UNMEASURED)
         return [AnyOf("area", (_ANYWHERE, *areas))] if job.country or _city(job) else []
-    unmeasured = AnyOf("area", (_ANYWHERE, _FAR, *_wanted_areas(job, _UNMEASURED)))
-    measured = (All((AnyOf("area", (_reach(km),)), _near(job.point, km))) for km in REACHES_KM)
-    return [Either((unmeasured, *measured))]
+    rings = {_reach(km): _near(job.point, km) for km in REACHES_KM} | {_FAR: None}
+    unsure = [reach for reach, near in rings.items() if near is None]
+    measured = (All((AnyOf("area", (reach,)), near)) for reach, near in rings.items() if near)
+    return [Either((AnyOf("area", (_ANYWHERE, *unsure, *_wanted_areas(job, _UNMEASURED))), *measured))]
 
 
 def _jobs_in_reach(home: Location, radius_km: float | None) -> list[Condition]:
     if radius_km is None or not home.point:
         areas = _wanted_areas(home, _MEASURED, _UNMEASURED)
         return [AnyOf("area", (_REMOTE, *areas))] if home.country or _city(home) else []
-    unmeasured = AnyOf("area", (_REMOTE, *_wanted_areas(home, _UNMEASURED)))
-    return [Either((unmeasured, _near(home.point, radius_km)))]
+    unmeasured = (_REMOTE, *_wanted_areas(home, _UNMEASURED))
+    near = _near(home.point, radius_km)
+    if near is None:
+        return [AnyOf("area", (*unmeasured, f"{_MEASURED}|"))]
+    return [Either((AnyOf("area", unmeasured), near))]
+
+
+def _near(point: tuple[float, float], km: float) -> Near | None:
+    """A circle that holds every point within `km`, or None where no circle is known to.
+
+    The engine's geo index covers a circle with geohash tiles. South of the equator it takes a tile's shorter
+    diagonal for its reach, and so forgets points near the rim: measured up to 38 km at 50 to 500 km, hundreds
+    beyond.
+    """
+    lat, lon = point
+    if lat * KM_PER_DEGREE > km + 1:
+        return Near("place", lat, lon, km + 0.1)
+    if lat < -60 or km > 500:
+        return None
+    return Near("place", lat, lon, km + (1 if km <= 50 else 40))
 
 
 def _areas(location: Location, mark: str) -> list[str]:
@@ -271,12 +291,11 @@ def _reach(radius_km: float) -> str:
     return next((f"{km} km" for km in REACHES_KM if radius_km <= km), _FAR)
 
 
-def _near(point: tuple[float, float], km: float) -> Near:
-    return Near("place", *point, km * 1.001 + 0.1)
-
-
 def _place(location: Location) -> Payload:
-    return {"place": {"lat": location.lat, "lon": location.lon}} if location.point else {}
+    if location.lat is None:
+        return {}
+    # The engine's geo index never finds what lies on the North Pole itself.
+    return {"place": {"lat": min(location.lat, 89.999999), "lon": location.lon}}
 
 
 def _tag(required: Language) -> str:
