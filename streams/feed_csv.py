@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from schemas.common import milliseconds
 from schemas.match import Side
@@ -104,37 +104,42 @@ def rows(
 ) -> Iterator[Parsed]:
     """Without a mapping, columns named after our fields are read. UTF-8; `,`, `;`, `|` or tab separated."""
     csv.field_size_limit(LONGEST_CELL)
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    first = text.readline(LONGEST_CELL)
-    delimiter = max(",;\t|", key=first.count)
-    try:
-        columns = [column.strip() for column in next(csv.reader([first], delimiter=delimiter), [])]
-        chosen = dict(mapping or {column: column for column in columns if column in FIELDS})
-        chosen_side = _side(chosen, columns, side)
-    except (ValueError, csv.Error) as error:
-        yield Reject(source, 1, str(error), _shown(first.rstrip("\r\n")))
-        return
-    reader = csv.reader(text, delimiter=delimiter)
-    row = 1
-    while True:
-        row += 1
+    with io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        first = text.readline(LONGEST_CELL)
+        delimiter = max(",;\t|", key=first.count)
         try:
-            cells = next(reader)
+            columns = [column.strip() for column in next(csv.reader([first], delimiter=delimiter), [])]
+            chosen = dict(mapping or {column: column for column in columns if column in FIELDS})
+            chosen_side = _side(chosen, columns, side)
+        except (ValueError, csv.Error) as error:
+            yield Reject(source, 1, str(error), _shown(first.rstrip("\r\n")))
+            return
+        for row, cells in enumerate(_cells(text, delimiter), start=2):
+            if isinstance(cells, csv.Error):
+                yield Reject(source, row, f"invalid CSV: {cells}", "")
+            elif any(cell.strip() for cell in cells):
+                try:
+                    if len(cells) > len(columns):
+                        raise ValueError(
+                            f"{len(cells)} cells, but the header has {len(columns)}; "
+                            f"put quotes around a cell that holds {delimiter!r}"
+                        )
+                    record = _record(dict(zip(columns, cells, strict=False)), chosen, now)
+                    yield event(record, chosen_side)
+                except ValueError as error:
+                    yield Reject(source, row, explain(error), _shown(delimiter.join(cells)))
+
+
+def _cells(text: TextIO, delimiter: str) -> Iterator[list[str] | csv.Error]:
+    """Rows, and what is wrong with the one that could not be read: the next one may be whole."""
+    reader = csv.reader(text, delimiter=delimiter)
+    while True:
+        try:
+            yield next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Reject(source, row, f"invalid CSV: {error}", "")
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        try:
-            if len(cells) > len(columns):
-                raise ValueError(
-                    f"{len(cells)} cells, but the header has {len(columns)}; quote cells with {delimiter!r}"
-                )
-            yield event(_record(dict(zip(columns, cells, strict=False)), chosen, now), chosen_side)
-        except ValueError as error:
-            yield Reject(source, row, explain(error), _shown(delimiter.join(cells)))
+            yield error
 
 
 def _side(mapping: Mapping[str, str], columns: list[str], side: Side | None) -> Side:

@@ -36,7 +36,8 @@ class Reject:
     def line(self) -> bytes:
         """One line of JSON for a rejects file."""
         record = {"source": self.source, "row": self.row, "reason": self.reason, "raw": self.raw}
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        valid = {name: _valid(value) if isinstance(value, str) else value for name, value in record.items()}
+        return orjson.dumps(valid, option=orjson.OPT_APPEND_NEWLINE)
 
 
 Parsed = Event | Reject
@@ -59,3 +60,8 @@ def explain(error: ValueError) -> str:
             seen = "" if cause["type"] == "missing" else f", but it is {str(cause['input'])[:60]!r}"
             causes.append(f"{field}: {cause['msg']}{seen}")
     return "; ".join(causes)
+
+
+def _valid(text: str) -> str:
+    """Bytes that were no UTF-8 came in as surrogates, which JSON cannot hold."""
+    return text.encode(errors="backslashreplace").decode()
