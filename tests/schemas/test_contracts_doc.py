@@ -1,0 +1,47 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from schemas.candidate import Candidate
+from schemas.match import Match, MatchesWithdrawn
+from schemas.topics import TOPICS
+from schemas.vacancy import Vacancy
+from streams.topics import RETENTION_MS, TOMBSTONE_RETENTION_MS
+
+DOC = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
+CONTRACTS = {
+    "vacancy": Vacancy,
+    "candidate": Candidate,
+    "match": Match,
+    "matches_withdrawn": MatchesWithdrawn,
+}
+EXAMPLES = re.findall(r"```json (\w+)\n(.*?)```", DOC, re.DOTALL)
+ROWS = {
+    row[0].strip("`"): row
+    for row in (line.strip("| ").split(" | ") for line in DOC.splitlines())
+    if len(row) == 6
+}
+
+
+def test_there_is_an_example_of_each_side_and_each_result():
+    assert {name for name, _ in EXAMPLES} == set(CONTRACTS)
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_an_example_is_a_valid_event(name, example):
+    event = CONTRACTS[name].model_validate_json(example, strict=True)
+    assert not event.model_extra
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_the_table_says_how_a_topic_is_keyed_and_kept(topic):
+    name, _, key, cleanup, partitions, kept = ROWS[topic.name]
+    assert (name, key, cleanup, partitions) == (
+        f"`{topic.name}`",
+        topic.key,
+        topic.cleanup_policy,
+        str(topic.partitions),
+    )
+    days = RETENTION_MS.get(topic.name, TOMBSTONE_RETENTION_MS) // 86_400_000
+    assert kept.endswith(f"{days} days")
