@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.candidate import Candidate
+from schemas.common import EntityId
 from schemas.dead_letter import DeadLetterHeaders, Stage
 from schemas.match import Side
 from schemas.vacancy import Vacancy
 
 Entity = Vacancy | Candidate
 CONTRACTS: dict[Side, type[Vacancy] | type[Candidate]] = {Side.VACANCY: Vacancy, Side.CANDIDATE: Candidate}
+ENTITY_ID: TypeAdapter[str] = TypeAdapter(EntityId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def _event(side: Side, record: Record, now_ms: int, limits: Limits) -> Event:
             raise Unacceptable("a record without key and value erases nothing: give the id to erase as key")
         if record.timestamp_ms < 0:
             raise Unacceptable("an erasure needs a record timestamp: it is its revision")
-        return Erased(record, key, record.timestamp_ms)
+        _check_clock(record.timestamp_ms, now_ms, limits)
+        return Erased(record, _erased_id(key), record.timestamp_ms)
     if len(record.value) > limits.max_record_bytes:
         raise Unacceptable(
             f"the record has {len(record.value):,} bytes, the limit is {limits.max_record_bytes:,}: "
@@ -118,14 +121,18 @@ def _event(side: Side, record: Record, now_ms: int, limits: Limits) -> Event:
         )
     entity = CONTRACTS[side].model_validate_json(record.value, strict=True)
     if key is not None and key != entity.id:
-        raise Unacceptable(f"the record key {key!r} is not the id {entity.id!r}: use the id as key")
-    ahead_ms = entity.revision - now_ms
+        raise Unacceptable("the record key is not the id in the value: use the id as key")
+    _check_clock(entity.revision, now_ms, limits)
+    return Published(record, entity)
+
+
+def _check_clock(revision: int, now_ms: int, limits: Limits) -> None:
+    ahead_ms = revision - now_ms
     if ahead_ms > limits.max_clock_skew_ms:
         raise Unacceptable(
-            f"revision {entity.revision} is {ahead_ms / 1000:,.0f} s ahead of this worker's clock, "
+            f"revision {revision} is {ahead_ms / 1000:,.0f} s ahead of this worker's clock, "
             f"{limits.max_clock_skew_ms / 1000:,.0f} s are allowed: check the producer's clock and time zone"
         )
-    return Published(record, entity)
 
 
 def _key(record: Record) -> str | None:
@@ -133,6 +140,13 @@ def _key(record: Record) -> str | None:
         return None if record.key is None else record.key.decode()
     except UnicodeDecodeError as error:
         raise Unacceptable(f"the record key is not UTF-8 (byte {error.start})") from error
+
+
+def _erased_id(key: str) -> str:
+    try:
+        return ENTITY_ID.validate_python(key)
+    except ValidationError as error:
+        raise Unacceptable(f"the record key is not an id: {_summary(error)}") from error
 
 
 def _summary(error: ValidationError) -> str:

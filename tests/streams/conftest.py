@@ -1,0 +1,257 @@
+"""An encoder, an index and a publisher in memory, which do what they should until told to fail."""
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+
+from encoder.document import Document
+from encoder.features import Features
+from encoder.model import Embeddings
+from schemas.match import Match, MatchesWithdrawn, Side
+from schemas.topics import DEAD_LETTERS, MATCHES
+from streams.batch import BatchRunner, Tally
+from streams.index import All, AnyOf, AtLeast, AtMost, Condition, Either, Hit, Near, Not, Point, Query, Within
+from streams.match import Policy
+from streams.publish import Outgoing
+from streams.receive import Limits, Record
+from streams.rules import distance_km
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+OCCURRED_AT = "2026-01-01T00:00:00Z"
+LIMITS = Limits(max_record_bytes=10_000, max_clock_skew_ms=300_000)
+
+
+class FailsOnDemand:
+    """Raises the planned failures of a call, one a call, before it does anything."""
+
+    def __init__(self) -> None:
+        self.failures: defaultdict[str, deque[Exception]] = defaultdict(deque)
+        self.poison: dict[str, Callable[[Any], bool]] = {}
+        self.calls: list[str] = []
+
+    def fail(self, call: str, *errors: Exception) -> None:
+        self.failures[call].extend(errors)
+
+    def fail_on(self, call: str, hurts: Callable[[Any], bool]) -> None:
+        """Every call with an item that hurts raises, however often it is tried."""
+        self.poison[call] = hurts
+
+    def called(self, call: str, items: Iterable[Any] = ()) -> None:
+        self.calls.append(call)
+        if self.failures[call]:
+            raise self.failures[call].popleft()
+        if call in self.poison and any(map(self.poison[call], items)):
+            raise ValueError(f"{call} chokes on it")
+
+
+class FakeEncoder(FailsOnDemand):
+    """The same direction for the same title, and nothing else; confidence is the score."""
+
+    version = "fake"
+    dims = 16
+    features = Features(())
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded = 0
+
+    def encode(self, documents: Sequence[Document]) -> Embeddings:
+        self.called("encode", documents)
+        self.encoded += len(documents)
+        vectors = [self.vector(document.title) for document in documents]
+        return Embeddings(np.stack(vectors), np.full(len(documents), 0.5, np.float32))
+
+    def vector(self, title: str) -> np.ndarray:
+        seed = int.from_bytes(blake2b(title.encode(), digest_size=8).digest(), "big")
+        vector = np.random.default_rng(seed).random(self.dims).astype(np.float32)
+        return vector / np.linalg.norm(vector)
+
+    def confidence(self, score: np.ndarray, certainty_a: np.ndarray, certainty_b: np.ndarray) -> np.ndarray:
+        return score.astype(np.float32)
+
+
+class FakeIndex(FailsOnDemand):
+    """The port, by brute force. `pushes_down` off: the filter lets everything through, as it may."""
+
+    def __init__(self, *, pushes_down: bool = True) -> None:
+        super().__init__()
+        self.points: dict[Side, dict[str, Point]] = {side: {} for side in Side}
+        self.pushes_down = pushes_down
+
+    async def upsert(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+        self.called("upsert", points)
+        stored = self.points[side]
+        assert len({point.id for point in points}) == len(points), "ids within one call are distinct"
+        before = [stored[point.id].revision if point.id in stored else None for point in points]
+        for point, revision in zip(points, before, strict=True):
+            if revision is None or revision < point.revision:
+                stored[point.id] = point
+        return before
+
+    async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
+        self.called("search", queries)
+        return [self._best(side, query) for query in queries]
+
+    def _best(self, side: Side, query: Query) -> list[Hit]:
+        hits = [
+            Hit(point.id, point.revision, float(point.vector @ query.vector), dict(point.payload or {}))
+            for point in self.points[side].values()
+            if point.vector is not None
+            and (not self.pushes_down or passes(query.condition, point.payload or {}))
+        ]
+        return sorted(hits, key=lambda hit: -hit.score)[: query.limit]
+
+    def revisions(self, side: Side) -> dict[str, int]:
+        return {point.id: point.revision for point in self.points[side].values()}
+
+    def live(self, side: Side) -> set[str]:
+        return {point.id for point in self.points[side].values() if point.vector is not None}
+
+
+def passes(condition: Condition, payload: dict[str, Any]) -> bool:
+    match condition:
+        case AnyOf(field, values):
+            return any(stored in values for stored in _stored(payload, field))
+        case Within(field, values):
+            return all(stored in values for stored in _stored(payload, field))
+        case AtLeast(field, value):
+            return any(stored >= value for stored in _stored(payload, field))
+        case AtMost(field, value):
+            return any(stored <= value for stored in _stored(payload, field))
+        case Near(field, lat, lon, km):
+            places = _stored(payload, field)
+            return any(distance_km((place["lat"], place["lon"]), (lat, lon)) <= km for place in places)
+        case All(conditions):
+            return all(passes(each, payload) for each in conditions)
+        case Either(conditions):
+            return any(passes(each, payload) for each in conditions)
+        case Not(negated):
+            return not passes(negated, payload)
+    raise AssertionError(condition)
+
+
+def _stored(payload: dict[str, Any], field: str) -> list[Any]:
+    stored = payload.get(field, [])
+    return stored if isinstance(stored, list) else [stored]
+
+
+class FakePublisher(FailsOnDemand):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[Outgoing] = []
+
+    async def publish(self, records: Iterable[Outgoing]) -> None:
+        records = list(records)
+        self.called("publish", records)
+        self.records += records
+
+
+class Make:
+    """Records as they come from the broker."""
+
+    def __init__(self) -> None:
+        self._offsets = count()
+
+    def raw(self, value: bytes | None, key: bytes | None = None, at: int = 0) -> Record:
+        return Record("vacancies", 0, next(self._offsets), key, value, at)
+
+    def json(self, **fields: Any) -> Record:
+        return self.raw(json.dumps(fields).encode(), str(fields["id"]).encode())
+
+    def vacancy(self, id: str = "v1", revision: int = 1, title: str = "nurse", **fields: Any) -> Record:
+        return self.json(id=id, revision=revision, occurred_at=OCCURRED_AT, title=title, **fields)
+
+    def candidate(self, id: str = "c1", revision: int = 1, title: str = "nurse", **fields: Any) -> Record:
+        return self.json(id=id, revision=revision, occurred_at=OCCURRED_AT, titles=[title], **fields)
+
+    def erasure(self, id: str, at: int) -> Record:
+        return self.raw(None, id.encode(), at)
+
+
+class World:
+    """A batch runner among fakes, and what came out of it."""
+
+    def __init__(
+        self, *, top_k: int = 100, min_confidence: float = 0, pushes_down: bool = True, **settings: Any
+    ) -> None:
+        self.encoder = FakeEncoder()
+        self.index = FakeIndex(pushes_down=pushes_down)
+        self.publisher = FakePublisher()
+        self.runner = BatchRunner(
+            encoder=self.encoder,  # type: ignore[arg-type]
+            index=self.index,  # type: ignore[arg-type]
+            publisher=self.publisher,
+            policy=Policy(top_k, min_confidence),
+            limits=LIMITS,
+            now=lambda: NOW,
+            **settings,
+        )
+
+    async def vacancies(self, *records: Record) -> Tally:
+        return await self.runner.run(Side.VACANCY, records)
+
+    async def candidates(self, *records: Record) -> Tally:
+        return await self.runner.run(Side.CANDIDATE, records)
+
+    @property
+    def matches(self) -> list[Match]:
+        return [Match.model_validate_json(value) for value in self._published("match")]
+
+    @property
+    def withdrawn(self) -> list[MatchesWithdrawn]:
+        return [MatchesWithdrawn.model_validate_json(value) for value in self._published("matches_withdrawn")]
+
+    @property
+    def pairs(self) -> set[tuple[str, str]]:
+        return {(match.vacancy_id, match.candidate_id) for match in self.matches}
+
+    @property
+    def dead_letters(self) -> list[Outgoing]:
+        return [record for record in self.publisher.records if record.topic == DEAD_LETTERS.name]
+
+    @property
+    def stages(self) -> dict[bytes | None, str]:
+        """Where each dead letter failed."""
+        return {
+            record.key: dict(record.headers)["__connect.errors.stage"].decode()
+            for record in self.dead_letters
+        }
+
+    def _published(self, kind: str) -> list[bytes]:
+        return [
+            record.value or b""
+            for record in self.publisher.records
+            if record.topic == MATCHES.name and json.loads(record.value or b"")["type"] == kind
+        ]
+
+
+@pytest.fixture(scope="session")
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def make() -> Make:
+    return Make()
+
+
+@pytest.fixture(scope="session")
+def new_world() -> type[World]:
+    return World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def encoder() -> FakeEncoder:
+    return FakeEncoder()
