@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, TypeVar
 from uuid import uuid5
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from encoder.model import Encoder
 from schemas.candidate import CandidateTerms
@@ -22,6 +24,7 @@ Vector = npt.NDArray[np.float32]
 Terms = TypeVar("Terms", VacancyTerms, CandidateTerms)
 
 MAX_NAMED_SKILLS = 10
+MAX_NAMED_BYTES = 500  # of each list: a match stays under 2 KB
 MAX_NAMED_FEATURES = 3
 PEAKS_KEPT = 12
 
@@ -129,8 +132,8 @@ def _match(
         found_by=embedded.side,
         rank=rank,
         reasons=Reasons(
-            shared_skills=shared[:MAX_NAMED_SKILLS],
-            missing_skills=missing[:MAX_NAMED_SKILLS],
+            shared_skills=_named(shared),
+            missing_skills=_named(missing),
             features=_shared_features(model, embedded.vector, payload["peaks"]),
             vacancy_certainty=vacancy[2],
             candidate_certainty=candidate[2],
@@ -143,6 +146,13 @@ def _compare_skills(asked: Sequence[str], offered: Sequence[str]) -> tuple[tuple
     shared = tuple(skill for skill in asked if skill.casefold() in known)
     missing = tuple(skill for skill in asked if skill.casefold() not in known) if offered else ()
     return shared, missing
+
+
+def _named(skills: tuple[str, ...]) -> tuple[str, ...]:
+    """The first few, fewer where their names are long."""
+    skills = skills[:MAX_NAMED_SKILLS]
+    ends = accumulate(len(orjson.dumps(skill)) for skill in skills)
+    return tuple(skill for skill, end in zip(skills, ends, strict=True) if end <= MAX_NAMED_BYTES)
 
 
 def _shared_features(model: Encoder, vector: Vector, other_peaks: Sequence[int]) -> tuple[str, ...]:

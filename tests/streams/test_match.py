@@ -1,0 +1,208 @@
+"""Hits -> Match events."""
+
+from datetime import timedelta
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from schemas.candidate import Candidate
+from schemas.match import Side
+from schemas.vacancy import Vacancy
+from streams.index import Hit
+from streams.match import Embedded, Policy, compatible_hits, matches, point
+from streams.publish import match_record
+
+ALL = Policy(top_k=100, min_confidence=0)
+
+
+@pytest.fixture
+def embedded(encoder, now):
+    def embed(contract, id, revision=1, **fields):
+        entity = contract(id=id, revision=revision, occurred_at=now, **fields)
+        return Embedded(entity, encoder.vector(str(fields)), 0.5)
+
+    return embed
+
+
+@pytest.fixture
+def vacancy(embedded):
+    return lambda id="v1", revision=1, **fields: embedded(
+        Vacancy, id, revision, **{"title": "nurse"} | fields
+    )
+
+
+@pytest.fixture
+def candidate(embedded):
+    return lambda id="c1", revision=1, **fields: embedded(
+        Candidate, id, revision, **{"titles": ("nurse",)} | fields
+    )
+
+
+def hit(other, score=0.5):
+    """What the index answers for a stored entity."""
+    stored = point(other)
+    return Hit(stored.id, stored.revision, score, stored.payload)
+
+
+def found(encoder, now, one, other):
+    [match] = matches(encoder, one, [hit(other)], ALL, now)
+    return match
+
+
+class TestChoice:
+    @pytest.fixture
+    def listed(self, encoder, now, vacancy, candidate):
+        """(rank, candidate, confidence) of hits with these scores."""
+
+        def choose(scores, **policy):
+            hits = [hit(candidate(f"c{number}"), score) for number, score in enumerate(scores)]
+            chosen = matches(encoder, vacancy(), hits, Policy(**policy), now)
+            return [(each.rank, each.candidate_id, round(each.confidence, 3)) for each in chosen]
+
+        return choose
+
+    def test_ranks_count_from_one_in_the_order_of_the_hits(self, listed):
+        assert listed([0.9, 0.8, 0.7], top_k=5, min_confidence=0) == [
+            (1, "c0", 0.9),
+            (2, "c1", 0.8),
+            (3, "c2", 0.7),
+        ]
+
+    def test_no_more_than_top_k(self, listed):
+        assert [id for _, id, _ in listed([0.9, 0.8, 0.7], top_k=2, min_confidence=0)] == ["c0", "c1"]
+
+    def test_the_threshold_is_inclusive(self, listed):
+        assert [id for _, id, _ in listed([0.9, 0.5, 0.49], top_k=5, min_confidence=0.5)] == ["c0", "c1"]
+
+    def test_no_hits_no_matches(self, listed):
+        assert listed([], top_k=5, min_confidence=0) == []
+
+    def test_rounding_of_the_engine_does_not_leave_the_unit(self, encoder, now, vacancy, candidate):
+        hits = [hit(candidate("c1"), 1.0000001), hit(candidate("c2"), -1e-8)]
+        assert [each.score for each in matches(encoder, vacancy(), hits, ALL, now)] == [1, 0]
+
+
+class TestId:
+    # python -c "from uuid import *; n = uuid5(NAMESPACE_URL, 'https://github.com/rolecall/rolecall');
+    #            print(uuid5(n, 'v1\n1\nc1\n2\nfake'))"
+    ID = "73a0aae7-7627-56c0-b7b8-8fad83307789"
+
+    def test_it_is_made_of_ids_revisions_and_model_version(self, encoder, now, vacancy, candidate):
+        assert found(encoder, now, vacancy("v1", 1), candidate("c1", 2)).id == self.ID
+
+    def test_it_does_not_tell_which_side_found_the_pair(self, encoder, now, vacancy, candidate):
+        assert found(encoder, now, candidate("c1", 2), vacancy("v1", 1)).id == self.ID
+
+    def test_it_does_not_tell_when(self, encoder, now, vacancy, candidate):
+        assert found(encoder, now + timedelta(days=1), vacancy("v1", 1), candidate("c1", 2)).id == self.ID
+
+    @pytest.mark.parametrize(
+        ("v", "c"), [(("v2", 1), ("c1", 2)), (("v1", 2), ("c1", 2)), (("v1", 1), ("c1", 1))]
+    )
+    def test_other_ids_or_revisions_make_another(self, encoder, now, vacancy, candidate, v, c):
+        assert found(encoder, now, vacancy(*v), candidate(*c)).id != self.ID
+
+    def test_another_model_makes_another(self, encoder, now, vacancy, candidate):
+        encoder.version = "newer"
+        assert found(encoder, now, vacancy("v1", 1), candidate("c1", 2)).id != self.ID
+
+
+@pytest.mark.parametrize("finder", Side)
+def test_whoever_found_it_the_match_names_both_sides_in_their_places(
+    encoder, now, vacancy, candidate, finder
+):
+    pair = {Side.VACANCY: vacancy("v1", 11), Side.CANDIDATE: candidate("c1", 22)}
+    match = found(encoder, now, pair[finder], pair[finder.other])
+    assert (match.vacancy_id, match.vacancy_revision) == ("v1", 11)
+    assert (match.candidate_id, match.candidate_revision) == ("c1", 22)
+    assert match.found_by is finder
+
+
+class TestSkills:
+    @pytest.fixture
+    def reasons(self, encoder, now, vacancy, candidate):
+        def compare(asked, offered):
+            return found(encoder, now, vacancy(skills=asked), candidate(skills=offered)).reasons
+
+        return compare
+
+    def test_shared_ones_are_told_in_the_spelling_of_the_vacancy(self, reasons):
+        assert reasons(("SQL", "Python"), ("sql", "Java")).shared_skills == ("SQL",)
+
+    def test_missing_ones_are_those_asked_for_and_not_offered(self, reasons):
+        assert reasons(("SQL", "Python"), ("sql", "Java")).missing_skills == ("Python",)
+
+    def test_of_a_profile_without_skills_none_is_missing(self, reasons):
+        assert reasons(("SQL",), ()).missing_skills == ()
+
+    def test_the_same_found_from_the_other_side(self, encoder, now, vacancy, candidate, reasons):
+        asked, offered = ("SQL", "Python"), ("sql", "Java")
+        other_way = found(encoder, now, candidate(skills=offered), vacancy(skills=asked))
+        assert other_way.reasons == reasons(asked, offered)
+
+
+class TestPrivacy:
+    PROFILE = MappingProxyType(
+        {
+            "titles": ("midwife at Jane's",),
+            "summary": "jane.doe@example.org, +31 6 1234",
+            "skills": ("Janeology", "SQL"),
+        }
+    )
+
+    def test_a_match_repeats_nothing_of_the_profile(self, encoder, now, vacancy, candidate):
+        pair = vacancy(skills=("SQL",)), candidate(**self.PROFILE)
+        for one, other in (pair, pair[::-1]):
+            assert "jane" not in found(encoder, now, one, other).model_dump_json().lower()
+
+    def test_the_index_gets_neither_titles_nor_summary(self, candidate):
+        payload = str(point(candidate(**self.PROFILE)).payload)
+        assert "midwife" not in payload
+        assert "jane.doe" not in payload
+
+    def test_the_index_gets_neither_title_nor_description(self, vacancy):
+        payload = str(point(vacancy(title="midwife", description="mind the cat")).payload)
+        assert "midwife" not in payload
+        assert "cat" not in payload
+
+
+class TestSize:
+    def test_a_match_with_many_skills_stays_under_2_kb(self, encoder, now, vacancy, candidate):
+        skills = tuple(f"a rather long name of a skill, number {number}" for number in range(100))
+        pair = vacancy("v" * 36, 2**42, skills=skills), candidate("c" * 36, 2**42, skills=skills[::2])
+        assert len(match_record(found(encoder, now, *pair)).value) < 2048
+
+    def test_even_of_the_longest_skills(self, encoder, now, vacancy, candidate):
+        skills = tuple(f"{number:03}" + "語" * 197 for number in range(100))
+        pair = vacancy("v" * 36, 2**42, skills=skills), candidate("c" * 36, 2**42, skills=skills[::2])
+        assert len(match_record(found(encoder, now, *pair)).value) < 2048
+
+    def test_even_of_skills_that_json_has_to_escape(self, encoder, now, vacancy, candidate):
+        skills = tuple(f"{number:03}" + "\x01" * 100 for number in range(100))
+        pair = vacancy("v" * 36, 2**42, skills=skills), candidate("c" * 36, 2**42, skills=skills[::2])
+        assert len(match_record(found(encoder, now, *pair)).value) < 2048
+
+    def test_no_more_than_ten_skills_are_named(self, encoder, now, vacancy, candidate):
+        asked = tuple(f"skill {number:02}" for number in range(30))
+        reasons = found(encoder, now, vacancy(skills=asked), candidate(skills=asked[:15])).reasons
+        assert (reasons.shared_skills, reasons.missing_skills) == (asked[:10], asked[15:25])
+
+
+class TestRecheck:
+    """The index may let too much through; the predicate has the last word."""
+
+    def test_a_vacancy_drops_who_may_not_work_there(self, now, vacancy, candidate):
+        here = vacancy(location={"country": "NL"})
+        hits = [hit(candidate("dutch", work_countries=("NL",))), hit(candidate("us", work_countries=("US",)))]
+        assert [each.id for each in compatible_hits(here.entity, hits, now)] == ["dutch"]
+
+    def test_a_candidate_drops_what_has_expired(self, now, vacancy, candidate):
+        hits = [hit(vacancy("past", expires_at=now)), hit(vacancy("open"))]
+        assert [each.id for each in compatible_hits(candidate().entity, hits, now)] == ["open"]
+
+
+def test_the_peaks_of_a_point_are_its_largest_components(vacancy, encoder):
+    embedded = vacancy()
+    peaks = point(embedded).payload["peaks"]
+    assert set(peaks) == set(np.argsort(embedded.vector)[-len(peaks) :].tolist())
