@@ -13,6 +13,7 @@ from schemas.vacancy import Vacancy
 
 Entity = Vacancy | Candidate
 CONTRACTS: dict[Side, type[Vacancy] | type[Candidate]] = {Side.VACANCY: Vacancy, Side.CANDIDATE: Candidate}
+MAX_MESSAGE_CHARACTERS = 2_000
 ENTITY_ID: TypeAdapter[str] = TypeAdapter(EntityId)
 
 
@@ -65,7 +66,7 @@ class Reject:
             offset=self.record.offset,
             stage=self.stage,
             exception=self.exception,
-            message=self.message,
+            message=self.message.encode(errors="replace").decode()[:MAX_MESSAGE_CHARACTERS],
             attempts=self.attempts,
         ).records()
 

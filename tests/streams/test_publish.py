@@ -1,0 +1,172 @@
+"""Events -> records, delivery confirmed."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
+from schemas.dead_letter import Stage
+from schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
+from streams.publish import (
+    KafkaPublisher,
+    Outgoing,
+    PublishFailed,
+    dead_letter,
+    match_record,
+    withdrawal_record,
+)
+from streams.receive import Reject
+
+
+@pytest.fixture
+def match(now):
+    return Match(
+        id="m1",
+        occurred_at=now,
+        vacancy_id="v1",
+        vacancy_revision=1,
+        candidate_id="c1",
+        candidate_revision=2,
+        model_version="fake",
+        score=0.5,
+        confidence=0.75,
+        found_by=Side.VACANCY,
+        rank=1,
+        reasons=Reasons(vacancy_certainty=0.5, candidate_certainty=0.5),
+    )
+
+
+@pytest.fixture
+def withdrawal(now):
+    return lambda **changes: MatchesWithdrawn(
+        **{
+            "side": Side.CANDIDATE,
+            "entity_id": "c1",
+            "revision": 2,
+            "reason": WithdrawalReason.ERASED,
+            "occurred_at": now,
+        }
+        | changes
+    )
+
+
+def test_a_match_is_keyed_by_its_vacancy(match):
+    record = match_record(match)
+    assert (record.topic, record.key) == ("matches", b"v1")
+
+
+def test_a_match_reads_back(match):
+    assert Match.model_validate_json(match_record(match).value) == match
+
+
+def test_a_match_carries_cloud_event_attributes(match):
+    assert match_record(match).headers == [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"m1"),
+        ("ce_type", b"rolecall.match.v1"),
+        ("ce_source", b"/rolecall"),
+        ("ce_time", b"2026-06-01T00:00:00+00:00"),
+        ("content-type", b"application/json"),
+    ]
+
+
+def test_a_withdrawal_is_keyed_by_its_entity(withdrawal):
+    record = withdrawal_record(withdrawal())
+    assert (record.topic, record.key) == ("matches", b"c1")
+
+
+def test_the_same_withdrawal_has_the_same_event_id(withdrawal, now):
+    ids = {dict(withdrawal_record(withdrawal()).headers)["ce_id"] for _ in range(2)}
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"entity_id": "c2"}, {"revision": 3}, {"side": "vacancy"}, {"reason": "closed"}]
+)
+def test_another_withdrawal_has_another_event_id(withdrawal, change):
+    ids = {dict(withdrawal_record(each).headers)["ce_id"] for each in (withdrawal(), withdrawal(**change))}
+    assert len(ids) == 2
+
+
+class TestDeadLetter:
+    @pytest.mark.parametrize("value", [b"", b"{", b"\xff\x00\n", "é".encode("latin-1"), None])
+    @pytest.mark.parametrize("key", [b"\xff", b"", None])
+    def test_it_is_the_record_byte_for_byte(self, make, value, key):
+        letter = dead_letter(Reject(make.raw(value, key), Stage.RECEIVE, "ValueError", "no"))
+        assert (letter.topic, letter.key, letter.value) == ("dead-letters", key, value)
+
+    def test_its_headers_say_whence_and_why(self, make):
+        record = make.raw(b"{", b"v1")
+        letter = dead_letter(Reject(record, Stage.ENCODE, "ValueError", "größer\nals", attempts=3))
+        assert dict(letter.headers) == {
+            "__connect.errors.topic": b"vacancies",
+            "__connect.errors.partition": b"0",
+            "__connect.errors.offset": str(record.offset).encode(),
+            "__connect.errors.stage": b"encode",
+            "__connect.errors.exception.class.name": b"ValueError",
+            "__connect.errors.exception.message": "größer\nals".encode(),
+            "__rolecall.errors.attempts": b"3",
+        }
+
+    def test_a_reason_that_is_not_unicode_does_not_stop_it(self, make):
+        letter = dead_letter(Reject(make.raw(b"{"), Stage.ENCODE, "ValueError", "a lone \ud800"))
+        assert dict(letter.headers)["__connect.errors.exception.message"].startswith(b"a lone ")
+
+    def test_a_reason_that_quotes_a_book_is_cut(self, make):
+        letter = dead_letter(Reject(make.raw(b"{"), Stage.ENCODE, "ValueError", "x" * 1_000_000))
+        assert len(dict(letter.headers)["__connect.errors.exception.message"]) == 2_000
+
+
+class Deliveries:
+    """A producer whose deliveries the test settles."""
+
+    def __init__(self, expected):
+        self.made = []
+        self.expected = expected
+        self.all_made = asyncio.Event()
+
+    async def send(self, topic, *, value, key, headers):
+        self.made.append(asyncio.get_running_loop().create_future())
+        if len(self.made) == self.expected:
+            self.all_made.set()
+        return self.made[-1]
+
+
+class TestDelivery:
+    RECORDS = tuple(Outgoing("matches", b"k", b"%d" % number, ()) for number in range(3))
+
+    @pytest.fixture
+    def deliveries(self):
+        return Deliveries(len(self.RECORDS))
+
+    @pytest.fixture
+    async def publishing(self, deliveries):
+        task = asyncio.create_task(KafkaPublisher(deliveries).publish(self.RECORDS))
+        await deliveries.all_made.wait()
+        return task
+
+    async def test_it_waits_for_every_record(self, publishing, deliveries):
+        for delivery in deliveries.made[:2]:
+            delivery.set_result(None)
+        done, _ = await asyncio.wait([publishing], timeout=0.02)
+        assert not done
+        deliveries.made[2].set_result(None)
+        await publishing
+
+    async def test_one_lost_record_fails_it(self, publishing, deliveries):
+        deliveries.made[0].set_result(None)
+        deliveries.made[1].set_exception(KafkaTimeoutError())
+        with pytest.raises(PublishFailed, match="KafkaTimeoutError"):
+            await publishing
+
+    async def test_a_record_that_cannot_be_queued_fails_it(self):
+        async def send(*_, **__):
+            raise KafkaTimeoutError
+
+        with pytest.raises(PublishFailed, match="KafkaTimeoutError"):
+            await KafkaPublisher(SimpleNamespace(send=send)).publish(self.RECORDS)
+
+    async def test_nothing_is_published_at_once(self, deliveries):
+        await KafkaPublisher(deliveries).publish([])
+        assert deliveries.made == []

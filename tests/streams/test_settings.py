@@ -1,0 +1,79 @@
+"""One typed object out of the environment and `.env`."""
+
+import pytest
+from pydantic import ValidationError
+
+from streams.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch, tmp_path):
+    """No settings but the test's own."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"ROLECALL_{name.upper()}", raising=False)
+
+
+def test_without_any_setting_it_works():
+    assert Settings().broker == "127.0.0.1:9092"
+
+
+def test_the_environment_sets_a_field_by_its_prefixed_name(monkeypatch):
+    monkeypatch.setenv("ROLECALL_TOP_K", "3")
+    assert Settings().top_k == 3
+
+
+def test_a_dot_env_file_is_read(tmp_path):
+    (tmp_path / ".env").write_text("ROLECALL_TOP_K=4\n")
+    assert Settings().top_k == 4
+
+
+def test_the_environment_beats_the_file(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("ROLECALL_TOP_K=4\n")
+    monkeypatch.setenv("ROLECALL_TOP_K", "3")
+    assert Settings().top_k == 3
+
+
+def test_an_empty_variable_means_the_default(monkeypatch):
+    monkeypatch.setenv("ROLECALL_REDIS_URL", "")
+    assert Settings().redis_url is None
+
+
+def test_other_variables_of_the_file_are_not_ours(tmp_path):
+    (tmp_path / ".env").write_text("COMPOSE_PROJECT_NAME=x\nROLECALL_NO_SUCH=1\n")
+    Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOP_K", "0"),
+        ("TOP_K", "1001"),
+        ("MIN_CONFIDENCE", "1.5"),
+        ("MIN_CONFIDENCE", "nan"),
+        ("BATCH_SIZE", "501"),
+        ("BATCH_WITHIN_SECONDS", "0"),
+        ("RETRY_SECONDS", "-1"),
+        ("STOP_SECONDS", "soon"),
+        ("INDEX", "faiss"),
+        ("LOG_LEVEL", "loud"),
+        ("MAX_RECORD_BYTES", "1.5"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(monkeypatch, name, value):
+    monkeypatch.setenv(f"ROLECALL_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+@pytest.mark.parametrize("name", ["qdrant_api_key", "redis_url"])
+def test_a_secret_shows_nowhere(monkeypatch, name):
+    monkeypatch.setenv(f"ROLECALL_{name.upper()}", "redis://:hunter2@cache")
+    settings = Settings()
+    assert getattr(settings, name).get_secret_value() == "redis://:hunter2@cache"
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().top_k = 3
