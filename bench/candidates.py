@@ -36,19 +36,18 @@ _WORKPLACES: tuple[tuple[Workplace, ...], ...] = (
 
 def candidates(onet: Path, count: int, seed: int, now: datetime) -> Iterator[Candidate]:
     """The same for the same arguments and files. Every occupation with a title is as likely as any other."""
-    titles = _column(onet / "Alternate Titles.txt", "Alternate Title")
-    for code, reported in _column(onet / "Sample of Reported Titles.txt", "Reported Job Title").items():
-        titles[code] += reported
+    alternate = _column(onet / "Alternate Titles.txt", "Alternate Title")
+    reported = _column(onet / "Sample of Reported Titles.txt", "Reported Job Title")
     technologies = _column(onet / "Technology Skills.txt", "Example")
     tasks = _column(onet / "Task Statements.txt", "Task")
     rng = random.Random(seed)
-    codes, cities = sorted(titles), places(rng)
+    codes, cities = sorted(alternate.keys() | reported.keys()), places(rng)
     for n in range(count):
         code = rng.choice(codes)
         yield _candidate(
             rng,
             f"onet-{seed}-{n:06}",
-            titles=_some(rng, titles[code], 3),
+            titles=_some(rng, alternate.get(code, []) + reported.get(code, []), 3),
             skills=_some(rng, technologies.get(code, []), 8),
             tasks=_some(rng, tasks.get(code, []), 5),
             city=next(cities),
@@ -66,7 +65,8 @@ def _column(path: Path, column: str) -> dict[str, list[str]]:
 
 
 def _some(rng: random.Random, values: list[str], most: int) -> tuple[str, ...]:
-    return tuple(rng.sample(values, min(rng.randint(1, most), len(values))))
+    distinct = list(dict.fromkeys(values))
+    return tuple(rng.sample(distinct, min(rng.randint(1, most), len(distinct))))
 
 
 def _candidate(

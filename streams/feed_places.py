@@ -42,7 +42,16 @@ _COUNTRY_ALIASES = {
 _CITY_ALIASES = {"nyc": "New York", "new york city": "New York", "sf": "San Francisco"}
 _REGIONS = frozenset(
     {"africa", "americas", "apac", "asia", "asia pacific", "central", "dach", "east coast", "emea", "eu"}
-    | {"europe", "european union", "global", "international", "latam", "latin america", "middle east"}
+    | {
+        "europe",
+        "european union",
+        "georgia",
+        "global",
+        "international",
+        "latam",
+        "latin america",
+        "middle east",
+    }
     | {"multiple locations", "nordics", "north america", "south america", "usca", "various", "west coast"}
     | {"worldwide"}
 )
@@ -82,7 +91,6 @@ def _countries() -> dict[str, str]:
         for attribute in ("name", "common_name", "official_name"):
             if name := getattr(country, attribute, None):
                 names[name.casefold()] = country.alpha_2
-    del names["georgia"]  # also a state: ambiguous
     return names
 
 
@@ -101,7 +109,6 @@ def _states() -> dict[str, str]:
             code = part.code.split("-")[1]
             if country == "US" or code not in _codes():
                 states[code] = country
-    del states["georgia"]
     return states
 
 
@@ -141,7 +148,9 @@ def _every_option_is_remote(text: str) -> bool:
 
 def _parts(option: str) -> list[str]:
     option = re.sub(r"^\s*([A-Z]{2})-(?=\w)", r"\1, ", option)
-    stripped = (part.strip(" -–—()\t.") for part in re.split(r",|\s[-–—]+\s|\s[-–—]|[-–—]\s", option))
+    stripped = (
+        part.strip().strip(" -–—().").strip() for part in re.split(r",|\s[-–—]+\s|\s[-–—]|[-–—]\s", option)
+    )
     return [part for part in stripped if part and part.casefold() not in _REGIONS]
 
 
@@ -191,7 +200,12 @@ def _city(rest: list[str]) -> str | None:
     if not 1 <= len(rest) <= 2 or (len(rest) == 2 and _is_city(rest[1])):
         return None
     city = _CITY_ALIASES.get(rest[0].casefold(), rest[0])
-    if _NOT_A_CITY.search(city) or len(city) > 60 or (city.isupper() and len(city) < 5):
+    if (
+        not re.search(r"\w", city)
+        or _NOT_A_CITY.search(city)
+        or len(city) > 60
+        or (city.isupper() and len(city) < 5)
+    ):
         return None
     return city
 

@@ -64,7 +64,7 @@ diagnosis | preventive care | prescribing | chronic disease management | minor s
 diagnosing common illnesses | managing diabetes and hypertension | advising families
 210000
 
-Physiotherapist - Outpatient Clinic | Physical Therapist | Rehabilitation Therapist
+Physiotherapist - Outpatient Clinic | Physiotherapist, Hospital | Rehabilitation Therapist
 physical therapist | physio | sports rehabilitation specialist
 manual therapy | exercise prescription | gait analysis | rehabilitation | taping | patient education
 planning exercise programmes | treating knee and back injuries | measuring recovery
@@ -330,7 +330,7 @@ SIEM | incident response | vulnerability scanning | firewalls | ISO 27001 | thre
 investigating security alerts | closing vulnerabilities | answering incidents
 108000
 
-Product Manager - B2B SaaS | Product Owner | Digital Product Lead
+Product Manager - B2B SaaS | Product Owner, Payments | Digital Product Lead
 product owner | digital product manager | SaaS product lead
 roadmapping | user research | backlog management | stakeholder management | A/B testing | analytics
 planning a product roadmap | interviewing users | writing user stories
