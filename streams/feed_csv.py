@@ -58,6 +58,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "available_from": _moment,
     "revision": _revision,
     "description": lambda text, _: words.plain_text(text),
+    "summary": lambda text, _: words.plain_text(text),
     "titles": lambda text, _: [part.strip() for part in re.split(r"[;|\n]", text) if part.strip()],
     "skills": lambda text, _: _split(text),
     "languages": _languages,
@@ -78,7 +79,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "salary.currency": lambda text, _: text.upper(),
     "salary.period": lambda text, _: words.period(text),
 }
-_PLAIN = ("id", "title", "summary", "location", "location.city")
+_PLAIN = ("id", "title", "location", "location.city")
 FIELDS = frozenset(_READERS) | frozenset(_PLAIN)
 
 

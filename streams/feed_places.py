@@ -39,24 +39,26 @@ _COUNTRY_ALIASES = {
     "ivory coast": "CI",
     "macau": "MO",
 }
-_CITY_ALIASES = {"nyc": "New York", "new york city": "New York", "sf": "San Francisco"}
+_CITY_ALIASES = {
+    "nyc": "New York",
+    "new york city": "New York",
+    "sf": "San Francisco",
+    "washington dc": "Washington",
+    "washington d.c": "Washington",
+}
+# Georgia is a state and a country.
 _REGIONS = frozenset(
-    {"africa", "americas", "apac", "asia", "asia pacific", "central", "dach", "east coast", "emea", "eu"}
-    | {
-        "europe",
-        "european union",
-        "georgia",
-        "global",
-        "international",
-        "latam",
-        "latin america",
-        "middle east",
-    }
-    | {"multiple locations", "nordics", "north america", "south america", "usca", "various", "west coast"}
-    | {"worldwide"}
+    {"africa", "americas", "apac", "asia", "asia pacific", "dach", "emea", "eu", "europe", "european union"}
+    | {"georgia", "global", "international", "latam", "latin america", "middle east", "nordics"}
+    | {"north america", "south america", "multiple locations", "usca", "various", "worldwide", "central"}
+    | {"east coast", "west coast", "northeast", "northwest", "southeast", "southwest", "midwest"}
+)
+_WORKPLACE = re.compile(
+    r"\b(remote(ly|-friendly)?|virtual|anywhere|distributed|work from home|hybrid|on-?site|in-?(office|person))\b",
+    re.I,
 )
 _NOT_A_CITY = re.compile(
-    r"\d|\b(area|region|metro|county|and|locations?|office|headquarters?|hq)\b|[&+]", re.I
+    r"\d|\b(area|region|metro|county|and|locations?|office|headquarters?|hq|warehouse|the|only)\b|[&+]", re.I
 )
 # A code that is a state there and a country elsewhere goes with these cities to the country.
 _CITIES_ABROAD = {
@@ -124,12 +126,10 @@ def place(text: str) -> tuple[Location | None, Workplace | None]:
     """`Remote - US` is (US, remote); `London, UK` (London in GB, unknown); `SF, NYC` (unknown, unknown)."""
     where = workplace(text)
     outside = re.sub(r"\([^)]*\)", " ", text)
-    bare = re.sub(
-        r"(?i)\b(remote(ly)?|hybrid|distributed|work from home|on-?site|in-?(office|person))\b", " - ", text
-    )
+    bare = _WORKPLACE.sub(" - ", text)
     if re.search(r"\w", re.sub(r"(?i)\b(remote|hybrid)\b", "", outside)):
         bare = re.sub(r"\([^)]*\)", " ", bare)
-    options = [parts for option in re.split(r"[;|•/\n]|\sor\s", bare) if (parts := _parts(option))]
+    options = [parts for option in re.split(r"(?i)[;|•/\n]|\sor\s", bare) if (parts := _parts(option))]
     found = [_country_and_city(parts) for parts in options]
     countries = {country for country, _ in found}
     if len(found) != 1 or (len(options[0]) > 1 and found[0] == (None, None)):
@@ -156,19 +156,16 @@ def _parts(option: str) -> list[str]:
 
 def _country_and_city(parts: list[str]) -> tuple[str | None, str | None]:
     country, rest, country_first = _split_country(parts)
+    if [part.casefold() for part in rest] == ["new york"]:
+        return "US", "New York"
     states = [i for i, part in enumerate(rest) if _state(part)]
+    if country is None and len(rest) > (2 if states else 1):
+        return None, None  # a list of cities
     if states and country in (None, _state(rest[states[-1]])):
-        # `New York, NY` and `Washington, DC`: a first part that is a state's name is a city before a state.
-        state = states[-1] if len(rest) == 2 else states[0] if country_first else states[-1]
-        if rest == [rest[0]] and rest[0].casefold() == "new york":
-            return "US", "New York"
-        country = country or _state_country(rest, state)
-        del rest[state]
-        if country_first and len(rest) > 1:
-            return country, None
-    elif country is None and len(rest) > 1:
-        return None, None
-    elif country_first and len(rest) > 1:
+        # The last one: in `New York, NY` and `Washington, DC` the city is named like a state.
+        country = country or _state_country(rest, states[-1])
+        del rest[states[-1]]
+    if country_first and len(rest) > 1:
         return country, None
     return country, _city(rest)
 
@@ -176,12 +173,19 @@ def _country_and_city(parts: list[str]) -> tuple[str | None, str | None]:
 def _split_country(parts: list[str]) -> tuple[str | None, list[str], bool]:
     """The country, what is left, and whether the country came first."""
     for index, first in ((len(parts) - 1, False), (0, True)):
-        rest = parts[:index] + parts[index + 1 :]
         part = parts[index]
-        if part.casefold() in _countries() and (part not in _states()):
-            return _countries()[part.casefold()], rest, first and bool(rest)
-        if part in _codes() and (part not in _states() or any(_state(other) for other in rest)):
-            return _codes()[part], rest, first and bool(rest)
+        rest = parts[:index] + parts[index + 1 :]
+        country = _countries().get(part.casefold()) if part not in _states() else None
+        if country is None and (part not in _states() or any(map(_state, rest))):
+            country = _codes().get(part)
+        if country:
+            # England in the United Kingdom, but not Singapore in Singapore, names the country once more.
+            other_names = {name for name, code in _countries().items() if code == country} - {part.casefold()}
+            return (
+                country,
+                [each for each in rest if each.casefold() not in other_names],
+                first and bool(rest),
+            )
     return None, parts, False
 
 

@@ -46,7 +46,7 @@ _PERIODS = (
 _WORKPLACES = (
     (r"hybrid", Workplace.HYBRID),
     (r"\bon-?\s?site|in[- ]?(office|person)", Workplace.ONSITE),
-    (r"^(true|yes|1)$|\bremote|telecommute|distributed|work from home|anywhere", Workplace.REMOTE),
+    (r"^(true|yes|1)$|\bremote|telecommute|distributed|work from home|anywhere|virtual", Workplace.REMOTE),
 )
 _LANGUAGE_ALIASES = {
     "chinese": "zh",

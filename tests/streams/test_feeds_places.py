@@ -52,6 +52,8 @@ def test_one_place(text: str, expected: tuple[str | None, str | None, str | None
         ("Hybrid - London, UK", ("GB", "London", "hybrid")),
         ("San Francisco (Hybrid)", (None, "San Francisco", "hybrid")),
         ("In-Office", (None, None, "onsite")),
+        ("Virtual US", ("US", None, "remote")),
+        ("United Kingdom - England - Remote", ("GB", None, "remote")),
     ],
 )
 def test_workplaces(text: str, expected: tuple[str | None, str | None, str | None]) -> None:
@@ -64,7 +66,8 @@ def test_workplaces(text: str, expected: tuple[str | None, str | None, str | Non
         ("SF, NYC, SEA, CHI", NOTHING),
         ("NYC, SF, SEA, CHI, Remote", NOTHING),
         ("San Francisco; New York", NOTHING),
-        ("Dublin or London", NOTHING),
+        ("Dublin OR London", NOTHING),
+        ("San Francisco, Seattle, New York, Toronto", NOTHING),
         ("San Francisco, CA; New York, NY", ("US", None, None)),
         ("San Francisco, CA, US; Remote, US", ("US", None, None)),
         ("US-NYC; US-San Francisco", ("US", None, None)),
