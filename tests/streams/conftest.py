@@ -32,15 +32,15 @@ class FailsOnDemand:
     """Raises the planned failures of a call, one a call, before it does anything."""
 
     def __init__(self) -> None:
-        self.failures: defaultdict[str, deque[Exception]] = defaultdict(deque)
+        self.failures: defaultdict[str, deque[BaseException]] = defaultdict(deque)
         self.poison: dict[str, Callable[[Any], bool]] = {}
         self.calls: list[str] = []
 
-    def fail(self, call: str, *errors: Exception) -> None:
+    def fail(self, call: str, *errors: BaseException) -> None:
         self.failures[call].extend(errors)
 
     def fail_on(self, call: str, hurts: Callable[[Any], bool]) -> None:
-        """Every call with an item that hurts raises, however often it is tried."""
+        """Every call with such an item raises, however often it is tried."""
         self.poison[call] = hurts
 
     def called(self, call: str, items: Iterable[Any] = ()) -> None:
@@ -84,6 +84,7 @@ class FakeIndex(FailsOnDemand):
         super().__init__()
         self.points: dict[Side, dict[str, Point]] = {side: {} for side in Side}
         self.pushes_down = pushes_down
+        self.searches: list[Sequence[Query]] = []
 
     async def upsert(self, side: Side, points: Sequence[Point]) -> list[int | None]:
         self.called("upsert", points)
@@ -97,6 +98,7 @@ class FakeIndex(FailsOnDemand):
 
     async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
         self.called("search", queries)
+        self.searches.append(queries)
         return [self._best(side, query) for query in queries]
 
     def _best(self, side: Side, query: Query) -> list[Hit]:
@@ -149,7 +151,11 @@ class FakePublisher(FailsOnDemand):
 
     async def publish(self, records: Iterable[Outgoing]) -> None:
         records = list(records)
-        self.called("publish", records)
+        try:
+            self.called("publish", records)
+        except BaseException:
+            self.records += records[: len(records) // 2]  # what fails may have been delivered in part
+            raise
         self.records += records
 
 
