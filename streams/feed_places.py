@@ -54,7 +54,7 @@ _REGIONS = frozenset(
     | {"east coast", "west coast", "northeast", "northwest", "southeast", "southwest", "midwest"}
 )
 _WORKPLACE = re.compile(
-    r"\b(remote(ly|-friendly)?|virtual|anywhere|distributed|work from home|hybrid|on-?site|in-?(office|person))\b",
+    r"\b(remote(ly|-friendly)?|virtual|anywhere|distributed|work from home|hybrid|on-?site|in-?office)\b",
     re.I,
 )
 _NOT_A_CITY = re.compile(

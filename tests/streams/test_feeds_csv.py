@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,8 @@ NOW_MS = 1_795_338_000_000
 HEADER = (
     "company,platform,jobId,title,department,locations,isRemote,employmentType,applyUrl,postedAt,scrapedAt"
 )
-OPEN_JOBS = parse_mapping(
-    [
-        "id={platform}-{jobId}-{locations}",
-        "title=title",
-        "location=locations",
-        "workplace=isRemote",
-        "employment_types=employmentType",
-        "occurred_at=postedAt",
-        "revision=scrapedAt",
-    ]
-)
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "feeds.md"
+OPEN_JOBS = parse_mapping(re.findall(r"--map '?([^'\s]+=[^'\s]+)'? ?\\?$", DOCUMENTED.read_text(), re.M))
 
 
 def parsed(
@@ -57,7 +49,7 @@ def cell(tmp_path: Path, field: str, value: str) -> Any:
     return one(parsed(tmp_path, f"id,title,cell\n1,Baker,{quoted}\n", mapping)).get(field)
 
 
-def test_a_row_of_a_scraped_feed(tmp_path: Path) -> None:
+def test_the_documented_mapping_reads_a_row_of_a_scraped_feed(tmp_path: Path) -> None:
     row = 'Stripe,greenhouse,79,"Account Executive, AI",,"San Francisco, CA",true,FullTime,https://x,'
     dates = "2026-06-02T08:58:57-04:00,2026-08-04T08:24:44.032Z"
     assert one(parsed(tmp_path, f"{HEADER}\n{row}{dates}\n", OPEN_JOBS)) == {

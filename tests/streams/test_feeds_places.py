@@ -1,5 +1,8 @@
 """Places as job boards write them. Misread, a place excludes candidates: rather nothing than a guess."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from streams.feed_places import place
@@ -106,4 +109,15 @@ def test_a_country_or_state_is_no_city(text: str, country: str) -> None:
 
 def read(text: str) -> tuple[str | None, str | None, str | None]:
     found, workplace = place(text)
-    return found and found.country, found and found.city, workplace
+    return (found.country, found.city, workplace) if found else (None, None, workplace)
+
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "feeds.md"
+TABLE = re.search(r"\| cell .*\n\|.*\n((?:\|.*\n)+)", DOCUMENTED.read_text())
+
+
+@pytest.mark.parametrize("row", TABLE[1].splitlines() if TABLE else [])
+def test_the_documented_places(row: str) -> None:
+    text, *expected = (cell.strip() or None for cell in row.strip("|").split("|"))
+    assert text is not None
+    assert read(text.strip("`")) == tuple(expected)
