@@ -152,7 +152,6 @@ _NOWHERE = Location()
 _NOTHING = Either(())
 _REMOTE, _ANYWHERE, _FAR = "remote", "anywhere", "far"
 _MEASURED, _UNMEASURED = "@", "?"  # whether the distance decides when the other side has coordinates
-_HIGHEST_PAY = 1e18
 
 
 def vacancy_fields(terms: VacancyTerms, *, rates: Mapping[str, float] = {}) -> Payload:
@@ -319,8 +318,8 @@ def _pay(salary: Salary | None, yearly: float | None, rates: Mapping[str, float]
         return None
     currency = str(salary.currency)
     if currency not in rates:
-        return currency, min(yearly, _HIGHEST_PAY)
-    return _rate_table(frozenset(rates.items())), min(yearly * rates[currency], _HIGHEST_PAY)
+        return currency, yearly
+    return _rate_table(frozenset(rates.items())), yearly * rates[currency]
 
 
 @lru_cache(maxsize=16)
