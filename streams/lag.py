@@ -1,37 +1,48 @@
 """How far a consumer group is behind its topics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from schemas.topics import CANDIDATES, VACANCIES
+from schemas.topics import CANDIDATES, VACANCIES, Topic
 
-INPUTS = (VACANCIES.name, CANDIDATES.name)
-
-
-async def end_offsets(broker: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=broker)
-    await consumer.start()
-    try:
-        partitions = [
-            TopicPartition(topic, partition)
-            for topic in topics
-            for partition in consumer.partitions_for_topic(topic) or ()
-        ]
-        return dict(await consumer.end_offsets(partitions))
-    finally:
-        await consumer.stop()
+INPUTS = (VACANCIES, CANDIDATES)
 
 
-async def lag(broker: str, group: str, topics: Sequence[str] = INPUTS) -> int:
+async def lag(broker: str, group: str, topics: Sequence[Topic] = INPUTS) -> int:
     """Events of the topics that the group has not committed yet."""
-    ends = await end_offsets(broker, topics)
+    partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
+    done = await _committed(broker, group, partitions)
+    ends = await _ends(broker, done)
+    return sum(ends[partition] - done[partition] for partition in partitions)
+
+
+async def _committed(
+    broker: str, group: str, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     try:
-        committed = await admin.list_consumer_group_offsets(group, partitions=list(ends))
+        found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
     finally:
         await admin.close()
-    done = {partition: metadata.offset for partition, metadata in committed.items()}
-    return sum(end - max(done.get(partition, 0), 0) for partition, end in ends.items())
+    return {partition: max(found[partition].offset, 0) for partition in partitions}
+
+
+async def _ends(broker: str, positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """The high watermarks, as fetches report them: the embedded broker's ListOffsets counts batches."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker, fetch_max_wait_ms=50, max_partition_fetch_bytes=1)
+    await consumer.start()
+    try:
+        consumer.assign(list(positions))
+        for partition, offset in positions.items():
+            consumer.seek(partition, offset)
+        ends: dict[TopicPartition, int] = {}
+        while len(ends) < len(positions):
+            await consumer.getmany(timeout_ms=20)
+            marks = {partition: consumer.highwater(partition) for partition in positions}
+            ends = {partition: mark for partition, mark in marks.items() if mark is not None}
+        return ends
+    finally:
+        await consumer.stop()
