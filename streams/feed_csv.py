@@ -86,10 +86,13 @@ FIELDS = frozenset(_READERS) | frozenset(_PLAIN)
 def parse_mapping(pairs: Iterable[str]) -> dict[str, str]:
     """`field=column`; a column may also be a template, `{platform}-{jobId}`, or a constant, `=EUR`.
 
-    ValueError names a pair that cannot be read.
+    The pairs may be the lines of a file: empty ones and those that start with # are skipped. ValueError names
+    a pair that cannot be read.
     """
     mapping = {}
     for pair in pairs:
+        if not pair.strip() or pair.startswith("#"):
+            continue
         field, found, source = pair.partition("=")
         field = field.strip()
         if not found or not source.strip():
@@ -205,7 +208,8 @@ def _record(row: Mapping[str, str], mapping: Mapping[str, str], now: datetime) -
         else:
             record[field] = value
     salary = parts.pop("salary", {})
-    if any(salary.get(end) for end in ("min", "max")) and "currency" in salary:
+    known_period = "period" in salary or "salary.period" not in mapping
+    if any(salary.get(end) for end in ("min", "max")) and "currency" in salary and known_period:
         record["salary"] = {name: value for name, value in salary.items() if value}
     if "location" in parts:
         record["location"] = {**record.get("location", {}), **parts["location"]}

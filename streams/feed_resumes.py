@@ -18,6 +18,7 @@ from streams.feed_words import fluency, language_code, moment, plain_text
 _REACHABLE = re.compile(
     r"\S+@\S+|(?:https?://|www\.)\S+|\b(?:[\w-]+\.)+(?:com|org|net|io|dev|me|edu)(?:/\S*)?\b", re.I
 )
+_ONGOING = re.compile(r"present|current|now|today|ongoing", re.I)
 _PHONE = re.compile(r"(?<!\w)[+(]?\d[\d\s()./-]{7,}\d(?!\w)")
 
 
@@ -111,7 +112,8 @@ def _experience_years(work: list[dict[str, Any]], today: date) -> float | None:
     spans = []
     for job in work:
         start = _day(job.get("startDate"))
-        end = _day(job.get("endDate")) if job.get("endDate") else today
+        ended = text(job.get("endDate"))
+        end = today if not ended or _ONGOING.match(ended) else _day(ended)
         if start and end and start < min(end, today):
             spans.append((start, min(end, today)))
     days, reached = 0, date.min

@@ -31,6 +31,8 @@ def read(
         head = file.peek(8192).lstrip(b"\xef\xbb\xbf \t\r\n")
         if not head:
             yield Reject(str(path), 1, "the file is empty", "")
+        elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            yield Reject(str(path), 1, "the file is UTF-16; save it as UTF-8", "")
         elif head[:1] in (b"{", b"[") or path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
             yield from _json_records(file, str(path), now, side)
         else:

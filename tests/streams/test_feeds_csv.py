@@ -180,6 +180,21 @@ def test_a_salary_without_currency_is_left_out(tmp_path: Path) -> None:
     assert "salary" not in one(parsed(tmp_path, "id,title,salary.min\n1,Baker,42000\n"))
 
 
+def test_a_salary_of_an_unknown_period_is_left_out(tmp_path: Path) -> None:
+    text = "id,title,salary.min,salary.currency,salary.period\n1,Baker,900,EUR,per project\n"
+    assert "salary" not in one(parsed(tmp_path, text))
+
+
+def test_utf_16_is_told_the_way_out(tmp_path: Path) -> None:
+    assert reason(parsed(tmp_path, "id,title\n1,Baker\n".encode("utf-16"))) == (
+        "the file is UTF-16; save it as UTF-8"
+    )
+
+
+def test_a_mapping_may_come_from_the_lines_of_a_file() -> None:
+    assert parse_mapping(["# bakeries", "", "title = job"]) == {"title": "job"}
+
+
 def test_a_place_says_that_work_is_remote(tmp_path: Path) -> None:
     found = one(parsed(tmp_path, "id,title,location\n1,Baker,Remote - US\n"))
     assert (found["workplace"], found["location"]) == ("remote", {"country": "US"})

@@ -151,6 +151,8 @@ def test_the_most_recent_position_comes_first_and_the_current_one_before_it(tmp_
     ("work", "years"),
     [
         ([{"startDate": "2024-11-22"}], 2.0),
+        ([{"startDate": "2024-11-22", "endDate": "Present"}], 2.0),
+        ([{"startDate": "2024-11-22", "endDate": "soon"}], None),
         ([{"startDate": "2010", "endDate": "2012"}, {"startDate": "2014", "endDate": "2015"}], 3.0),
         ([{"startDate": "2010", "endDate": "2020"}, {"startDate": "2012", "endDate": "2013"}], 10.0),
         ([{"startDate": "2030"}], None),
