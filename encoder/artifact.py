@@ -1,6 +1,7 @@
 """A model directory: `config.json`, `model.safetensors`, `vocabulary.txt`, `features.json`.
 
-Data only, no pickle. The version is a hash of their content. Sizes and shapes are checked before anything is allocated.
+Data only, no pickle. The version is a hash of their content. Sizes and shapes are checked before anything is
+allocated.
 `README.md` (the model card) and `metrics.json` travel along and are not read here.
 """
 
@@ -117,16 +118,20 @@ def _read_config(path: Path) -> Config:
 
 
 def _read(path: Path) -> bytes:
+    return _checked(path).read_bytes()
+
+
+def _checked(path: Path) -> Path:
     if not path.is_file():
         raise ArtifactError(f"{path} is missing. Name a directory that `python -m training train` wrote.")
     if (size := path.stat().st_size) > MAX_FILE_BYTES:
         raise _damaged(path, f"{size:,} bytes", f"at most {MAX_FILE_BYTES:,}")
-    return path.read_bytes()
+    return path
 
 
 def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(_checked(path), framework="pt") as file:
             stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             wanted = dict(shapes) | {
                 name + SCALE: shapes[name][:1] for name in shapes if name + SCALE in stored

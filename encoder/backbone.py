@@ -8,6 +8,7 @@ from encoder.document import FIELDS
 from encoder.tokens import Tokens
 
 MAX_POSITIONS = 512
+SEQUENCES = 128  # that go through the transformer together
 
 
 class StaticBag(nn.Module):
@@ -57,31 +58,34 @@ class Transformer(nn.Module):
     def forward(self, tokens: Tokens) -> torch.Tensor:
         """(documents, hidden)"""
         counts = tokens.counts().flatten()  # (bags,)
-        filled = counts.nonzero().squeeze(-1)  # bags that have tokens
+        # Sequences of like length go together, so that little is spent on padding; empty ones stay out.
+        order = counts.argsort()[int((counts == 0).sum()) :]
         pooled = torch.zeros(len(counts), self.table.embedding_dim, device=counts.device)
-        if len(filled):
-            pooled = pooled.index_copy(
-                0, filled, self.pool(tokens.ids, tokens.offsets[filled], counts[filled])
-            )
+        if len(order):
+            # One look-up for all: the gradient of every look-up is as large as the table.
+            words = self.table(tokens.ids)  # (tokens, hidden)
+            parts = [self.pool(words, tokens.offsets[p], counts[p]) for p in torch.split(order, SEQUENCES)]
+            pooled = pooled.index_copy(0, order, torch.cat(parts).float())
         shares = (counts.view(-1, len(FIELDS)) > 0) * self.field_weights.exp()
         shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
         return torch.einsum("dfh,df->dh", pooled.view(*shares.shape, -1), shares)
 
-    def pool(self, ids: torch.Tensor, starts: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-        """Mean over [CLS], tokens and [SEP] of each sequence. starts, counts: (n,). Returns (n, hidden)."""
+    def pool(self, words: torch.Tensor, starts: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """Mean over [CLS], the words and [SEP] of each sequence.
+
+        words: (tokens, hidden). starts, counts: (n,). Returns (n, hidden).
+        """
         counts = counts.clamp(max=MAX_POSITIONS - 2)
-        width = int(counts.max())
-        steps = torch.arange(width, device=ids.device)
+        steps = torch.arange(int(counts.max()), device=words.device)
         inside = steps < counts[:, None]  # (n, width)
-        words = self.table(ids[torch.where(inside, starts[:, None] + steps, starts[:, None])])
-        first, last = self.edges.expand(len(counts), 2, -1).unbind(1)
-        words = torch.cat(
-            [first[:, None], words, torch.zeros_like(first)[:, None]], 1
-        )  # (n, width + 2, hidden)
-        rows = torch.arange(len(counts), device=ids.device)
-        words = words.index_put((rows, counts + 1), last)
-        seen = torch.arange(width + 2, device=ids.device) < counts[:, None] + 2  # (n, width + 2)
-        hidden = self.norm(words + self.positions.weight[: width + 2] + self.kind)
+        middle = words[torch.where(inside, starts[:, None] + steps, starts[:, None])]  # (n, width, hidden)
+        first, last = torch.split(self.edges.expand(len(counts), 2, -1), 1, dim=1)
+        sequences = torch.cat([first, middle, torch.zeros_like(first)], 1)  # (n, width + 2, hidden)
+        rows = torch.arange(len(counts), device=words.device)
+        sequences = sequences.index_put((rows, counts + 1), last.squeeze(1))
+        places = torch.arange(sequences.shape[1], device=words.device)
+        seen = places < counts[:, None] + 2  # (n, width + 2)
+        hidden = self.norm(sequences + self.positions(places) + self.kind)
         for block in self.blocks:
             hidden = block(hidden, seen)
         share = seen / seen.sum(1, keepdim=True)

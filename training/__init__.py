@@ -1,0 +1,1 @@
+"""Offline: ontologies and feedback in, a model directory out."""

@@ -1,0 +1,45 @@
+"""Every choice of a training run, in one typed object read from a TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from encoder.softmax_groups import Form
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class TrainConfig(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    backbone: Literal["static", "transformer"] = "static"
+    form: Form = "sqrt"
+    groups: Count = 64
+    size: Count = 16
+    loss: Literal["cross_entropy", "supervised_contrastive", "all_pairs", "triplet", "contrastive"] = (
+        "cross_entropy"
+    )
+    temperature: Positive = 0.05
+    batch: Count = 1024
+    epochs: Count = 12
+    max_steps: int = 0  # stop the schedule here instead of after `epochs`; 0: no
+    patience: Count = 4  # epochs without a better validation before stopping
+    learning_rate: Positive = 1e-3
+    average: Share = 0.0  # decay of the running average of weights that is kept; 0: the last weights
+    keep_tokens: Share = 0.9
+    documents: Share = 0.25  # pairs that carry tasks, skills and texts
+    preferred: Share = 0.2  # pairs whose second title is the preferred one
+    noise: Share = 0.0  # titles with something a recruiter adds
+    variants: Share = 0.0  # titles abbreviated, in the plural or mistyped
+    garbage: float = 0.0  # weight of "garbage has no meaning"
+    distil: float = 0.0  # weight of the teacher's opinion of the batch
+    teacher: "TrainConfig | None" = None  # trained first; its opinion is then worth `distil`
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        return cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))

@@ -1,0 +1,109 @@
+"""Occupations -> token arrays, from which batches are cut."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from encoder.tokens import Tokens, Vocabulary
+from training import noise
+from training.ontology import Occupation, key
+
+Ints = NDArray[np.int64]
+
+
+class TextStore:
+    """Token ids of many texts, one after another; texts are named by their number."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._numbers: dict[str, int] = {}
+        self._lengths: list[int] = []
+        self._parts: list[int] = []
+        self._ids: Ints = np.empty(0, np.int64)
+        self._ends: Ints = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def texts(self) -> list[str]:
+        """By number."""
+        return list(self._numbers)
+
+    def add(self, text: str) -> int:
+        number = self._numbers.setdefault(text, len(self._numbers))
+        if number == len(self._lengths):
+            ids = self._vocabulary.read(text)
+            self._parts += ids
+            self._lengths.append(len(ids))
+        return number
+
+    def add_all(self, texts: Sequence[str]) -> Ints:
+        return np.array([self.add(text) for text in texts], np.int64)
+
+    def tokens(self, texts: Ints, bags: Ints, keep: float, rng: np.random.Generator) -> Tokens:
+        """Bag k holds the next bags[k] of `texts`. Every token stays with probability `keep`."""
+        if len(self._ends) < len(self):
+            self._ids, self._ends = np.array(self._parts, np.int64), np.cumsum(self._lengths)
+        ends = self._ends[texts]
+        lengths = ends - np.where(texts > 0, self._ends[texts - 1], 0)
+        stops = np.cumsum(lengths)
+        ids = self._ids[np.repeat(ends - stops, lengths) + np.arange(lengths.sum())]
+        bag_of_token = np.repeat(np.repeat(np.arange(len(bags)), bags), lengths)
+        if keep < 1:
+            kept = rng.random(len(ids)) < keep
+            # A bag that would lose everything keeps everything.
+            kept |= np.bincount(bag_of_token[kept], minlength=len(bags))[bag_of_token] == 0
+            ids, bag_of_token = ids[kept], bag_of_token[kept]
+        counts = np.bincount(bag_of_token, minlength=len(bags))
+        return Tokens(torch.from_numpy(ids), torch.from_numpy(np.cumsum(counts) - counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Numbers of an occupation's texts in a TextStore."""
+
+    titles: Ints  # preferred first
+    variants: Ints  # (titles,) each title as someone else would write it
+    keys: Ints  # (titles,) equal for titles that are nearly the same string
+    texts: Ints
+    tasks: Ints
+    skills: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    store: TextStore
+    views: tuple[Views, ...]
+    surroundings: Ints  # texts to stand beside a title
+    garbage: Ints  # texts that mean nothing
+
+
+def build(occupations: Sequence[Occupation], vocabulary: Vocabulary, *, seed: int) -> Dataset:
+    rng = random.Random(seed)
+    store = TextStore(vocabulary)
+    keys: dict[str, int] = {}
+    views = tuple(
+        Views(
+            titles=store.add_all(o.titles),
+            variants=store.add_all([noise.variant(title, rng) for title in o.titles]),
+            keys=np.array([keys.setdefault(key(title), len(keys)) for title in o.titles], np.int64),
+            texts=store.add_all(o.texts),
+            tasks=store.add_all(o.tasks),
+            skills=store.add_all(o.skills),
+        )
+        for o in occupations
+    )
+    words = sorted(
+        {word for o in occupations for text in (*o.texts, *o.tasks, *o.titles) for word in text.split()}
+    )
+    return Dataset(
+        store=store,
+        views=views,
+        surroundings=store.add_all([noise.surroundings(rng) for _ in range(4_000)]),
+        garbage=store.add_all([noise.garbage(rng, words) for _ in range(20_000)]),
+    )

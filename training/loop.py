@@ -1,0 +1,123 @@
+"""One training run, top to bottom: batches, loss, step, validation, checkpoint."""
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from encoder.model import Network
+from encoder.tokens import Tokens
+from training import checkpoint, losses
+from training.checkpoint import Progress
+from training.config import TrainConfig
+from training.sampler import Batch, PairSampler
+
+Validate = Callable[[Network], dict[str, float]]  # its "score" decides when to stop
+Track = Callable[
+    [Iterable[Batch], int, int], Iterable[Batch]
+]  # (batches, epoch, how many) -> the same batches
+
+
+def train(
+    network: Network,
+    sampler: PairSampler,
+    config: TrainConfig,
+    *,
+    validate: Validate,
+    teacher: torch.Tensor | None = None,
+    resume_from: Path | None = None,
+    track: Track = lambda batches, epoch, count: batches,
+    say: Callable[[str], None] = lambda line: None,
+) -> tuple[Network, Progress]:
+    """Returns the best averaged weights and how they came about.
+
+    teacher: (texts, width) unit vectors by text number; NaN where it has no opinion.
+    resume_from: a checkpoint is kept here after every epoch, and a run that finds one continues from it.
+    """
+    steps = config.max_steps or config.epochs * len(sampler)
+    optimizer = torch.optim.AdamW(_groups(network, config), fused=True, weight_decay=0.0)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    averaged, best = copy.deepcopy(network), copy.deepcopy(network)
+    kept = {"network": network, "averaged": averaged, "best": best}
+    progress = Progress()
+    if resume_from:
+        progress = checkpoint.restore(resume_from, kept, optimizer) or progress
+
+    while progress.step < steps and progress.epoch - progress.best_epoch < config.patience:
+        network.train()
+        for batch in track(sampler.epoch(progress.epoch), progress.epoch, len(sampler)):
+            loss = batch_loss(network, batch, config, teacher)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * pace(progress.step, steps)
+            optimizer.step()
+            progress.step += 1
+            _average(averaged, network, min(config.average, progress.step / (progress.step + 9)))
+            if progress.step >= steps:
+                break
+        progress.epoch += 1
+        figures = validate(averaged.eval())
+        progress.history.append({"epoch": progress.epoch, "loss": float(loss.detach()), **figures})
+        say(", ".join(f"{name} {value:.4g}" for name, value in progress.history[-1].items()))
+        if figures["score"] > progress.best:
+            progress.best, progress.best_epoch = figures["score"], progress.epoch
+            best.load_state_dict(averaged.state_dict())
+        if resume_from:
+            checkpoint.write(resume_from, progress, kept, optimizer)
+    return best.eval(), progress
+
+
+def pace(step: int, steps: int) -> float:
+    """Share of the peak learning rate: up in a straight line for a tenth of the steps, down as a cosine."""
+    warm = max(1, steps // 10)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 + 0.5 * math.cos(math.pi * (step - warm) / max(1, steps - warm))
+
+
+def batch_loss(
+    network: Network, batch: Batch, config: TrainConfig, teacher: torch.Tensor | None
+) -> torch.Tensor:
+    device = next(network.parameters()).device
+    a, b = embed(network, batch.a.tokens), embed(network, batch.b.tokens)  # (n, dims)
+    occupations, keys_a, keys_b = (
+        torch.from_numpy(x).to(device) for x in (batch.occupations, batch.a.keys, batch.b.keys)
+    )
+    scores = a @ b.T  # (n, n)
+    masked = losses.same_meaning(occupations, keys_a, keys_b)
+    same = occupations[:, None] == occupations
+    loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
+    if teacher is not None and config.distil:
+        loss = loss + config.distil * losses.imitation(
+            scores, teacher[batch.a.titles], teacher[batch.b.titles], temperature=config.temperature
+        )
+    if config.garbage:
+        loss = loss + config.garbage * network(batch.garbage.to(device)).certainty.mean()
+    return loss
+
+
+def embed(network: Network, tokens: Tokens) -> torch.Tensor:
+    """(documents, dims); in bfloat16 where that is faster: transformers, and everything on CUDA."""
+    parameter = next(network.parameters())
+    low = parameter.device.type == "cuda" or network.shape.backbone == "transformer"
+    with torch.autocast(parameter.device.type, torch.bfloat16, enabled=low):
+        vectors: torch.Tensor = network(tokens.to(parameter.device)).vectors
+    return vectors.float()
+
+
+def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:
+    """A pretrained transformer learns slowly, everything that starts from nothing fast."""
+    if network.shape.backbone == "static":
+        return [{"params": list(network.parameters()), "lr": config.learning_rate}]
+    return [
+        {"params": list(network.backbone.parameters()), "lr": config.learning_rate},
+        {"params": list(network.head.parameters()), "lr": max(config.learning_rate, 1e-3)},
+    ]
+
+
+@torch.no_grad()
+def _average(averaged: Network, network: Network, decay: float) -> None:
+    torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1 - decay)

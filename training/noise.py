@@ -1,0 +1,142 @@
+"""What real titles look like and ontologies do not: places, grades, abbreviations, slips. And garbage.
+
+Everything is made here from word lists of our own; no title of a benchmark went into it.
+"""
+
+import random
+from collections.abc import Callable
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(part.split()) for part in text.split(","))
+
+
+CITIES = _listed("""
+    London, Paris, Berlin, Madrid, Rome, Vienna, Dublin, Lisbon, Warsaw, Prague, Oslo, Stockholm,
+    Copenhagen, Amsterdam, Brussels, Zurich, Munich, Hamburg, Barcelona, Milan, Athens, Budapest,
+    Manchester, Leeds, Bristol, Glasgow, Boston, Chicago, Dallas, Denver, Houston, Miami, Seattle,
+    Atlanta, Austin, Phoenix, Toronto, Vancouver, Montreal, Sydney, Melbourne, Auckland, Singapore,
+    Mumbai, Bangalore, Delhi, Dubai, Manila, Jakarta, Bangkok, Tokyo, Seoul, Nairobi, Lagos, New
+    York, San Francisco, Kuala Lumpur, Hong Kong, Cape Town
+""")
+REGIONS = _listed("""
+    UK, USA, EU, EMEA, APAC, DACH, LATAM, NY, CA, TX, FL, Europe, Asia, Africa, Germany, France,
+    India, Canada, Spain, North, South, East, West, Malaysia, Philippines
+""")
+GRADES = _listed("""
+    Senior, Junior, Lead, Principal, Head, Trainee, Graduate, Entry Level, Experienced, Assistant,
+    Associate, Deputy, Sr, Jr, Snr, Intern, Apprentice, Staff, Mid Level, II, III, Level 2, Grade 5,
+    I, IV, Mid-Senior
+""")
+TERMS = _listed("""
+    Full Time, Part Time, Permanent, Contract, Temporary, Remote, Hybrid, On Site, Night Shift,
+    Weekend, Day Shift, m/f/d, m/w/d, f/m/x, 12 Month FTC, Maternity Cover, Freelance, Casual,
+    Immediate Start, Urgent, Urgently Required, No Experience Needed, Bonus, Sign On Bonus,
+    Excellent Salary, Work From Home, Seasonal, Relocation Offered, Visa Sponsorship, 5 days week,
+    Up to 40k, Competitive Salary, 3 positions, Walk In, Fresh Graduates Welcome, Hiring Now, New,
+    Career Opportunity, Immediate Vacancy, per hour, Flexible Hours
+""")
+# Sentences that stand in every advertisement and say nothing about the work.
+BOILERPLATE = _listed("""
+    equal opportunity employer, all qualified applicants will receive consideration, apply now,
+    click the link below, competitive benefits package, we value diversity, terms and conditions
+    apply, please read our privacy policy, only shortlisted candidates will be contacted, join our
+    growing family, great place to work, about us, our values, no agencies please, send us your cv,
+    read more, this site uses trackers, copyright notice, sign in to continue, the page you asked
+    for was moved, we offer a dynamic environment, generous holiday allowance, free parking and
+    snacks, test test test, to be confirmed, not available, untitled document, various, see
+    description, do not reply
+""")
+SHORT = {
+    long: short
+    for pair in _listed("""
+        manager mgr, senior sr, junior jr, assistant asst, engineer eng, executive exec,
+        administrator admin, administrative admin, technician tech, developer dev, representative
+        rep, accountant acct, accounts a/c, director dir, supervisor supv, operations ops, operator
+        oper, coordinator coord, specialist spec, professional prof, development dev, management
+        mgmt, department dept, general gen, international intl, maintenance maint, manufacturing
+        mfg, marketing mktg, human resources hr, information technology it, registered nurse rn,
+        quality assurance qa, service svc, customer cust, secretary sec, analyst anlst, officer
+        ofcr, vice president vp, software sw, electrical elec, mechanical mech, business biz,
+        production prod, project proj, public relations pr, research and development r&d, user
+        experience ux, artificial intelligence ai, machine learning ml, certified cert, teacher
+        tchr, and &, chief executive officer ceo, chief financial officer cfo, chief technology
+        officer cto
+    """)
+    for long, _, short in [pair.rpartition(" ")]
+}
+SYLLABLES = _listed("""
+    ba, be, bi, bo, bu, ca, ce, co, cu, da, de, di, do, du, fa, fe, la, le, li, lo, lu, ma, me, mi,
+    mo, mu, na, ne, ni, no, nu, per, qua, ra, re, ri, ro, sa, se, si, so, tu, ve, vi
+""")
+ENDS = _listed("us, um, at, it, is, am, em, ur, tis, que, rem, bus")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def surroundings(rng: random.Random) -> str:
+    """A piece that a recruiter adds before or after a title."""
+    makers: tuple[Callable[[], str], ...] = (
+        lambda: rng.choice(CITIES),
+        lambda: rng.choice(REGIONS),
+        lambda: rng.choice(TERMS),
+        lambda: rng.choice(GRADES),
+        lambda: f"{rng.choice(CITIES)} {rng.choice(REGIONS)}",
+        lambda: f"REF {rng.randrange(1000, 99999)}",
+        lambda: f"{rng.choice('RJQ')}{rng.randrange(10**5, 10**6)}",
+        lambda: f"{rng.randrange(15, 90)}k",
+        lambda: f"{rng.choice(TERMS)} {rng.choice(CITIES)}",
+    )
+    return rng.choice(makers)()
+
+
+def variant(title: str, rng: random.Random) -> str:
+    """The title as someone in a hurry writes it: abbreviated, in the plural, or with a slip."""
+    return rng.choice((_abbreviated, _abbreviated, _plural, _slip))(title, rng)
+
+
+def garbage(rng: random.Random, words: list[str]) -> str:
+    """What is no title at all. words: any words, of which unrelated ones are thrown together."""
+    makers: tuple[Callable[[], str], ...] = (
+        lambda: " ".join(_scrambled(rng.choice(words), rng) for _ in range(rng.randrange(1, 5))),
+        lambda: " ".join(
+            "".join(rng.choices(LETTERS, k=rng.randrange(2, 10))) for _ in range(rng.randrange(1, 5))
+        ),
+        lambda: " ".join(rng.choice(words) for _ in range(rng.randrange(2, 9))),
+        lambda: " ".join(_latin(rng) for _ in range(rng.randrange(2, 9))),
+        lambda: " ".join(rng.sample(BOILERPLATE, k=rng.randrange(1, 3))),
+        lambda: " ".join(str(rng.randrange(10 ** rng.randrange(1, 9))) for _ in range(rng.randrange(1, 4))),
+        lambda: " ".join(surroundings(rng) for _ in range(rng.randrange(1, 4))),
+    )
+    return rng.choice(makers)()
+
+
+def _abbreviated(title: str, rng: random.Random) -> str:
+    low = title.lower()
+    for long, short in SHORT.items():
+        if long in low and rng.random() < 0.7:
+            low = low.replace(long, short)
+    return low
+
+
+def _plural(title: str, rng: random.Random) -> str:
+    if title.endswith("s"):
+        return title.removesuffix("s")
+    if title.endswith("y") and title[-2:-1] not in "aeiou":
+        return title[:-1] + "ies"
+    return title + "s"
+
+
+def _slip(title: str, rng: random.Random) -> str:
+    if len(title) < 5:
+        return title
+    at = rng.randrange(1, len(title) - 2)
+    swapped = title[:at] + title[at + 1] + title[at] + title[at + 2 :]
+    return rng.choice((swapped, title[:at] + title[at + 1 :], title[:at] + title[at] + title[at:]))
+
+
+def _scrambled(word: str, rng: random.Random) -> str:
+    return "".join(rng.sample(word, len(word)))
+
+
+def _latin(rng: random.Random) -> str:
+    return "".join(rng.choice(SYLLABLES) for _ in range(rng.randrange(1, 3))) + rng.choice(ENDS)

@@ -1,0 +1,140 @@
+"""Occupation ontologies -> groups of texts that mean the same work.
+
+An occupation of O*NET and one of ESCO are never merged because a string matches: they share thousands of
+titles that mean different things.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+csv.field_size_limit(1 << 24)
+
+
+@dataclass(frozen=True, slots=True)
+class Occupation:
+    id: str  # "onet:11-1011.00", "esco:<uuid>"
+    branch: str  # code in a tree of occupations: the longer the common prefix, the closer the work
+    titles: tuple[str, ...]  # preferred first
+    texts: tuple[str, ...] = ()  # descriptions
+    tasks: tuple[str, ...] = ()
+    skills: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        return self.id.partition(":")[0]
+
+
+def read_onet(folder: Path) -> list[Occupation]:
+    """O*NET database, tab-separated text files."""
+    titles = _collect(folder / "Alternate Titles.txt", "Alternate Title")
+    short = _collect(folder / "Alternate Titles.txt", "Short Title")
+    reported = _collect(folder / "Sample of Reported Titles.txt", "Reported Job Title")
+    tasks = _collect(folder / "Task Statements.txt", "Task")
+    skills = _collect(folder / "Technology Skills.txt", "Example")
+    return [
+        Occupation(
+            id=f"onet:{code}",
+            branch=code.replace("-", "").replace(".", ""),
+            titles=unique(
+                [row["Title"], *titles.get(code, ()), *short.get(code, ()), *reported.get(code, ())]
+            ),
+            texts=(row["Description"],),
+            tasks=tuple(tasks.get(code, ())),
+            skills=tuple(skills.get(code, ())),
+        )
+        for row in _rows(folder / "Occupation Data.txt")
+        for code in [row["O*NET-SOC Code"]]
+    ]
+
+
+def read_esco(file: Path) -> list[Occupation]:
+    """ESCO occupations CSV in one language."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [
+            Occupation(
+                id="esco:" + row["conceptUri"].rpartition("/")[2],
+                branch=row["iscoGroup"],
+                titles=unique([row["preferredLabel"], *row["altLabels"].split("\n")]),
+                texts=(row["description"],),
+            )
+            for row in csv.DictReader(lines)
+        ]
+
+
+def read_csv(file: Path, *, concept: str = "concept", text: str = "text") -> list[Occupation]:
+    """Any CSV of (concept, text), one title a row."""
+    titles: dict[str, list[str]] = {}
+    with file.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            titles.setdefault(row[concept], []).append(row[text])
+    return [Occupation(f"{file.stem}:{key}", "", unique(group)) for key, group in titles.items()]
+
+
+def clean(title: str) -> str:
+    """Whitespace, and the abbreviation O*NET adds in brackets: "Chief Executive Officer (CEO)"."""
+    return " ".join(re.sub(r"\([A-Z][A-Za-z&/.-]{1,9}\)\s*$", "", title).split())
+
+
+def unique(titles: Iterable[str]) -> tuple[str, ...]:
+    """Cleaned, first spelling of each kept, order kept; O*NET writes n/a where it has nothing."""
+    first: dict[str, str] = {}
+    for title in map(clean, titles):
+        if title and title != "n/a":
+            first.setdefault(key(title), title)
+    return tuple(first.values())
+
+
+def key(title: str) -> str:
+    """What makes two titles nearly the same string: case, punctuation, order and plurals do not count."""
+    return " ".join(sorted(word.removesuffix("s") for word in re.findall(r"[^\W_]+", title.casefold())))
+
+
+def without_titles(occupations: Iterable[Occupation], banned: Iterable[str]) -> list[Occupation]:
+    """Drops titles (and occupations left with none), for benchmarks whose queries are titles."""
+    keys = {key(title) for title in banned}
+    kept = (_with_titles(o, tuple(t for t in o.titles if key(t) not in keys)) for o in occupations)
+    return [occupation for occupation in kept if occupation.titles]
+
+
+def split_of(occupation: Occupation) -> str:
+    """Decided by a hash of the id: 92 % train, 3 % validation, 5 % test, the same everywhere."""
+    share = int.from_bytes(blake2b(occupation.id.encode(), digest_size=4).digest(), "big") / 2**32
+    return "train" if share < 0.92 else "validation" if share < 0.95 else "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    train: list[Occupation]
+    validation: list[Occupation]
+    test: list[Occupation]
+
+
+def split(occupations: Iterable[Occupation]) -> Split:
+    """By occupation. No title of a held-out occupation stays in training, not even under another."""
+    parts: dict[str, list[Occupation]] = {"train": [], "validation": [], "test": []}
+    for occupation in occupations:
+        parts[split_of(occupation)].append(occupation)
+    held_out = [title for name in ("validation", "test") for o in parts[name] for title in o.titles]
+    return Split(without_titles(parts["train"], held_out), parts["validation"], parts["test"])
+
+
+def _with_titles(occupation: Occupation, titles: tuple[str, ...]) -> Occupation:
+    return Occupation(
+        occupation.id, occupation.branch, titles, occupation.texts, occupation.tasks, occupation.skills
+    )
+
+
+def _collect(file: Path, column: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in _rows(file):
+        found.setdefault(row["O*NET-SOC Code"], []).append(row[column])
+    return found
+
+
+def _rows(file: Path) -> Iterator[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)

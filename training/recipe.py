@@ -1,0 +1,153 @@
+"""From a folder of ontologies to a model directory: teacher, student, calibration, names, card."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import torch
+from safetensors.torch import load_file, save_file
+
+from encoder import artifact
+from encoder.artifact import Artifact, Config
+from encoder.calibration import Calibration
+from encoder.document import Document
+from encoder.model import Encoder, Network
+from training import calibrate, card, dataset, evaluate, loop, start
+from training.checkpoint import Progress
+from training.config import TrainConfig
+from training.dataset import Dataset
+from training.ontology import Split
+from training.sampler import PairSampler
+from training.sources import Sources
+from training.start import Pretrained
+from training.validate import Validation, encode
+
+UNCALIBRATED = Calibration((1.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a run writes and speaks."""
+
+    out: Path
+    work: Path  # what an unfinished run goes on from
+    command: str  # for the card
+    say: Callable[[str], None]
+    track: loop.Track
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What teacher and student stand on."""
+
+    pretrained: Pretrained
+    data: Dataset
+    validation: Validation
+    run: Run
+
+
+def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
+    """Trains, or goes on with a run that was killed, and returns the version of the model in `run.out`."""
+    began = time.monotonic()
+    run.work.mkdir(parents=True, exist_ok=True)
+    split = sources.split()
+    run.say(
+        f"{len(split.train)} occupations to learn from, {len(split.validation)} to stop by, "
+        f"{len(split.test)} to be judged by; {sources.excluded_titles} benchmark titles left out"
+    )
+    pretrained = Pretrained.minilm(
+        text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills)
+    )
+    data = dataset.build(split.train, pretrained.vocabulary, seed=config.seed)
+    ground = Ground(pretrained, data, Validation(split, pretrained.vocabulary), run)
+    opinions = teach(ground, config.teacher) if config.teacher else None
+    network, progress = fit(ground, config, "student", opinions)
+    minutes = (time.monotonic() - began) / 60
+
+    encoder = finish(network, ground, split)
+    figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
+    facts = {
+        "version": encoder.version,
+        "config": config.model_dump(),
+        "data": sources.fingerprints,
+        "metrics": figures,
+        "history": progress.history,
+    }
+    (run.out / "metrics.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    (run.out / "README.md").write_text(
+        card.write(encoder, config, figures, command=run.command), encoding="utf-8"
+    )
+    for file in run.work.iterdir():
+        file.unlink()
+    run.work.rmdir()
+    return encoder.version
+
+
+def fit(
+    ground: Ground, config: TrainConfig, name: str, opinions: torch.Tensor | None = None
+) -> tuple[Network, Progress]:
+    torch.manual_seed(config.seed)
+    return loop.train(
+        start.network(ground.pretrained, config),
+        PairSampler(ground.data, config),
+        config,
+        validate=ground.validation,
+        teacher=opinions,
+        resume_from=ground.run.work / f"{name}.safetensors",
+        track=ground.run.track,
+        say=ground.run.say,
+    )
+
+
+def teach(ground: Ground, config: TrainConfig) -> torch.Tensor:
+    """The teacher's vector of every title, by text number; zeros for other texts. (texts, width)"""
+    file = ground.run.work / "opinions.safetensors"
+    if file.is_file():
+        return load_file(file)["opinions"].float()
+    teacher, _ = fit(ground, config, "teacher")
+    ground.run.say("the teacher reads all titles")
+    numbers = sorted({int(number) for view in ground.data.views for number in view.titles})
+    texts = ground.data.store.texts
+    numbers.sort(key=lambda number: len(texts[number]))  # little padding
+    vectors = torch.from_numpy(encode(teacher, ground.pretrained.vocabulary, [texts[n] for n in numbers]))
+    opinions = torch.zeros(len(texts), vectors.shape[1])
+    opinions[numbers] = vectors
+    save_file({"opinions": opinions.half()}, file)
+    return opinions.half().float()
+
+
+def finish(network: Network, ground: Ground, split: Split) -> Encoder:
+    """Saved, then calibrated and named with the weights as saved: rounded to int8 and fp16."""
+    encoder = _save(ground, network, UNCALIBRATED, ())
+    junk = [document for kind in evaluate.garbage_of(split.validation).values() for document in kind[:100]]
+    pairs = evaluate.held_out_pairs(encoder.encode, split.validation, split, garbage=junk)
+    titles = sorted({title for o in split.train for title in o.titles})
+    vectors = encoder.encode([Document(title) for title in titles]).vectors
+    names = calibrate.name_values(vectors, titles, groups=network.shape.groups)
+    return _save(ground, network, calibrate.fit(pairs), names)
+
+
+def judge(encoder: Encoder, split: Split) -> dict[str, float]:
+    """The figures on test occupations that need no baseline."""
+
+    def vectors(documents: Sequence[Document]) -> evaluate.Floats:
+        return encoder.encode(documents).vectors
+
+    others = [*split.train, *split.validation]
+    pairs = evaluate.held_out_pairs(encoder.encode, split.test, split)
+    return {
+        "title_recall10": evaluate.title_recall(vectors, split),
+        "match_recall10": evaluate.match_recall(vectors, evaluate.matching(split.test, others)),
+        "ece": evaluate.calibration_error(encoder.calibration, pairs),
+        "garbage_auroc": evaluate.garbage_auroc(encoder.encode, split.test)["mean"],
+    }
+
+
+def _save(
+    ground: Ground, network: Network, calibration: Calibration, names: tuple[tuple[str, ...], ...]
+) -> Encoder:
+    config = Config(shape=network.shape, calibration=calibration)
+    artifact.save(ground.run.out, Artifact(config, network.state_dict(), ground.pretrained.tokens, names))
+    return Encoder.load(ground.run.out, device="cpu")

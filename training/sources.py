@@ -1,0 +1,63 @@
+"""A folder of ontologies -> occupations, with a fingerprint of every file that was read."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from training import ontology
+from training.ontology import Occupation, Split
+
+ONET_FILES = (
+    "Occupation Data.txt",
+    "Alternate Titles.txt",
+    "Sample of Reported Titles.txt",
+    "Task Statements.txt",
+    "Technology Skills.txt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    occupations: list[Occupation]
+    fingerprints: dict[str, str]  # file -> sha256
+    excluded_titles: int
+
+    def split(self) -> Split:
+        return ontology.split(self.occupations)
+
+
+class SourceError(Exception):
+    """Nothing to learn from. The text says what to put where."""
+
+
+def read(folder: Path) -> Sources:
+    """Reads what is there: `onet/`, the newest `esco/occupations_*.csv`, and `*.csv` of (concept, text).
+
+    Titles that are queries of a benchmark (`melo_*/queries.tsv`) are dropped: they were taken from O*NET.
+    """
+    occupations: list[Occupation] = []
+    files: list[Path] = []
+    banned: set[str] = set()
+    for queries in sorted(folder.glob("melo_*/queries.tsv")):
+        banned |= {line.split("\t")[1] for line in queries.read_text(encoding="utf-8").splitlines()}
+        files.append(queries)
+    if (folder / "onet").is_dir():
+        onet = ontology.read_onet(folder / "onet")
+        occupations += ontology.without_titles(onet, banned)
+        files += [folder / "onet" / name for name in ONET_FILES]
+    for esco in sorted((folder / "esco").glob("occupations_*.csv"))[-1:]:
+        occupations += ontology.read_esco(esco)
+        files.append(esco)
+    for table in sorted(folder.glob("*.csv")):
+        occupations += ontology.read_csv(table)
+        files.append(table)
+    if not occupations:
+        raise SourceError(
+            f"{folder} has no ontology. Put the O*NET text files in {folder / 'onet'}, the ESCO "
+            f"occupations CSV in {folder / 'esco'}, or a CSV with the columns concept and text beside them."
+        )
+    return Sources(
+        occupations,
+        {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in files},
+        len(banned),
+    )

