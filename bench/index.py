@@ -9,6 +9,7 @@ JSON object.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 import orjson
+import psutil
 
 from schemas.match import Side
 from streams.index import Index, Query
@@ -39,46 +41,56 @@ def main(points: int, dims: int) -> None:
     """Time the embedded index."""
     with TemporaryDirectory() as folder:
         socket = Path(folder, "socket")
-        with start_edge(Path(folder, "data"), socket):
-            figures = asyncio.run(measure(QdrantEdge(socket, "bench", dims), points, dims))
+        with start_edge(Path(folder, "data"), socket) as process:
+            bench = Bench(QdrantEdge(socket, "bench", dims), psutil.Process(process.pid))
+            figures = asyncio.run(bench.measure(points, dims))
     click.echo(orjson.dumps(figures).decode())
 
 
-async def measure(index: Index, count: int, dims: int) -> dict[str, float]:
-    await index.prepare()
-    vectors = embeddings(count + QUERIES, dims)
-    vacancies, candidates = generate(7, QUERIES, count, NOW)
-    written = [point(Embedded(each, vectors[row], 0.5)) for row, each in enumerate(vacancies)]
-    stored = [point(Embedded(each, vectors[QUERIES + row], 0.5)) for row, each in enumerate(candidates)]
-    queries = [Query(vectors[row], wanted(each, NOW), LIMIT) for row, each in enumerate(vacancies)]
+@dataclass(frozen=True)
+class Bench:
+    index: Index
+    process: psutil.Process
 
-    async def write(start: int, batch: int) -> None:
-        await index.upsert(Side.CANDIDATE, stored[start : start + batch])
+    async def measure(self, count: int, dims: int) -> dict[str, float]:
+        await self.index.prepare()
+        vectors = embeddings(count + QUERIES, dims)
+        vacancies, candidates = generate(7, QUERIES, count, NOW)
+        written = [point(Embedded(each, vectors[row], 0.5)) for row, each in enumerate(vacancies)]
+        stored = [point(Embedded(each, vectors[QUERIES + row], 0.5)) for row, each in enumerate(candidates)]
+        queries = [Query(vectors[row], wanted(each, NOW), LIMIT) for row, each in enumerate(vacancies)]
 
-    async def search(start: int, batch: int) -> None:
-        await index.search(Side.CANDIDATE, queries[start : start + batch])
+        async def write(start: int, batch: int) -> None:
+            await self.index.upsert(Side.CANDIDATE, stored[start : start + batch])
 
-    async def match(start: int, batch: int) -> None:
-        await index.upsert(Side.VACANCY, written[start : start + batch])
-        await search(start, batch)
+        async def search(start: int, batch: int) -> None:
+            await self.index.search(Side.CANDIDATE, queries[start : start + batch])
 
-    figures: dict[str, float] = {"points": count, "dims": dims, "limit": LIMIT}
-    figures["upserts_per_s"] = await rate("upsert", write, count, BATCH)
-    for batch in (1, 16, BATCH):
-        figures[f"search_ms_{batch}"] = 1000 / await rate("search", search, QUERIES, batch)
-    figures["events_per_s"] = await rate("upsert + search", match, QUERIES, BATCH)
-    await index.close()
-    return {name: round(value, 3) for name, value in figures.items()}
+        async def match(start: int, batch: int) -> None:
+            await self.index.upsert(Side.VACANCY, written[start : start + batch])
+            await search(start, batch)
 
+        figures: dict[str, float] = {"points": count, "dims": dims, "limit": LIMIT}
+        figures |= await self.timed("upsert", write, count, BATCH)
+        for batch in (1, 16, BATCH):
+            figures |= await self.timed(f"search_{batch}", search, QUERIES, batch)
+        figures |= await self.timed("event", match, QUERIES, BATCH)
+        figures["events_per_s"] = 1000 / figures["event_ms"]
+        figures["index_rss_mb"] = self.process.memory_info().rss / 1e6
+        await self.index.close()
+        return {name: round(value, 3) for name, value in figures.items()}
 
-async def rate(name: str, work: Callable[[int, int], Awaitable[None]], count: int, batch: int) -> float:
-    """Points or queries a second."""
-    started, used = perf_counter(), process_time()
-    for start in range(0, count, batch):
-        await work(start, batch)
-    seconds, used = perf_counter() - started, process_time() - used
-    click.echo(f"{name:16} by {batch:3}: {count / seconds:9,.0f}/s, client busy {used / seconds:4.0%}")
-    return count / seconds
+    async def timed(
+        self, name: str, work: Callable[[int, int], Awaitable[None]], count: int, batch: int
+    ) -> dict[str, float]:
+        """Milliseconds of one point, query or event: passed, and of processor time on either side."""
+        before = (perf_counter(), process_time(), sum(self.process.cpu_times()[:2]))
+        for start in range(0, count, batch):
+            await work(start, batch)
+        after = (perf_counter(), process_time(), sum(self.process.cpu_times()[:2]))
+        passed, client, index = ((b - a) * 1000 / count for a, b in zip(before, after, strict=True))
+        click.echo(f"{name:10} {passed:7.3f} ms; processor: client {client:.3f} ms, index {index:.3f} ms")
+        return {f"{name}_ms": passed, f"{name}_client_cpu_ms": client, f"{name}_index_cpu_ms": index}
 
 
 def embeddings(count: int, dims: int) -> npt.NDArray[np.float32]:
