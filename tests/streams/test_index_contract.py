@@ -241,7 +241,7 @@ async def test_the_best_that_pass_are_found_however_few_they_are(index: Index) -
     random = np.random.default_rng(8)
     vectors = random.normal(size=(300, DIMS)).astype(np.float32)
     await index.upsert(
-        SIDE, [Point(str(n), 1, vector, {"pay": float(n)}) for n, vector in enumerate(vectors)]
+        SIDE, [Point(f"{n}", 1, vector, {"pay": float(n)}) for n, vector in enumerate(vectors)]
     )
     await index.upsert(SIDE, [Point(str(n), 2) for n in range(20)])  # erased
     queries = random.normal(size=(16, DIMS)).astype(np.float32)
