@@ -11,8 +11,6 @@ dimensions, and nothing is missed without it. There the engine takes 3.5 ms a qu
 trying a broad filter on every point. So a batch first finds each query's nearest points in one matrix
 product, lets the engine filter those alone (1.6 ms a query in all), and asks it in full only for queries
 that are then short of hits. Past 100,000 points use a Qdrant server.
-
-A frame is two sizes, a JSON head and raw float32 vectors. Nothing in it is ever executed.
 """
 
 import argparse
@@ -20,15 +18,11 @@ import asyncio
 import os
 import re
 import shutil
-import signal
-import socket as sockets
-import struct
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
@@ -45,6 +39,7 @@ from qdrant_edge import (
 )
 
 from schemas.match import Side
+from streams.frames import MAX_FRAME_BYTES, Connection, Frame, listen, serve
 from streams.index import (
     PAYLOAD_INDEXES,
     All,
@@ -65,32 +60,9 @@ from streams.index import (
 )
 from streams.nearest import Id, Nearest, Vectors
 
-MAX_FRAME_BYTES = 256 * 2**20
 POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
-STREAM_BUFFER_BYTES = 4 * 2**20
 FEW_QUERIES = 8  # below it the matrix product costs more than it saves
 LIKELY_PER_HIT = 8
-
-_SIZES = struct.Struct("<II")
-
-
-class Frame(NamedTuple):
-    head: bytes  # JSON
-    body: bytes = b""  # float32 vectors, row after row
-
-
-async def read_frame(reader: asyncio.StreamReader) -> Frame:
-    head, body = _SIZES.unpack(await reader.readexactly(_SIZES.size))
-    if head + body > MAX_FRAME_BYTES:
-        raise ConnectionError(f"frame of {head + body:,} bytes; {MAX_FRAME_BYTES:,} is the most")
-    return Frame(await reader.readexactly(head), await reader.readexactly(body))
-
-
-async def write_frame(writer: asyncio.StreamWriter, frame: Frame) -> None:
-    writer.write(_SIZES.pack(len(frame.head), len(frame.body)) + frame.head)
-    writer.write(frame.body)
-    await writer.drain()
-
 
 # The client
 
@@ -101,7 +73,7 @@ class QdrantEdge:
         self._version = version
         self._dims = dims
         self._timeout_seconds = timeout_seconds
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
 
     async def prepare(self) -> None:
@@ -170,55 +142,11 @@ class QdrantEdge:
             raise ValueError(f"vectors of {rows.shape[1]} dimensions for an index of {self._dims}")
         return rows.tobytes()
 
-    async def _connected(self) -> "_Connection":
+    async def _connected(self) -> Connection:
         async with self._connecting:
             if self._connection is None or self._connection.closed:
-                streams = await asyncio.open_unix_connection(self._socket, limit=STREAM_BUFFER_BYTES)
-                self._connection = _Connection(*streams)
+                self._connection = await Connection.open(self._socket)
             return self._connection
-
-
-class _Connection:
-    """Answers come in the order of the questions, so several may be under way."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self._waiting: deque[asyncio.Future[Frame | None]] = deque()
-        self._receiving = asyncio.create_task(self._receive(reader))
-
-    @property
-    def closed(self) -> bool:
-        return self._receiving.done()
-
-    async def ask(self, frame: Frame) -> Frame:
-        answer: asyncio.Future[Frame | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(answer)
-        await write_frame(self._writer, frame)
-        reply = await answer
-        if reply is None:
-            raise ConnectionResetError("connection lost before the answer came")
-        return reply
-
-    async def close(self) -> None:
-        self._receiving.cancel()
-        await asyncio.wait([self._receiving])
-
-    async def _receive(self, reader: asyncio.StreamReader) -> None:
-        try:
-            while True:
-                frame = await read_frame(reader)
-                _settle(self._waiting.popleft(), frame)
-        except (OSError, EOFError):
-            pass  # whoever waits is told below
-        finally:
-            self._writer.close()
-            for answer in self._waiting:
-                _settle(answer, None)
-
-
-def _settle(answer: "asyncio.Future[Frame | None]", frame: Frame | None) -> None:
-    if not answer.done():  # its caller may have given up
-        answer.set_result(frame)
 
 
 def _hit(score: float, payload: dict[str, Any]) -> Hit:
@@ -263,7 +191,13 @@ def start_edge(path: Path, socket: Path) -> subprocess.Popen[bytes]:
     """
     command = [sys.executable, "-m", "streams.qdrant_edge", "--path", str(path), "--socket", str(socket)]
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # the other cores are the workers'
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=env,
+        start_new_session=True,  # Ctrl-C stops the workers; the index outlives them
+    )
     assert process.stdout
     with process.stdout as output:
         if output.readline() == b"ready\n":
@@ -279,59 +213,10 @@ def main() -> None:
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on")
     options = parser.parse_args()
     os.umask(0o077)  # profiles are nobody else's business
-    asyncio.run(serve(Collections(options.path), _listen(options.socket)))
-    options.socket.unlink()
-
-
-async def serve(collections: "Collections", socket: sockets.socket) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
-    await loop.connect_read_pipe(lambda: _Parent(stopping), sys.stdin)
-    clients: set[asyncio.StreamWriter] = set()
-
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        clients.add(writer)
-        try:
-            while True:
-                await write_frame(writer, collections.answer(await read_frame(reader)))
-        except (OSError, EOFError):
-            pass  # the client left
-        finally:
-            clients.discard(writer)
-            writer.close()
-
-    server = await asyncio.start_unix_server(converse, sock=socket, limit=STREAM_BUFFER_BYTES)
-    print("ready", flush=True)
-    await stopping.wait()
-    server.close()
-    for writer in clients:
-        writer.close()
+    collections = Collections(options.path)
+    asyncio.run(serve(collections.answer, listen(options.socket)))
+    options.socket.unlink(missing_ok=True)
     collections.close()
-
-
-class _Parent(asyncio.Protocol):
-    """Standard input closes when the process that started this one is gone, however it went."""
-
-    def __init__(self, gone: asyncio.Event) -> None:
-        self._gone = gone
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self._gone.set()
-
-
-def _listen(path: Path) -> sockets.socket:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    listener = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
-    if path.is_socket():
-        with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
-            if probe.connect_ex(str(path)) == 0:
-                sys.exit(f"{path} is served by another process; stop it or choose another socket")
-        path.unlink()
-    listener.bind(str(path))
-    path.chmod(0o600)
-    return listener
 
 
 class Collections:

@@ -385,7 +385,7 @@ revisions = count(1)
 
 
 # One collection for all examples: each writes over the last, so the payload indexes see updates too.
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(payloads, min_size=8, max_size=8), st.lists(conditions, min_size=1, max_size=8))
 async def test_conditions_mean_what_they_say(
     index: Index, stored: list[Payload], asked: list[Condition]

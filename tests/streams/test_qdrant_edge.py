@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from schemas.match import Side
+from streams.frames import MAX_FRAME_BYTES
 from streams.index import All, IndexMismatch, IndexUnavailable, Point, Query
-from streams.qdrant_edge import MAX_FRAME_BYTES, QdrantEdge, start_edge
+from streams.qdrant_edge import QdrantEdge, start_edge
 
 DIMS = 4
 SIDE = Side.CANDIDATE
