@@ -21,6 +21,7 @@ from streams.topics import create_topics
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
+FETCH_MAX_WAIT_MS = 20  # the embedded broker looks for new records only twice per wait
 
 
 class EmbeddedUnavailable(Exception):
@@ -42,6 +43,7 @@ class Stack:
             "ROLECALL_INDEX": "edge",
             "ROLECALL_EDGE_SOCKET": str(self.edge_socket),
             "ROLECALL_REDIS_URL": self.redis_url or "",
+            "ROLECALL_FETCH_MAX_WAIT_MS": str(FETCH_MAX_WAIT_MS),
             "ROLECALL_IDEMPOTENT_PRODUCER": "false",
             "ROLECALL_SESSION_TIMEOUT_SECONDS": "6",
         }
@@ -78,10 +80,11 @@ def edge_index(path: Path, socket_path: Path) -> Iterator[subprocess.Popen[bytes
     except ModuleNotFoundError as error:
         raise EmbeddedUnavailable("no embedded index: pip install 'rolecall[embedded]'") from error
     process = start_edge(path, socket_path)
-    try:
-        yield process
-    finally:
-        _stop(process)
+    with process:  # closes its stdin
+        try:
+            yield process
+        finally:
+            _stop(process)
 
 
 @contextmanager
