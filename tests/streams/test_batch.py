@@ -408,28 +408,30 @@ class TestProperties:
     )
     @settings(max_examples=60)
     async def test_a_replay_in_other_batches_changes_nothing(
-        self, new_world, make, events, cuts, again, shuffled
+        self, new_world, make, holding, events, cuts, again, shuffled
     ):
         world = new_world()
         await world.candidates(make.candidate("c1"), make.candidate("c2"))
         await replay(world, make, events, cuts)
         points = dict(world.index.points[Side.VACANCY])
-        standing = holding(world)
+        standing = holding(world.matches, world.withdrawn)
         replayed = list(events)
         shuffled.shuffle(replayed)
         await replay(world, make, replayed, again)
         assert world.index.points[Side.VACANCY] == points
-        assert holding(world) == standing
+        assert holding(world.matches, world.withdrawn) == standing
         assert world.dead_letters == []
 
     @given(events=history, cuts=st.lists(st.integers(0, 30), max_size=8))
     @settings(max_examples=60)
-    async def test_the_matches_that_hold_are_those_of_the_final_state(self, new_world, make, events, cuts):
+    async def test_the_matches_that_hold_are_those_of_the_final_state(
+        self, new_world, make, holding, events, cuts
+    ):
         """However the history ran, the rule of `MatchesWithdrawn` leaves the pairs of who is still open."""
         world = new_world()
         await world.candidates(make.candidate("c1", revision=3))
         await replay(world, make, events, cuts)
-        assert {pair[:2] for pair in holding(world)} == {
+        assert {pair[:2] for pair in holding(world.matches, world.withdrawn)} == {
             (id, revision) for id, revision in newest_of(events).items() if revision % 2 == 0
         }
 
@@ -441,7 +443,7 @@ class TestProperties:
         )
     )
     @settings(max_examples=100)
-    async def test_killed_anywhere_and_run_again_it_ends_the_same(self, new_world, make, batches):
+    async def test_killed_anywhere_and_run_again_it_ends_the_same(self, new_world, make, holding, batches):
         calm, killed = new_world(), new_world()
         for world in (calm, killed):
             await world.candidates(make.candidate("c1"))
@@ -456,7 +458,7 @@ class TestProperties:
                 victim.failures.clear()
             await killed.vacancies(*records)
         assert killed.index.revisions(Side.VACANCY) == calm.index.revisions(Side.VACANCY)
-        assert holding(killed) == holding(calm)
+        assert holding(killed.matches, killed.withdrawn) == holding(calm.matches, calm.withdrawn)
 
     @given(data=st.data())
     @settings(max_examples=60)
@@ -468,17 +470,3 @@ class TestProperties:
         await world.vacancies(*(make.vacancy(id) for id in ids))
         assert {key.decode() for key in world.stages} == poison
         assert world.index.live(Side.VACANCY) == set(ids) - poison
-
-
-def holding(world):
-    """(vacancy, its revision, candidate, its revision) of the matches that no withdrawal names."""
-    gone = {}
-    for each in world.withdrawn:
-        key = each.side, each.entity_id
-        gone[key] = max(gone.get(key, 0), each.revision)
-    return {
-        (match.vacancy_id, match.vacancy_revision, match.candidate_id, match.candidate_revision)
-        for match in world.matches
-        if match.vacancy_revision >= gone.get((Side.VACANCY, match.vacancy_id), 0)
-        and match.candidate_revision >= gone.get((Side.CANDIDATE, match.candidate_id), 0)
-    }
