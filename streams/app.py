@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import tempfile
 import threading
 
 import faust
@@ -20,6 +21,7 @@ from streams.index import Index
 from streams.match import Policy
 from streams.receive import Limits, Record
 from streams.settings import Settings
+from streams.transport import Transport
 
 log = structlog.get_logger()
 
@@ -58,7 +60,7 @@ def connect_cache(settings: Settings, version: str, dims: int) -> Cache | None:
 def create_app(settings: Settings) -> faust.App:
     """A Faust app without tables, web server or topic declarations; timeouts as measured."""
     session = settings.session_timeout_seconds
-    return faust.App(
+    app = faust.App(
         settings.consumer_group,
         broker=[f"kafka://{address}" for address in settings.broker.split(",")],
         store="memory://",
@@ -76,7 +78,10 @@ def create_app(settings: Settings) -> faust.App:
         broker_rebalance_timeout=max(10.0, session),
         broker_request_timeout=session + 30,
         producer_request_timeout=30.0,
+        datadir=tempfile.gettempdir(),
     )
+    app.transport = Transport(app, fetch_max_wait_ms=settings.fetch_max_wait_ms)
+    return app
 
 
 async def serve(settings: Settings) -> None:

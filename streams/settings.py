@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port[,host:port…]")
     consumer_group: str = Field("rolecall", description="Workers of one group share the partitions")
 
+    fetch_max_wait_ms: Count = Field(500, description="How long the broker may hold an empty fetch")
     idempotent_producer: bool = Field(True, description="Off for brokers without InitProducerId")
     session_timeout_seconds: Positive = Field(
         30, description="How soon the group takes over the partitions of a worker that died"

@@ -44,6 +44,7 @@ async def follow(settings: Settings, *, as_json: bool, from_start: bool, count: 
     consumer = AIOKafkaConsumer(
         MATCHES.name,
         bootstrap_servers=settings.broker,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="earliest" if from_start else "latest",
     )
     console = Console()

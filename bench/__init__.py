@@ -1,0 +1,1 @@
+"""Speed and quality figures. Every bench prints a table and ends with one JSON object."""

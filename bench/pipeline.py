@@ -1,0 +1,359 @@
+"""The whole path under load: files -> broker -> worker -> index -> matches, on the embedded stack.
+
+    python -m bench.pipeline --vacancies open_jobs.csv --onet DIRECTORY
+
+Fill: every vacancy and every generated candidate is published at once. Full: with all points indexed, part
+of them is published again as a newer revision, at once; this gives events/s. Near full: the same, paced at
+80 % of that, for the latency of a loaded worker without a backlog. Low: 20 events/s. Alone: each stage by
+itself in this process, on the same events, while the worker idles.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import orjson
+import psutil
+from aiokafka import AIOKafkaConsumer
+from rich.console import Console
+from rich.table import Table
+
+from bench.candidates import candidates
+from encoder.model import Encoder
+from schemas.candidate import Candidate
+from schemas.dead_letter import Stage
+from schemas.match import Side
+from schemas.topics import CANDIDATES, DEAD_LETTERS, MATCHES, VACANCIES
+from schemas.vacancy import Vacancy
+from streams import feeds
+from streams.batch import document
+from streams.embedded import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
+from streams.feed_csv import parse_mapping
+from streams.index import Query
+from streams.lag import lag
+from streams.match import Embedded, Policy, compatible_hits, matches, point, wanted
+from streams.publish import KafkaPublisher, Outgoing, match_record, producer
+from streams.qdrant_edge import QdrantEdge
+from streams.receive import Entity, Limits, Record, receive
+
+MAPPING = (
+    "id={platform}-{jobId}-{locations}",
+    "title=title",
+    "location=locations",
+    "workplace=isRemote",
+    "employment_types=employmentType",
+    "occurred_at=postedAt",
+    "revision=scrapedAt",
+)
+TOPIC = {Side.VACANCY: VACANCIES.name, Side.CANDIDATE: CANDIDATES.name}
+BATCH = 128
+TOP_K = 10
+
+
+@dataclass
+class Load:
+    """What one phase published and when; what came out and when."""
+
+    sent: dict[str, float] = field(default_factory=dict)
+    first_match: dict[str, float] = field(default_factory=dict)
+    matches: int = 0
+    started: float = 0.0
+    finished: float = 0.0
+
+    @property
+    def events_per_s(self) -> float:
+        return len(self.sent) / (self.finished - self.started)
+
+    @property
+    def matches_per_s(self) -> float:
+        return self.matches / (self.finished - self.started)
+
+    def latencies_ms(self) -> np.ndarray:
+        return np.array([(at - self.sent[i]) * 1000 for i, at in self.first_match.items() if i in self.sent])
+
+
+class Bench:
+    def __init__(self, stack: Stack, group: str, process: subprocess.Popen[bytes]) -> None:
+        self.stack = stack
+        self.process = process
+        self.group = group
+        self.load = Load()
+        self.dead: set[str] = set()
+
+    async def __aenter__(self) -> "Bench":
+        self.producer = producer(self.stack.broker, idempotent=False)
+        self.consumer = AIOKafkaConsumer(
+            MATCHES.name,
+            DEAD_LETTERS.name,
+            bootstrap_servers=self.stack.broker,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+        )
+        await self.producer.start()
+        await self.consumer.start()
+        self.watching = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.watching.cancel()
+        await self.consumer.stop()
+        await self.producer.stop()
+
+    async def _watch(self) -> None:
+        while True:
+            for batch in (await self.consumer.getmany(timeout_ms=200)).values():
+                now = time.time()
+                for record in batch:
+                    if record.topic == DEAD_LETTERS.name:
+                        self.dead.add((record.key or b"").decode())
+                        continue
+                    event = orjson.loads(record.value)
+                    if event["type"] == "match":
+                        self.load.matches += 1
+                        self.load.first_match.setdefault(event[f"{event['found_by']}_id"], now)
+
+    async def run(self, entities: Sequence[Entity], per_second: float | None = None) -> Load:
+        """Publish, wait until the worker has committed everything, and collect what came out."""
+        self.load = load = Load()
+        load.started = time.time()
+        pending = []
+        for i, entity in enumerate(entities):
+            if per_second is not None:
+                await asyncio.sleep(max(0.0, load.started + i / per_second - time.time()))
+            load.sent[entity.id] = time.time()
+            side = Side.VACANCY if isinstance(entity, Vacancy) else Side.CANDIDATE
+            value = entity.model_dump_json(exclude_defaults=True).encode()
+            pending.append(await self.producer.send(TOPIC[side], value=value, key=entity.id.encode()))
+        await asyncio.gather(*pending)
+        while await lag(self.stack.broker, self.group):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the worker ended with exit code {self.process.returncode}")
+            await asyncio.sleep(0.25)
+        await asyncio.sleep(0.5)
+        load.finished = max([time.time() - 1.5, *load.first_match.values()])
+        return load
+
+
+def newer(entities: Iterable[Entity], now: datetime) -> list[Entity]:
+    revision = round(now.timestamp() * 1000)
+    return [entity.model_copy(update={"occurred_at": now, "revision": revision}) for entity in entities]
+
+
+def read_vacancies(path: Path, now: datetime) -> tuple[list[Entity], int]:
+    entities: list[Entity] = []
+    rejected = 0
+    for parsed in feeds.read(path, now=now, side=Side.VACANCY, mapping=parse_mapping(MAPPING)):
+        if isinstance(parsed, feeds.Event) and parsed.value is not None:
+            entities.append(Vacancy.model_validate_json(parsed.value))
+        else:
+            rejected += 1
+    return entities, rejected
+
+
+async def effects(index: QdrantEdge, published: Sequence[Entity]) -> set[str]:
+    """Ids whose newest revision, or a newer one, is in the index."""
+    done = set()
+    for side, contract in ((Side.VACANCY, Vacancy), (Side.CANDIDATE, Candidate)):
+        newest = {entity.id: entity.revision for entity in published if isinstance(entity, contract)}
+        ids = list(newest)
+        for start in range(0, len(ids), 1000):
+            stored = await index.fetch(side, ids[start : start + 1000])
+            done |= {id for id, found in stored.items() if found.revision >= newest[id]}
+    return done
+
+
+async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> dict[Stage, float]:
+    """Events/s of each stage by itself, in batches as the worker takes them."""
+    index = QdrantEdge(stack.edge_socket, encoder.version, encoder.dims)
+    now = datetime.now(UTC)
+    limits = Limits(1_048_576, 10**9)
+    policy = Policy(TOP_K, 0.0)
+    sender = producer(stack.broker, idempotent=False)
+    await sender.start()
+    seconds: dict[Stage, float] = defaultdict(float)
+
+    class timed:
+        def __init__(self, stage: Stage) -> None:
+            self.stage = stage
+
+        def __enter__(self) -> None:
+            self.started = time.perf_counter()
+
+        def __exit__(self, *_: object) -> None:
+            seconds[self.stage] += time.perf_counter() - self.started
+
+    try:
+        for side, contract in ((Side.VACANCY, Vacancy), (Side.CANDIDATE, Candidate)):
+            of_side = [entity for entity in entities if isinstance(entity, contract)]
+            for start in range(0, len(of_side), BATCH):
+                batch = of_side[start : start + BATCH]
+                records = [
+                    Record(
+                        TOPIC[side], 0, i, e.id.encode(), e.model_dump_json(exclude_defaults=True).encode(), 0
+                    )
+                    for i, e in enumerate(batch)
+                ]
+                with timed(Stage.RECEIVE):
+                    receive(side, records, 2**52, limits)
+                with timed(Stage.ENCODE):
+                    embeddings = encoder.encode([document(e) for e in batch])
+                embedded = [
+                    Embedded(e, v, float(c))
+                    for e, v, c in zip(batch, embeddings.vectors, embeddings.certainty, strict=True)
+                ]
+                with timed(Stage.UPSERT):
+                    await index.upsert(side, [point(each) for each in embedded])
+                with timed(Stage.SEARCH):
+                    hits = await index.search(
+                        side.other, [Query(each.vector, wanted(each.entity, now), 15) for each in embedded]
+                    )
+                with timed(Stage.MATCH):
+                    found = [
+                        match_record(match)
+                        for each, some in zip(embedded, hits, strict=True)
+                        for match in matches(
+                            encoder, each, compatible_hits(each.entity, some, now), policy, now
+                        )
+                    ]
+                with timed(Stage.PUBLISH):
+                    await KafkaPublisher(sender).publish(
+                        [Outgoing("feedback", r.key, r.value, r.headers) for r in found]
+                    )
+    finally:
+        await sender.stop()
+        await index.close()
+    return {stage: len(entities) / taken for stage, taken in seconds.items()}
+
+
+def peak_rss_mb() -> dict[str, float]:
+    """Peak resident memory of this process's children, by role."""
+    peaks = {}
+    for process in psutil.Process().children(recursive=True):
+        command = " ".join(process.cmdline())
+        role = next((r for r in ("qdrant_edge", "streams.cli worker", "tansu") if r in command), None)
+        if role:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            peaks[role] = int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return peaks
+
+
+def stage_seconds(log: Path) -> Iterator[dict[str, float]]:
+    for line in log.read_bytes().splitlines():
+        if line.startswith(b"{") and (entry := orjson.loads(line)).get("event") == "batch":
+            yield {**entry["ms"], "events": entry["events"]}
+
+
+def breakdown(log: Path, skip: int) -> tuple[dict[str, float], int]:
+    """Milliseconds per event of each stage, over the batches after the first `skip`."""
+    batches = list(stage_seconds(log))[skip:]
+    events = sum(batch.pop("events") for batch in batches) or 1
+    totals: dict[str, float] = defaultdict(float)
+    for batch in batches:
+        for stage, ms in batch.items():
+            totals[stage] += ms
+    return {stage: ms / events for stage, ms in totals.items()}, len(batches)
+
+
+async def measure(
+    stack: Stack, process: subprocess.Popen[bytes], vacancies: Path, onet: Path, count: int, log: Path
+) -> dict[str, float]:
+    console = Console(width=110)
+    encoder = Encoder.load(threads=1)
+    now = datetime.now(UTC)
+    jobs, rejected = read_vacancies(vacancies, now)
+    people: list[Entity] = list(candidates(onet, count=count, seed=1, now=now))
+    console.print(f"{len(jobs):,} vacancies ({rejected:,} rows rejected), {len(people):,} candidates")
+    everything = jobs + people
+    random.Random(1).shuffle(everything)
+    async with Bench(stack, "rolecall", process) as bench:
+        while await lag(stack.broker, "rolecall"):  # the group forms
+            await asyncio.sleep(0.1)
+        fill = await bench.run(everything)
+        console.print(f"fill: {fill.events_per_s:,.0f} events/s, {fill.matches_per_s:,.0f} matches/s")
+        filled = sum(1 for _ in stage_seconds(log))
+        full = await bench.run(newer(everything[:8000], datetime.now(UTC)))
+        console.print(f"full: {full.events_per_s:,.0f} events/s, {full.matches_per_s:,.0f} matches/s")
+        per_event, batches = breakdown(log, filled)
+        near = await bench.run(newer(everything[:4000], datetime.now(UTC)), full.events_per_s * 0.8)
+        low = await bench.run(newer(everything[:600], datetime.now(UTC)), 20)
+        by_itself = await alone(stack, encoder, newer(everything[:2000], datetime.now(UTC)))
+        index = QdrantEdge(stack.edge_socket, encoder.version, encoder.dims)
+        done = await effects(index, everything)
+        points = {side: await index.count(side) for side in Side}
+        await index.close()
+        dead = bench.dead
+    table = Table("stage", "ms/event in the worker", "events/s alone", title=f"full load, {batches} batches")
+    for stage in Stage:
+        rate = by_itself.get(stage)
+        table.add_row(stage, f"{per_event.get(stage, 0):.3f}", f"{rate:,.0f}" if rate else "")
+    console.print(table)
+    slowest = min(by_itself, key=by_itself.__getitem__)
+    rss = peak_rss_mb()
+    console.print("peak RSS, MB:", {role: round(mb) for role, mb in rss.items()})
+    console.print(
+        "indexed:", {side.value: count for side, count in points.items()}, f"slowest stage: {slowest}"
+    )
+    ids = {entity.id for entity in everything}
+    near_ms, low_ms = near.latencies_ms(), low.latencies_ms()
+    return {
+        "events_in": len(everything),
+        "effects": len(ids & done),
+        "dead_letters": len(dead & ids),
+        "lost": len(ids - done - dead),
+        "events_per_s_fill": round(fill.events_per_s, 1),
+        "events_per_s": round(full.events_per_s, 1),
+        "matches_per_s": round(full.matches_per_s, 1),
+        "slowest_stage": slowest,
+        "slowest_stage_ratio": round(full.events_per_s / by_itself[slowest], 3),
+        "p50_ms_low": round(float(np.percentile(low_ms, 50)), 1),
+        "p99_ms_low": round(float(np.percentile(low_ms, 99)), 1),
+        "p50_ms_full": round(float(np.percentile(near_ms, 50)), 1),
+        "p99_ms_full": round(float(np.percentile(near_ms, 99)), 1),
+        "worker_rss_mb": round(rss["streams.cli worker"]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--vacancies", type=Path, required=True, help="CSV of open jobs")
+    parser.add_argument("--onet", type=Path, required=True, help="folder of the O*NET text files")
+    parser.add_argument("--candidates", type=int, default=10_000)
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="rolecall-bench-") as folder,
+        embedded_stack(Path(folder)) as stack,
+    ):
+        log = Path(folder) / "worker.log"
+        with log.open("wb") as stderr:
+            environment = {
+                **stack.environment(),
+                "ROLECALL_LOG_FORMAT": "json",
+                "ROLECALL_TOP_K": str(TOP_K),
+                "ROLECALL_MIN_CONFIDENCE": "0",
+            }
+            with worker(environment, stderr=stderr.fileno()) as process:
+                try:
+                    figures = asyncio.run(
+                        measure(stack, process, options.vacancies, options.onet, options.candidates, log)
+                    )
+                except BaseException:
+                    sys.stderr.write(log.read_text()[-3000:])
+                    raise
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
