@@ -84,7 +84,10 @@ def withdrawal_record(withdrawal: MatchesWithdrawn) -> Outgoing:
 
 
 def dead_letter(reject: Reject) -> Outgoing:
-    return Outgoing(DEAD_LETTERS.name, reject.record.key, reject.record.value, reject.headers())
+    key, value = reject.record.key, reject.record.value
+    if key is None and value is None:
+        key = b""  # aiokafka refuses to send nothing at all
+    return Outgoing(DEAD_LETTERS.name, key, value, reject.headers())
 
 
 def cloud_event(event_id: str, kind: str, occurred_at: datetime) -> list[tuple[str, bytes]]:

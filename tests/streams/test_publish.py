@@ -90,11 +90,18 @@ def test_another_withdrawal_has_another_event_id(withdrawal, change):
 
 
 class TestDeadLetter:
-    @pytest.mark.parametrize("value", [b"", b"{", b"\xff\x00\n", "é".encode("latin-1"), None])
-    @pytest.mark.parametrize("key", [b"\xff", b"", None])
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [(None, b""), (None, b"{"), (b"", None), (b"k", b"\xff\x00\n"), (b"\xff", "é".encode("latin-1"))],
+    )
     def test_it_is_the_record_byte_for_byte(self, make, value, key):
         letter = dead_letter(Reject(make.raw(value, key), Stage.RECEIVE, "ValueError", "no"))
         assert (letter.topic, letter.key, letter.value) == ("dead-letters", key, value)
+
+    def test_of_a_record_of_nothing_it_has_an_empty_key(self, make):
+        """aiokafka's producer refuses a record without key and value."""
+        letter = dead_letter(Reject(make.raw(None, None), Stage.RECEIVE, "Unacceptable", "no"))
+        assert (letter.key, letter.value) == (b"", None)
 
     def test_its_headers_say_whence_and_why(self, make):
         record = make.raw(b"{", b"v1")
