@@ -5,11 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+import numpy as np
 import torch
 from tqdm import tqdm
 
-from training import recipe, sources
+from encoder.artifact import BUNDLED, ArtifactError
+from encoder.document import Document
+from encoder.model import Encoder
+from training import evaluate, recipe, sources
 from training.config import TrainConfig
+from training.evaluate import System
 from training.sampler import Batch
 
 DEFAULT = Path(__file__).parent / "default.toml"
@@ -47,11 +52,73 @@ def train(out: Path, data: Path, config: Path, seed: int | None, threads: int) -
         say=click.echo,
         track=_bar,
     )
+    version = recipe.make_model(_sources(data), settings, run)
+    click.echo(f"{out} has model {version}")
+
+
+@main.command("evaluate")
+@click.argument("model", type=FOLDER, default=BUNDLED)
+@click.option("--data", type=FOLDER, required=True, help="The folder it was trained from.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+)
+@click.option("--baselines/--no-baselines", default=True, help="Compare with TF-IDF and MiniLM.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Keep MiniLM's vectors here between runs.")
+def judge(model: Path, data: Path, report: Path, baselines: bool, cache: Path | None) -> None:
+    """Judge MODEL on occupations it never saw: a table here, everything else in one HTML file."""
+    # Plotting and baselines take seconds to import; training does without them.
+    from training import baselines as others
+    from training import report as html
+
+    encoder = _loaded(model)
+    split = _sources(data).split()
+    systems: dict[str, System] = {}
+    if baselines:
+        systems["char TF-IDF"] = others.char_tfidf(title for o in split.train for title in o.titles)
+        systems["MiniLM zero-shot"] = others.minilm(cache)
+    systems["rolecall"] = lambda documents: encoder.encode(documents).vectors
+    table = {name: evaluate.held_out(system, split) for name, system in systems.items()}
+    for measure in table["rolecall"]:
+        figures = "  ".join(f"{name} {table[name][measure]:.3f}" for name in table)
+        click.echo(f"{measure:24}{figures}")
+    report.write_text(html.write(encoder, split, table), encoding="utf-8")
+    click.echo(f"report in {report}")
+
+
+@main.command()
+@click.argument("model", type=FOLDER)
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--data", type=FOLDER, required=True, help="Whose preferred titles are shown.")
+def export(model: Path, out: Path, data: Path) -> None:
+    """Vectors and labels of occupations as TSV, for the TensorBoard Embedding Projector."""
+    encoder = _loaded(model)
+    occupations = _sources(data).occupations
+    found = encoder.encode([Document(o.titles[0]) for o in occupations])
+    out.mkdir(parents=True, exist_ok=True)
+    np.savetxt(out / "vectors.tsv", found.vectors, fmt="%.5f", delimiter="\t")
+    rows = [
+        f"{o.titles[0]}\t{o.source}\t{o.branch}\t{certainty:.3f}"
+        for o, certainty in zip(occupations, found.certainty, strict=True)
+    ]
+    (out / "metadata.tsv").write_text("\n".join(["title\tsource\tbranch\tcertainty", *rows]) + "\n")
+    click.echo(f"{len(rows)} occupations in {out}; load both files at projector.tensorflow.org")
+
+
+def _loaded(model: Path) -> Encoder:
     try:
-        version = recipe.make_model(sources.read(data), settings, run)
+        return Encoder.load(model)
+    except ArtifactError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _sources(data: Path) -> sources.Sources:
+    try:
+        return sources.read(data)
     except sources.SourceError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{out} has model {version}")
 
 
 def _bar(batches: Iterable[Batch], epoch: int, count: int) -> Iterable[Batch]:

@@ -77,7 +77,7 @@ def title_recall(system: System, split: Split) -> float:
     queries = np.flatnonzero((corpus.occupations < len(split.test)) & (counts[corpus.occupations] > 1))
     found = []
     for part in _parts(queries):
-        scores = _scores(rows[part], rows)
+        scores = dense_scores(rows[part], rows)
         relevant = corpus.occupations[part][:, None] == corpus.occupations
         scores[np.arange(len(part)), part] = -np.inf
         relevant[np.arange(len(part)), part] = False
@@ -125,13 +125,19 @@ def match_recall(system: System, task: Matching) -> float:
     vacancies, candidates = system(task.vacancies.documents), system(task.candidates.documents)
     found = [
         metrics.recall_at(
-            _scores(vacancies[part], candidates),
+            dense_scores(vacancies[part], candidates),
             task.vacancies.occupations[part][:, None] == task.candidates.occupations,
             TOP,
         )
         for part in _parts(np.arange(len(task.vacancies)))
     ]
     return float(np.concatenate(found).mean())
+
+
+def held_out(system: System, split: Split) -> dict[str, float]:
+    """Both retrieval figures on test occupations."""
+    task = matching(split.test, [*split.train, *split.validation])
+    return {"title recall@10": title_recall(system, split), "match recall@10": match_recall(system, task)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,7 @@ def retrieved_pairs(encode: Encode, queries: Corpus, corpus: Corpus) -> Pairs:
     )
     rows, hits, found = [], [], []
     for part in _parts(np.arange(len(queries))):
-        scores = _scores(a.vectors[part], b.vectors)
+        scores = dense_scores(a.vectors[part], b.vectors)
         inside = itself[part] >= 0
         scores[np.flatnonzero(inside), itself[part][inside]] = -np.inf
         top = np.argpartition(-scores, TOP - 1, axis=1)[:, :TOP]
@@ -251,7 +257,7 @@ def _parts(queries: Ints) -> Iterator[Ints]:
         yield queries[start : start + ROWS]
 
 
-def _scores(queries: Floats, rows: Floats) -> Floats:
+def dense_scores(queries: Floats, rows: Floats) -> Floats:
     """Dense for dense rows and for sparse ones."""
     scores = queries @ rows.T
     dense: Floats = np.asarray(scores.todense() if hasattr(scores, "todense") else scores, np.float32)

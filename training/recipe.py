@@ -135,11 +135,9 @@ def judge(encoder: Encoder, split: Split) -> dict[str, float]:
     def vectors(documents: Sequence[Document]) -> evaluate.Floats:
         return encoder.encode(documents).vectors
 
-    others = [*split.train, *split.validation]
     pairs = evaluate.held_out_pairs(encoder.encode, split.test, split)
     return {
-        "title_recall10": evaluate.title_recall(vectors, split),
-        "match_recall10": evaluate.match_recall(vectors, evaluate.matching(split.test, others)),
+        **evaluate.held_out(vectors, split),
         "ece": evaluate.calibration_error(encoder.calibration, pairs),
         "garbage_auroc": evaluate.garbage_auroc(encoder.encode, split.test)["mean"],
     }
