@@ -267,7 +267,7 @@ def breakdown(log: Path, skip: int) -> tuple[dict[str, float], int]:
 
 async def measure(
     stack: Stack, process: subprocess.Popen[bytes], vacancies: Path, onet: Path, count: int, log: Path
-) -> dict[str, float]:
+) -> dict[str, float | str]:
     console = Console(width=110)
     encoder = Encoder.load(threads=1)
     now = datetime.now(UTC)
@@ -277,8 +277,6 @@ async def measure(
     everything = jobs + people
     random.Random(1).shuffle(everything)
     async with Bench(stack, "rolecall", process) as bench:
-        while await lag(stack.broker, "rolecall"):  # the group forms
-            await asyncio.sleep(0.1)
         fill = await bench.run(everything)
         console.print(f"fill: {fill.events_per_s:,.0f} events/s, {fill.matches_per_s:,.0f} matches/s")
         filled = sum(1 for _ in stage_seconds(log))

@@ -1,5 +1,6 @@
 """One row per topic: what it carries, how it is keyed, how long it is kept."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,5 +61,6 @@ TOPICS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS, MATCHES, FEEDBACK, DEAD_LET
 
 
 def event_type(contract: type[Contract]) -> str:
-    """The CloudEvents type of a contract: `rolecall.vacancy.v1`."""
-    return f"rolecall.{contract.__name__.lower()}.v1"
+    """The CloudEvents type of a contract: `rolecall.exclusion_rule.v1`."""
+    snake = re.sub(r"(?<!^)(?=[A-Z])", "_", contract.__name__).lower()
+    return f"rolecall.{snake}.v1"

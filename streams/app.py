@@ -5,6 +5,7 @@ import os
 import signal
 import tempfile
 import threading
+from pathlib import Path
 
 import faust
 import structlog
@@ -78,7 +79,7 @@ def create_app(settings: Settings) -> faust.App:
         broker_rebalance_timeout=max(10.0, session),
         broker_request_timeout=session + 30,
         producer_request_timeout=30.0,
-        datadir=tempfile.gettempdir(),
+        datadir=Path(tempfile.gettempdir(), "rolecall-faust"),
     )
     app.transport = Transport(app, fetch_max_wait_ms=settings.fetch_max_wait_ms)
     return app
@@ -89,14 +90,16 @@ async def serve(settings: Settings) -> None:
     encoder = Encoder.load(settings.model, device=settings.device, threads=settings.encoder_threads)
     index = connect_index(settings, encoder.version, encoder.dims)
     cache = connect_cache(settings, encoder.version, encoder.dims)
-    producer = publish.producer(settings.broker, idempotent=settings.idempotent_producer)
     await index.prepare()
-    await producer.start()
+    events = publish.producer(settings.broker, idempotent=settings.idempotent_producer)
+    letters = publish.letter_producer(settings.broker, idempotent=settings.idempotent_producer)
+    await events.start()
+    await letters.start()
     runner = BatchRunner(
         encoder=encoder,
         index=index,
         cache=cache,
-        publisher=publish.KafkaPublisher(producer),
+        publisher=publish.KafkaPublisher(events, letters),
         policy=Policy(settings.top_k, settings.min_confidence),
         limits=Limits(settings.max_record_bytes, round(settings.max_clock_skew_seconds * 1000)),
         retry_seconds=settings.retry_seconds,
@@ -123,7 +126,8 @@ async def serve(settings: Settings) -> None:
     await app.wait_for_stopped(stop)
     _arm_deadline(settings.stop_seconds)
     await app.stop()
-    await producer.stop()
+    await events.stop()
+    await letters.stop()
     await index.close()
     if cache is not None:
         await cache.close()

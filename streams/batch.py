@@ -132,7 +132,7 @@ class BatchRunner:
             return await self._effects(side, events, now, tally), []
         except (GaveUp, IndexMismatch):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what one event breaks must not stop the others
             if len(events) == 1:
                 reject = Reject(events[0].record, tally.stage, type(error).__name__, str(error))
                 return [], [reject]

@@ -38,11 +38,18 @@ def worker() -> None:
     Several workers share the partitions of the input topics. Nothing is lost when one dies: what it had not
     finished goes to the others.
     """
+    from aiokafka.errors import KafkaError
+
+    from encoder.artifact import ArtifactError
     from streams.app import serve
+    from streams.index import IndexMismatch, IndexUnavailable
 
     settings = _settings()
     logs.configure(settings.log_format, settings.log_level)
-    asyncio.run(serve(settings))
+    try:
+        asyncio.run(serve(settings))
+    except (ArtifactError, IndexMismatch, IndexUnavailable, KafkaError) as error:
+        _fail(f"{error} (`rolecall doctor` checks every part)")
 
 
 @main.command()
@@ -76,11 +83,15 @@ def up(directory: Path, port: int, redis: bool) -> None:
                 type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
 @click.option("--side", type=click.Choice(["vacancy", "candidate"]),
               help="What the records are, where their fields do not tell.")  # fmt: skip
+@click.option("--map-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="CSV: a file of such mappings, one a line.")  # fmt: skip
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN",
               help="CSV: which column (or {template}) fills which field; repeat it.")  # fmt: skip
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), default=Path("rejects.jsonl"),
-              show_default=True, help="Where records that cannot be read are written, with the reason.")  # fmt: skip
-def publish(files: tuple[Path, ...], side: str | None, mapping: tuple[str, ...], rejects: Path) -> None:
+              show_default=True, help="Where unreadable records go, with reasons.")  # fmt: skip
+def publish(
+    files: tuple[Path, ...], side: str | None, mapping: tuple[str, ...], map_file: Path | None, rejects: Path
+) -> None:
     """Publish vacancies and candidates from FILES.
 
     \b
@@ -90,9 +101,15 @@ def publish(files: tuple[Path, ...], side: str | None, mapping: tuple[str, ...],
       JSON Resume                         JSON or JSONL; contact data is left out
       CSV                                 with --map, see docs/feeds.md
     """
+    from streams.feed_csv import parse_mapping
     from streams.publish_files import publish_files
 
-    published, rejected = asyncio.run(publish_files(_settings(), files, side, mapping, rejects))
+    pairs = [*(map_file.read_text().splitlines() if map_file else ()), *mapping]
+    try:
+        columns = parse_mapping(pairs) if pairs else None
+    except ValueError as error:
+        _fail(str(error))
+    published, rejected = asyncio.run(publish_files(_settings(), files, side, columns, rejects))
     click.echo(f"{published:,} published, {rejected:,} rejected", err=True)
     if rejected:
         click.echo(f"rejects and reasons: {rejects}", err=True)
@@ -141,11 +158,13 @@ def doctor() -> None:
 
     findings = asyncio.run(diagnose(_settings()))
     for finding in findings:
-        mark = click.style("ok  ", fg="green") if finding.healthy else click.style("FAIL", fg="red")
+        failed = ("FAIL", "red") if finding.required else ("warn", "yellow")
+        word, colour = ("ok  ", "green") if finding.healthy else failed
+        mark = click.style(word, fg=colour)
         click.echo(f"{mark}  {finding.part:<8} {finding.state}")
         if finding.remedy:
             click.echo(f"      {'':<8} → {finding.remedy}")
-    if not all(finding.healthy for finding in findings):
+    if not all(finding.healthy for finding in findings if finding.required):
         raise SystemExit(1)
 
 

@@ -27,6 +27,7 @@ class Finding:
     healthy: bool
     state: str
     remedy: str = ""
+    required: bool = True
 
 
 async def diagnose(settings: Settings) -> list[Finding]:
@@ -126,9 +127,8 @@ async def _redis(settings: Settings) -> Finding:
         await ping()
     except RedisError as error:
         state = f"{type(error).__name__}: {error}"
-        return Finding(
-            "redis", False, state, "workers go on without it; start Redis, or unset ROLECALL_REDIS_URL"
-        )
+        remedy = "workers go on without it; start Redis, or unset ROLECALL_REDIS_URL"
+        return Finding("redis", False, state, remedy, required=False)
     finally:
         await redis.aclose()
     return Finding("redis", True, "answers")

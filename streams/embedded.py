@@ -68,7 +68,7 @@ def embedded_stack(
 
 @contextmanager
 def worker(environment: Mapping[str, str], *, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process with these settings. It counts as started once spawned; watch its log or the topics."""
+    """A worker process with these settings; yielded once spawned, some seconds before it consumes."""
     with spawn([sys.executable, "-m", "streams.cli", "worker"], environment, stderr=stderr) as process:
         yield process
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from aiokafka import AIOKafkaProducer
@@ -14,6 +14,7 @@ from schemas.match import Match, MatchesWithdrawn
 from schemas.topics import DEAD_LETTERS, MATCHES, event_type
 from streams.receive import Reject
 
+REQUEST_TIMEOUT_MS = 30_000
 NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/rolecall/rolecall")
 
 
@@ -35,32 +36,46 @@ class PublishFailed(Exception):
 
 
 class KafkaPublisher:
-    def __init__(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
+    """`letters` sends the dead letters, which may be far larger than any event of ours."""
+
+    def __init__(self, events: AIOKafkaProducer, letters: AIOKafkaProducer | None = None) -> None:
+        self._events = events
+        self._letters = letters or events
 
     async def publish(self, records: Iterable[Outgoing]) -> None:
         try:
-            deliveries = [
-                await self._producer.send(
-                    record.topic, value=record.value, key=record.key, headers=list(record.headers)
-                )
-                for record in records
-            ]
+            deliveries = [await self._send(record) for record in records]
             await asyncio.gather(*deliveries)
         except KafkaError as error:
             raise PublishFailed(f"{type(error).__name__}: {error}") from error
 
+    async def _send(self, record: Outgoing) -> Any:
+        sender = self._letters if record.topic == DEAD_LETTERS.name else self._events
+        return await sender.send(
+            record.topic, value=record.value, key=record.key, headers=list(record.headers)
+        )
+
 
 def producer(broker: str, *, idempotent: bool) -> AIOKafkaProducer:
-    """A producer with acks=all. Dead letters carry records of up to 16 MiB."""
     return AIOKafkaProducer(
         bootstrap_servers=broker,
         acks="all",
         enable_idempotence=idempotent,
-        linger_ms=0,
         max_batch_size=262_144,
-        max_request_size=16 * 1_048_576 + 65_536,
-        request_timeout_ms=30_000,
+        max_request_size=16 * 1_048_576,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )
+
+
+def letter_producer(broker: str, *, idempotent: bool) -> AIOKafkaProducer:
+    """Compresses and sets no limit: brokers measure a record compressed, so it may unpack to any size."""
+    return AIOKafkaProducer(
+        bootstrap_servers=broker,
+        acks="all",
+        enable_idempotence=idempotent,
+        compression_type="gzip",
+        max_request_size=2**31 - 1,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 
 

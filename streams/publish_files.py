@@ -1,7 +1,7 @@
 """Files -> input topics, with a progress bar, a rate and the rejects written down."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from schemas.match import Side
 from schemas.topics import CANDIDATES, VACANCIES, event_type
 from streams import feeds
-from streams.feed_csv import parse_mapping
 from streams.publish import KafkaPublisher, Outgoing, cloud_event, producer
 from streams.receive import CONTRACTS
 from streams.settings import Settings
@@ -30,10 +29,13 @@ def input_record(event: feeds.Event, now: datetime) -> Outgoing:
 
 
 async def publish_files(
-    settings: Settings, files: Sequence[Path], side: str | None, mapping: Sequence[str], rejects: Path
+    settings: Settings,
+    files: Sequence[Path],
+    side: str | None,
+    mapping: Mapping[str, str] | None,
+    rejects: Path,
 ) -> tuple[int, int]:
     """(published, rejected). Every published record is confirmed by the broker before this returns."""
-    columns = parse_mapping(mapping) if mapping else None
     sender = producer(settings.broker, idempotent=settings.idempotent_producer)
     await sender.start()
     published = rejected = 0
@@ -50,7 +52,7 @@ async def publish_files(
             for path in files:
                 task = bar.add_task(path.name, total=None, rate=0.0)
                 now = datetime.now(UTC)
-                parsed = feeds.read(path, now=now, side=Side(side) if side else None, mapping=columns)
+                parsed = feeds.read(path, now=now, side=Side(side) if side else None, mapping=mapping)
                 for chunk in _chunks(parsed):
                     events = [each for each in chunk if isinstance(each, feeds.Event)]
                     for each in chunk:
