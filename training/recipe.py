@@ -24,6 +24,7 @@ from training.sources import Sources
 from training.start import Pretrained
 from training.validate import Validation, encode
 
+GARBAGE = 400  # texts that calibration sees match nothing
 UNCALIBRATED = Calibration((1.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0))
 
 
@@ -121,7 +122,8 @@ def teach(ground: Ground, config: TrainConfig) -> torch.Tensor:
 def finish(network: Network, ground: Ground, split: Split) -> Encoder:
     """Saved, then calibrated and named with the weights as saved: rounded to int8 and fp16."""
     encoder = _save(ground, network, UNCALIBRATED, ())
-    junk = [document for kind in evaluate.garbage_of(split.validation).values() for document in kind[:100]]
+    texts = ground.data.store.texts
+    junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
     pairs = evaluate.held_out_pairs(encoder.encode, split.validation, split, garbage=junk)
     titles = sorted({title for o in split.train for title in o.titles})
     vectors = encoder.encode([Document(title) for title in titles]).vectors

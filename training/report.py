@@ -198,12 +198,11 @@ def _map(encoder: Encoder, split: Split) -> Figure:
     picture = Figure(figsize=(9.5, 7.5))
     axes = picture.subplots()
     colors = mpl.colormaps["tab10"]
-    for group, name in enumerate(MAJOR_GROUPS):
-        chosen = np.array([o.branch[:1] == str(group) for o in occupations])
-        if chosen.any():
-            axes.scatter(
-                places[chosen, 0], places[chosen, 1], s=9, color=colors(group), label=name, alpha=0.8
-            )
+    groups = np.array([o.branch[:1] for o in occupations])
+    for place, group in enumerate(sorted(set(groups.tolist()))):
+        name = MAJOR_GROUPS[int(group)] if group.isdigit() else "occupations"
+        chosen = places[groups == group]
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=9, color=colors(place), label=name, alpha=0.8)
     for n in range(0, len(occupations), max(1, len(occupations) // 45)):
         axes.annotate(occupations[n].titles[0], places[n], fontsize=6, color=INK)
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))

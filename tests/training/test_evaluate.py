@@ -42,7 +42,7 @@ def test_a_system_that_knows_occupations_finds_all_their_titles() -> None:
 
 
 def test_a_query_never_finds_itself() -> None:
-    """24 titles: 5 of the same grade come first, then 18 ties of which 3 are right, at most 5 of them seen."""
+    """24 titles: 5 of the same grade come first, then 18 ties of which 3 are right, not all of them seen."""
     assert evaluate.title_recall(knows_grades, SPLIT) < 1
 
 

@@ -1,0 +1,97 @@
+"""The whole way from a folder of tables to a model that serves, on forty tiny occupations."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from encoder import Document, Encoder
+from training.__main__ import main
+
+TRADES = (
+    "cook pilot nurse welder baker clerk farmer singer driver lawyer judge plumber teacher miner tailor dancer "
+    "painter sailor butcher florist barber roofer mason printer weaver smith hunter fisher grocer usher waiter "
+    "editor actor jockey porter broker potter glazier tiler logger"
+)
+GRADES = ("", "senior ", "junior ", "night ", "head ", "trainee ")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("data")
+    rows = [f"{trade},{grade}{trade}" for trade in TRADES.split() for grade in GRADES]
+    (data / "trades.csv").write_text("\n".join(["concept,text", *rows]) + "\n")
+    (data / "tiny.toml").write_text(
+        "epochs = 2\nbatch = 32\ngroups = 8\nsize = 4\ngarbage = 0.1\nnoise = 0.2\nvariants = 0.1\naverage = 0.5\n"
+    )
+    return data
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Path:
+    out = folder / "model"
+    command = ["train", str(out), "--data", str(folder), "--config", str(folder / "tiny.toml"), "--threads", "1"]
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_a_trained_model_encodes(model: Path) -> None:
+    encoder = Encoder.load(model, device="cpu")
+    assert encoder.dims == 32
+    assert encoder.encode([Document("senior cook")]).vectors.shape == (1, 32)
+
+
+def test_a_model_tells_what_it_was_made_from(model: Path) -> None:
+    facts = orjson.loads((model / "metrics.json").read_bytes())
+    assert set(facts["data"]) == {"trades.csv"}
+    assert facts["config"]["groups"] == 8
+    assert facts["version"] == Encoder.load(model, device="cpu").version
+    assert len(facts["history"]) == 2
+
+
+def test_the_card_carries_licence_attribution_and_command(model: Path) -> None:
+    card = (model / "README.md").read_text()
+    for part in ("license: apache-2.0", "O*NET 27.0 Database", "ESCO v1.2", "python -m training train", "ece"):
+        assert part in card
+
+
+def test_a_finished_run_leaves_no_checkpoint(model: Path) -> None:
+    assert not model.with_name("model.unfinished").exists()
+
+
+def test_every_value_of_a_group_may_have_a_name(model: Path) -> None:
+    names = orjson.loads((model / "features.json").read_bytes())
+    assert (len(names), len(names[0])) == (8, 4)
+    assert any(name for group in names for name in group)
+
+
+def test_evaluate_prints_a_table_and_writes_a_report(model: Path, folder: Path) -> None:
+    report = folder / "report.html"
+    command = ["evaluate", str(model), "--data", str(folder), "--report", str(report), "--no-baselines"]
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert "title recall@10" in result.output
+    assert report.read_text().startswith("<!doctype html>")
+
+
+def test_export_writes_what_the_projector_reads(model: Path, folder: Path) -> None:
+    out = folder / "projector"
+    CliRunner().invoke(main, ["export", str(model), str(out), "--data", str(folder)], catch_exceptions=False)
+    vectors = (out / "vectors.tsv").read_text().splitlines()
+    labels = (out / "metadata.tsv").read_text().splitlines()
+    assert len(labels) == len(vectors) + 1 == 41
+    assert len(vectors[0].split("\t")) == 32
+
+
+def test_a_folder_without_ontologies_is_explained(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["train", str(tmp_path / "m"), "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "has no ontology. Put the O*NET text files in" in result.output
+
+
+def test_a_damaged_model_is_explained(model: Path, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    result = CliRunner().invoke(main, ["evaluate", str(tmp_path), "--data", str(folder)])
+    assert result.exit_code == 1
+    assert "config.json: shape is" in result.output
