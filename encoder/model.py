@@ -67,6 +67,9 @@ class Encoder:
             network = Network(config.shape)
         network.load_state_dict(dict(model.weights), assign=True)
         self.network = network.requires_grad_(False).eval().to(device)
+        if device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16"):
+            # Tiles multiply bfloat16 several times faster; the projection is where the multiplications are.
+            self.network.head.project.to(torch.bfloat16)
 
     @classmethod
     def load(cls, path: Path | None = None, *, device: str = "auto", threads: int | None = None) -> Self:

@@ -1,28 +1,28 @@
-"""Similarity and certainty of group distributions. Pure."""
+"""Similarity and certainty of group distributions. Pure.
+
+Distributions come as logarithms, log_p: (…, groups, size), every group's exponentials sum to 1.
+"""
 
 import math
 
 import torch
 
 
-def embedding(p: torch.Tensor) -> torch.Tensor:
+def embedding(log_p: torch.Tensor) -> torch.Tensor:
     """Square roots divided by sqrt(groups): the dot product of two embeddings is their `bhattacharyya`.
 
-    p: (…, groups, size), every group sums to 1. Returns (…, groups * size) of norm 1.
+    Returns (…, groups * size) of norm 1.
     """
-    return (p / p.shape[-2]).sqrt().flatten(-2)
+    return (log_p * 0.5).exp().flatten(-2) / math.sqrt(log_p.shape[-2])
 
 
-def bhattacharyya(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+def bhattacharyya(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
     """Mean over groups of sum(sqrt(p * q)): 1 for equal distributions, 0 where they share nothing. (…,)"""
-    return (p * q).sqrt().sum(-1).mean(-1)
+    return ((log_p + log_q) * 0.5).exp().sum(-1).mean(-1)
 
 
-def certainty(p: torch.Tensor) -> torch.Tensor:
-    """1 - entropy / log(size), mean of the groups: 0 when all are uniform, 1 when each has one value.
-
-    p: (…, groups, size). Returns (…,).
-    """
-    entropy = torch.special.entr(p).sum(-1)  # (…, groups)
-    peaked: torch.Tensor = 1 - entropy / math.log(p.shape[-1])
+def certainty(log_p: torch.Tensor) -> torch.Tensor:
+    """1 - entropy / log(size), mean of the groups: 0 when all are uniform, 1 when each has one value. (…,)"""
+    weighted = log_p.exp() * log_p.clamp(min=-1e4)  # 0 * -inf is 0 here
+    peaked: torch.Tensor = 1 + weighted.sum(-1) / math.log(log_p.shape[-1])
     return peaked.mean(-1).clamp(0, 1)

@@ -33,10 +33,15 @@ class SoftmaxGroups(nn.Module):
 
     def forward(self, hidden: torch.Tensor, present: torch.Tensor) -> Embedded:
         """hidden: (batch, hidden). present: (batch,), 0 for documents without a token: they are uniform."""
-        logits = self.project(self.norm(hidden)) * present[:, None]  # (batch, groups * size)
+        # The projection may be kept in bfloat16 for speed; the rest is done in float32.
+        normed = self.norm(hidden).to(self.project.weight.dtype)
+        logits = self.project(normed).float() * present[:, None]  # (batch, groups * size)
         if self.form == "cosine":
             unit = nn.functional.normalize(logits, dim=-1)
             return Embedded(unit, present.clone())
-        p = logits.unflatten(-1, (self.groups, self.size)).softmax(-1)  # (batch, groups, size)
-        vectors = similarity.embedding(p) if self.form == "sqrt" else p.flatten(-2) / self.groups**0.5
-        return Embedded(vectors, similarity.certainty(p))
+        log_p = logits.unflatten(-1, (self.groups, self.size)).log_softmax(-1)  # (batch, groups, size)
+        if self.form == "sqrt":
+            vectors = similarity.embedding(log_p)
+        else:
+            vectors = log_p.exp().flatten(-2) / self.groups**0.5
+        return Embedded(vectors, similarity.certainty(log_p))

@@ -9,11 +9,12 @@ import torch
 
 from encoder.model import Network
 from encoder.tokens import Tokens
-from training import checkpoint, losses
+from training import checkpoint, large_batch, losses
 from training.checkpoint import Progress
 from training.config import TrainConfig
 from training.sampler import Batch, PairSampler
 
+MOST_SCORES = 4096  # pairs whose scores are held in memory at once
 Validate = Callable[[Network], dict[str, float]]  # its "score" decides when to stop
 Track = Callable[
     [Iterable[Batch], int, int], Iterable[Batch]
@@ -86,14 +87,22 @@ def batch_loss(
     occupations, keys_a, keys_b = (
         torch.from_numpy(x).to(device) for x in (batch.occupations, batch.a.keys, batch.b.keys)
     )
-    scores = a @ b.T  # (n, n)
-    masked = losses.same_meaning(occupations, keys_a, keys_b)
-    same = occupations[:, None] == occupations
-    loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
-    if teacher is not None and config.distil:
-        loss = loss + config.distil * losses.imitation(
-            scores, teacher[batch.a.titles], teacher[batch.b.titles], temperature=config.temperature
+    if config.loss == "cross_entropy" and len(batch) > MOST_SCORES and not config.distil:
+        loss = large_batch.cross_entropy(
+            a,
+            b,
+            lambda rows: losses.same_meaning(occupations, keys_a, keys_b, rows),
+            temperature=config.temperature,
         )
+    else:
+        scores = a @ b.T  # (n, n)
+        masked = losses.same_meaning(occupations, keys_a, keys_b)
+        same = occupations[:, None] == occupations
+        loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
+        if teacher is not None and config.distil:
+            loss = loss + config.distil * losses.imitation(
+                scores, teacher[batch.a.titles], teacher[batch.b.titles], temperature=config.temperature
+            )
     if config.garbage:
         loss = loss + config.garbage * network(batch.garbage.to(device)).certainty.mean()
     return loss

@@ -10,14 +10,18 @@ from torch.nn import functional
 LOW = -1e4  # what a masked logit becomes; large enough for exp to vanish, small enough for half precision
 
 
-def same_meaning(groups: torch.Tensor, keys_a: torch.Tensor, keys_b: torch.Tensor) -> torch.Tensor:
-    """False negatives: same occupation, or the same string under two occupations. (n, n) bool
+def same_meaning(
+    groups: torch.Tensor, keys_a: torch.Tensor, keys_b: torch.Tensor, rows: slice | None = None
+) -> torch.Tensor:
+    """False negatives: same occupation, or the same string under two occupations. (rows, n) bool
 
-    groups, keys_a, keys_b: (n,) integers; the diagonal is never masked.
+    groups, keys_a, keys_b: (n,) integers; the diagonal is never masked. rows: all of them if None.
     """
-    same = (groups[:, None] == groups) | (keys_a[:, None] == keys_b) | (keys_a[:, None] == keys_a)
-    same |= keys_b[:, None] == keys_b
-    return same.fill_diagonal_(False)
+    rows = rows or slice(0, len(groups))
+    same = (groups[rows, None] == groups) | (keys_a[rows, None] == keys_a)
+    same |= (keys_a[rows, None] == keys_b) | (keys_b[rows, None] == keys_b)
+    same[torch.arange(len(same)), torch.arange(rows.start, rows.stop)] = False
+    return same
 
 
 def cross_entropy(scores: torch.Tensor, masked: torch.Tensor, *, temperature: float = 0.05) -> torch.Tensor:

@@ -18,8 +18,8 @@ PRESENT = torch.ones(5)
 
 def test_the_dot_product_is_the_mean_bhattacharyya_coefficient_by_hand() -> None:
     """Group 1: sqrt(.5*.8) + sqrt(.5*.2) = .94868; group 2: sqrt(1*0) + sqrt(0*1) = 0; mean .47434."""
-    p = torch.tensor([[0.5, 0.5], [1.0, 0.0]])
-    q = torch.tensor([[0.8, 0.2], [0.0, 1.0]])
+    p = torch.tensor([[0.5, 0.5], [1.0, 0.0]]).log()
+    q = torch.tensor([[0.8, 0.2], [0.0, 1.0]]).log()
     expected = (math.sqrt(0.4) + math.sqrt(0.1)) / 2
     assert similarity.bhattacharyya(p, q).item() == pytest.approx(expected)
     assert (similarity.embedding(p) @ similarity.embedding(q)).item() == pytest.approx(expected)
@@ -27,7 +27,7 @@ def test_the_dot_product_is_the_mean_bhattacharyya_coefficient_by_hand() -> None
 
 def test_certainty_by_hand() -> None:
     """One group decided (1), one undecided (0), one (3/4, 1/4): 1 - .81128 bit = .18872; mean .39624."""
-    p = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.75, 0.25]])
+    p = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.75, 0.25]]).log()
     assert similarity.certainty(p).item() == pytest.approx((1 + 0 + 0.188722) / 3, abs=1e-5)
 
 
