@@ -321,7 +321,8 @@ def _terms(rng: random.Random) -> dict[str, Any]:
         return value if rng.random() < 0.4 else None
 
     country, city, lat, lon = rng.choice((("NL", "Utrecht", 52.1, 5.1), ("DE", "Köln", 50.9, 7.0)))
-    place = {"country": country, "city": maybe(city)} | maybe({"lat": lat, "lon": lon}) or {}
+    point = maybe({"lat": lat, "lon": lon}) or {}
+    place: dict[str, Any] = {"country": country, "city": maybe(city), **point}
     terms = {
         "location": maybe(place),
         "seniority": maybe(rng.choice(("junior", "mid", "senior", "lead"))),
