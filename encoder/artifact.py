@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 import torch
@@ -47,6 +47,7 @@ class Shape(BaseModel):
     groups: Size = 64
     size: Annotated[int, Field(ge=2, le=4096)] = 16
     form: Form = "sqrt"
+    mix: Annotated[int, Field(ge=0, le=4096)] = 0
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -83,10 +84,10 @@ def save(directory: Path, artifact: Artifact) -> str:
     save_file(_packed(artifact.weights), directory / WEIGHTS)
     (directory / VOCABULARY).write_text("\n".join(artifact.vocabulary) + "\n", encoding="utf-8")
     (directory / FEATURES).write_bytes(orjson.dumps(artifact.features))
-    version = _version(directory, artifact.config)
-    config = artifact.config.model_copy(update={"version": version})
-    (directory / CONFIG).write_bytes(orjson.dumps(config.model_dump(), option=orjson.OPT_INDENT_2))
-    return version
+    config = artifact.config.model_dump()
+    config["version"] = _version(directory, config)
+    (directory / CONFIG).write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2))
+    return str(config["version"])
 
 
 def load(directory: Path, shapes: ShapesOf) -> Artifact:
@@ -99,7 +100,7 @@ def load(directory: Path, shapes: ShapesOf) -> Artifact:
     if len(vocabulary) != config.shape.vocabulary:
         raise _damaged(directory / VOCABULARY, f"{len(vocabulary)} tokens", f"{config.shape.vocabulary}")
     weights = _read_weights(directory / WEIGHTS, shapes(config.shape))
-    if (version := _version(directory, config)) != config.version:
+    if (version := _version(directory, orjson.loads(_read(directory / CONFIG)))) != config.version:
         raise _damaged(directory, f"content of version {version}", f"{config.version}, as config.json says")
     features = orjson.loads(_read(directory / FEATURES))
     return Artifact(config, weights, vocabulary, tuple(map(tuple, features)))
@@ -161,9 +162,10 @@ def _unpacked(weight: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
     return weight.float() if scale is None else weight.float() * scale[:, None]
 
 
-def _version(directory: Path, config: Config) -> str:
-    digest = blake2b(digest_size=6)
-    digest.update(orjson.dumps(config.model_dump(exclude={"version"}), option=orjson.OPT_SORT_KEYS))
+def _version(directory: Path, config: dict[str, Any]) -> str:
+    """config: as it stands in the file, so that a field added later does not change old versions."""
+    content = {name: value for name, value in config.items() if name != "version"}
+    digest = blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=6)
     for name in (WEIGHTS, VOCABULARY, FEATURES):
         digest.update(blake2b(_read(directory / name)).digest())
     return digest.hexdigest()

@@ -17,14 +17,21 @@ class StaticBag(nn.Module):
     Fields are averaged apart, so a long text never drowns a title: it counts as its one learned weight.
     """
 
-    def __init__(self, vocabulary: int, hidden: int) -> None:
+    def __init__(self, vocabulary: int, hidden: int, *, mix: int = 0) -> None:
+        """mix: width of a layer in which the words of a document meet; 0 for none."""
         super().__init__()
         self.table = nn.Embedding(vocabulary, hidden)
         self.token_weights = nn.Embedding(vocabulary, 1)  # logarithms
         self.field_weights = nn.Parameter(torch.zeros(len(FIELDS)))  # logarithms
         nn.init.zeros_(self.token_weights.weight)
+        self.mix = Mix(hidden, mix) if mix else None
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
+        """(documents, hidden)"""
+        pooled = self.pool(tokens)
+        return pooled if self.mix is None else self.mix(pooled)
+
+    def pool(self, tokens: Tokens) -> torch.Tensor:
         """(documents, hidden)"""
         weights = self.token_weights(tokens.ids).squeeze(-1).exp()  # (tokens,)
         sums = functional.embedding_bag(
@@ -37,6 +44,25 @@ class StaticBag(nn.Module):
         shares = (counts > 0) * self.field_weights.exp()
         shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9) / totals.clamp(min=1e-9)
         return torch.einsum("dfh,df->dh", sums.view(*counts.shape, -1), shares)
+
+
+class Mix(nn.Module):
+    """A residual layer: what a mean of words cannot say, for instance that "bus driver" drives no nail."""
+
+    def __init__(self, hidden: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(hidden)
+        self.widen = nn.Linear(hidden, width)
+        self.narrow = nn.Linear(width, hidden)
+        nn.init.zeros_(self.narrow.weight)  # starts as nothing
+        nn.init.zeros_(self.narrow.bias)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(documents, hidden)"""
+        normed = self.norm(hidden)
+        wide = functional.gelu(self.widen(normed.to(self.widen.weight.dtype)))
+        mixed: torch.Tensor = normed + self.narrow(wide).to(normed.dtype)
+        return mixed
 
 
 class Transformer(nn.Module):

@@ -33,7 +33,7 @@ class Network(nn.Module):
         self.shape = shape
         self.backbone: StaticBag | Transformer
         if shape.backbone == "static":
-            self.backbone = StaticBag(shape.vocabulary, shape.hidden)
+            self.backbone = StaticBag(shape.vocabulary, shape.hidden, mix=shape.mix)
         else:
             self.backbone = Transformer(
                 shape.vocabulary, shape.hidden, layers=shape.layers, heads=shape.heads
@@ -70,6 +70,9 @@ class Encoder:
         if device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16"):
             # Tiles multiply bfloat16 several times faster; the projection is where the multiplications are.
             self.network.head.project.to(torch.bfloat16)
+            if isinstance(self.network.backbone, StaticBag) and self.network.backbone.mix is not None:
+                self.network.backbone.mix.widen.to(torch.bfloat16)
+                self.network.backbone.mix.narrow.to(torch.bfloat16)
 
     @classmethod
     def load(cls, path: Path | None = None, *, device: str = "auto", threads: int | None = None) -> Self:

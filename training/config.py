@@ -21,6 +21,7 @@ class TrainConfig(BaseModel):
     form: Form = "sqrt"
     groups: Count = 64
     size: Count = 16
+    mix: int = 0  # width of the static bag's residual layer; 0: none
     loss: Literal["cross_entropy", "supervised_contrastive", "all_pairs", "triplet", "contrastive"] = (
         "cross_entropy"
     )
@@ -38,6 +39,7 @@ class TrainConfig(BaseModel):
     variants: Share = 0.0  # titles abbreviated, in the plural or mistyped
     garbage: float = 0.0  # weight of "garbage has no meaning"
     distil: float = 0.0  # weight of the teacher's opinion of the batch
+    words: int = 0  # words a batch on which the teacher is imitated too
     teacher: "TrainConfig | None" = None  # trained first; its opinion is then worth `distil`
 
     @classmethod

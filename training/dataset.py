@@ -81,6 +81,7 @@ class Dataset:
     views: tuple[Views, ...]
     surroundings: Ints  # texts to stand beside a title
     garbage: Ints  # texts that mean nothing
+    lexicon: Ints  # words and phrases that need not occur in any title
 
 
 def build(occupations: Sequence[Occupation], vocabulary: Vocabulary, *, seed: int) -> Dataset:
@@ -106,4 +107,15 @@ def build(occupations: Sequence[Occupation], vocabulary: Vocabulary, *, seed: in
         views=views,
         surroundings=store.add_all([noise.surroundings(rng) for _ in range(4_000)]),
         garbage=store.add_all([noise.garbage(rng, words) for _ in range(20_000)]),
+        lexicon=store.add_all(_lexicon(vocabulary, occupations, rng)),
     )
+
+
+def _lexicon(vocabulary: Vocabulary, occupations: Sequence[Occupation], rng: random.Random) -> list[str]:
+    """Every whole word of the vocabulary, alone and before what titles end with: "zinc", "zinc operator".
+
+    Words that no training title has would otherwise stay where the untrained model had them.
+    """
+    ends = [title.split()[-1] for o in occupations for title in o.titles]
+    words = [token for token in vocabulary.tokens if token.isalpha() and len(token) > 2]
+    return [text for word in words for text in (word, f"{word} {rng.choice(ends)}")]

@@ -100,9 +100,15 @@ def batch_loss(
         same = occupations[:, None] == occupations
         loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
         if teacher is not None and config.distil:
-            loss = loss + config.distil * losses.imitation(
-                scores, teacher[batch.a.titles], teacher[batch.b.titles], temperature=config.temperature
-            )
+            known_a, known_b = teacher[batch.a.titles], teacher[batch.b.titles]
+            copied = losses.imitation(scores, known_a, known_b, temperature=config.temperature)
+            if config.words:
+                words = embed(network, batch.words.tokens)  # (words, dims)
+                known = teacher[batch.words.titles]
+                copied = copied + losses.imitation(
+                    words @ a.T, known, known_a, temperature=config.temperature
+                )
+            loss = loss + config.distil * copied
     if config.garbage:
         loss = loss + config.garbage * network(batch.garbage.to(device)).certainty.mean()
     return loss
@@ -115,6 +121,17 @@ def embed(network: Network, tokens: Tokens) -> torch.Tensor:
     with torch.autocast(parameter.device.type, torch.bfloat16, enabled=low):
         vectors: torch.Tensor = network(tokens.to(parameter.device)).vectors
     return vectors.float()
+
+
+@torch.inference_mode()
+def embed_pieces(network: Network, count: int) -> torch.Tensor:
+    """What the network makes of every piece of the vocabulary as a title of its own. (count, dims)"""
+    parts = []
+    for ids in torch.arange(count).split(1024):  # type: ignore[no-untyped-call]
+        places = torch.arange(len(ids))
+        offsets = torch.stack([places, places + 1, places + 1], 1).flatten()  # (pieces * fields,)
+        parts.append(embed(network, Tokens(ids, offsets)))
+    return torch.cat(parts).cpu()
 
 
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:

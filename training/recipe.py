@@ -49,6 +49,14 @@ class Ground:
     run: Run
 
 
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """A teacher's vectors."""
+
+    texts: torch.Tensor  # (texts, width) by text number; zeros for texts it was not asked about
+    pieces: torch.Tensor  # (vocabulary, width)
+
+
 def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     """Trains, or goes on with a run that was killed, and returns the version of the model in `run.out`."""
     began = time.monotonic()
@@ -87,36 +95,38 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
 
 
 def fit(
-    ground: Ground, config: TrainConfig, name: str, opinions: torch.Tensor | None = None
+    ground: Ground, config: TrainConfig, name: str, opinions: Opinions | None
 ) -> tuple[Network, Progress]:
     torch.manual_seed(config.seed)
     return loop.train(
-        start.network(ground.pretrained, config),
+        start.network(ground.pretrained, config, opinions.pieces if opinions else None),
         PairSampler(ground.data, config),
         config,
         validate=ground.validation,
-        teacher=opinions,
+        teacher=opinions.texts if opinions else None,
         resume_from=ground.run.work / f"{name}.safetensors",
         track=ground.run.track,
         say=ground.run.say,
     )
 
 
-def teach(ground: Ground, config: TrainConfig) -> torch.Tensor:
-    """The teacher's vector of every title, by text number; zeros for other texts. (texts, width)"""
+def teach(ground: Ground, config: TrainConfig) -> Opinions:
+    """A teacher is trained, and asked about all titles, the lexicon and the pieces of the vocabulary."""
     file = ground.run.work / "opinions.safetensors"
-    if file.is_file():
-        return load_file(file)["opinions"].float()
-    teacher, _ = fit(ground, config, "teacher")
-    ground.run.say("the teacher reads all titles")
-    numbers = sorted({int(number) for view in ground.data.views for number in view.titles})
-    texts = ground.data.store.texts
-    numbers.sort(key=lambda number: len(texts[number]))  # little padding
-    vectors = torch.from_numpy(encode(teacher, ground.pretrained.vocabulary, [texts[n] for n in numbers]))
-    opinions = torch.zeros(len(texts), vectors.shape[1])
-    opinions[numbers] = vectors
-    save_file({"opinions": opinions.half()}, file)
-    return opinions.half().float()
+    if not file.is_file():
+        teacher, _ = fit(ground, config, "teacher", None)
+        ground.run.say("the teacher reads all titles and the lexicon")
+        titles = {int(number) for view in ground.data.views for number in view.titles}
+        known = ground.data.store.texts
+        # Texts of like length together: little padding.
+        numbers = sorted(titles | set(ground.data.lexicon.tolist()), key=lambda number: len(known[number]))
+        vectors = encode(teacher, ground.pretrained.vocabulary, [known[number] for number in numbers])
+        texts = torch.zeros(len(known), vectors.shape[1])
+        texts[numbers] = torch.from_numpy(vectors)
+        pieces = loop.embed_pieces(teacher, len(ground.pretrained.tokens))
+        save_file({"texts": texts.half(), "pieces": pieces}, file)
+    stored = load_file(file)
+    return Opinions(stored["texts"].float(), stored["pieces"])
 
 
 def finish(network: Network, ground: Ground, split: Split) -> Encoder:

@@ -25,6 +25,7 @@ class Batch:
     b: Side
     occupations: Ints  # (n,)
     garbage: Tokens
+    words: Side  # of the lexicon; empty without a teacher's weight
 
     def __len__(self) -> int:
         return len(self.occupations)
@@ -75,12 +76,15 @@ class PairSampler:
             rest_a, rest_b = self._halves(view, rng) if body else (_View(()), _View(()))
             sides_a.append(_View(self._title(view, t, rng), rest_a.skills, rest_a.text))
             sides_b.append(_View(self._title(view, u, rng), rest_b.skills, rest_b.text))
+        lexicon = self._data.lexicon
+        words = rng.choice(lexicon, size=min(len(lexicon), self._config.words))
         junk = rng.choice(self._data.garbage, size=max(1, len(anchors) // 8) if self._config.garbage else 0)
         return Batch(
             a=self._side(views, first, sides_a, rng),
             b=self._side(views, second, sides_b, rng),
             occupations=anchors[:, 0],
             garbage=self._tokens([_View((int(text),)) for text in junk], rng),
+            words=Side(self._tokens([_View((int(text),)) for text in words], rng), words, words),
         )
 
     def _partner(self, title: int, count: int, rng: np.random.Generator) -> int:

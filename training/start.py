@@ -53,8 +53,11 @@ class Pretrained:
         return cls(tuple(pieces[row] for row in rows), weights, layers, weights["table.weight"].shape[1])
 
 
-def network(start: Pretrained, config: TrainConfig) -> Network:
-    """Untrained but for what the checkpoint brings; seeded by the caller."""
+def network(start: Pretrained, config: TrainConfig, pieces: torch.Tensor | None = None) -> Network:
+    """Untrained but for what the checkpoint brings; seeded by the caller.
+
+    pieces: (vocabulary, hidden), what a teacher makes of every piece alone: better than its word embeddings.
+    """
     shape = Shape(
         backbone=config.backbone,
         vocabulary=len(start.tokens),
@@ -63,6 +66,7 @@ def network(start: Pretrained, config: TrainConfig) -> Network:
         groups=config.groups,
         size=config.size,
         form=config.form,
+        mix=config.mix if config.backbone == "static" else 0,
     )
     fresh = Network(shape)
     with torch.no_grad():
@@ -72,7 +76,7 @@ def network(start: Pretrained, config: TrainConfig) -> Network:
                 fresh.head.project.weight.copy_(torch.eye(start.hidden))
                 fresh.head.project.bias.zero_()
         else:
-            table = start.weights["table.weight"]
+            table = start.weights["table.weight"] if pieces is None else pieces
             fresh.backbone.table.weight.copy_(table / table.std())
     return fresh
 
