@@ -24,8 +24,8 @@ from schemas.dead_letter import Stage
 from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
 from streams.cache import Cache
-from streams.index import Hit, Index, IndexMismatch, IndexUnavailable, Point, Query
-from streams.match import Embedded, Policy, compatible_hits, matches, point, wanted
+from streams.index import Index, IndexMismatch, IndexUnavailable, Point, Query
+from streams.match import Embedded, Found, Policy, compatible_hits, matches, point, wanted
 from streams.publish import Outgoing, Publisher, PublishFailed, dead_letter, match_record, withdrawal_record
 from streams.receive import Entity, Erased, Event, Limits, Published, Record, Reject, newest, receive
 
@@ -216,9 +216,9 @@ class BatchRunner:
 
     async def _search(
         self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
-    ) -> list[list[Hit]]:
+    ) -> list[list[Found]]:
         """The compatible hits of each, deep enough to fill `top_k` wherever that many exist."""
-        found: list[list[Hit]] = [[] for _ in embedded]
+        found: list[list[Found]] = [[] for _ in embedded]
         limit = max(round(self._policy.top_k * OVERFETCH), self._policy.top_k + 5)
         pending = list(range(len(embedded)))
         conditions = [wanted(each.entity, now) for each in embedded]

@@ -120,7 +120,7 @@ class Hit:
     id: str
     revision: int
     score: float  # dot product
-    payload: Payload
+    payload: Payload  # without the fields of PAYLOAD_INDEXES
 
 
 class Index(Protocol):

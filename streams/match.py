@@ -1,10 +1,10 @@
 """Entities -> points, hits -> Match events. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 from uuid import uuid5
 
 import numpy as np
@@ -13,6 +13,7 @@ import orjson
 
 from encoder.model import Encoder
 from schemas.candidate import CandidateTerms
+from schemas.common import Contract
 from schemas.match import Match, Reasons, Side
 from schemas.vacancy import Vacancy, VacancyTerms
 from streams import rules
@@ -40,6 +41,23 @@ class Embedded:
         return Side.VACANCY if isinstance(self.entity, Vacancy) else Side.CANDIDATE
 
 
+class Card(Contract, Generic[Terms]):
+    """What a hit tells about its entity, stored as one string: the engine need not take it apart."""
+
+    terms: Terms
+    skills: tuple[str, ...]
+    certainty: float
+    peaks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A hit that passed the rules."""
+
+    hit: Hit
+    card: Card[VacancyTerms] | Card[CandidateTerms]
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     top_k: int
@@ -54,13 +72,13 @@ def point(embedded: Embedded) -> Point:
         fields, terms = rules.vacancy_fields(entity), VacancyTerms
     else:
         fields, terms = rules.candidate_fields(entity), CandidateTerms
-    payload: Payload = {
-        **fields,
-        "terms": entity.model_dump_json(include=set(terms.model_fields), exclude_defaults=True),
-        "skills": list(entity.skills),
+    card = {
+        "terms": entity.model_dump(mode="json", include=set(terms.model_fields), exclude_defaults=True),
+        "skills": entity.skills,
         "certainty": embedded.certainty,
         "peaks": peaks(embedded.vector),
     }
+    payload: Payload = {**fields, "card": orjson.dumps(card).decode()}
     return Point(entity.id, entity.revision, embedded.vector, payload)
 
 
@@ -76,45 +94,53 @@ def wanted(entity: Entity, now: datetime) -> Condition:
     return rules.wanted_vacancies(entity, now)
 
 
-def compatible_hits(entity: Entity, hits: Sequence[Hit], now: datetime) -> list[Hit]:
+def compatible_hits(entity: Entity, hits: Sequence[Hit], now: datetime) -> list[Found]:
     """The hits that pass the one predicate; the engine's filter may have let too many through."""
-    if isinstance(entity, Vacancy):
-        return [hit for hit in hits if rules.compatible(entity, _terms(CandidateTerms, hit), now)]
-    return [hit for hit in hits if rules.compatible(_terms(VacancyTerms, hit), entity, now)]
-
-
-def confidences(model: Encoder, embedded: Embedded, hits: Sequence[Hit]) -> Vector:
-    """(hits,) calibrated probabilities."""
-    if not hits:
-        return np.empty(0, np.float32)
-    own = np.full(len(hits), embedded.certainty, np.float32)
-    other = np.array([hit.payload["certainty"] for hit in hits], np.float32)
-    score = np.array([hit.score for hit in hits], np.float32)
-    return model.confidence(np.clip(score, 0, 1), own, other)
+    found: list[Found] = []
+    for hit in hits:
+        text = str(hit.payload["card"])
+        if isinstance(entity, Vacancy):
+            candidate = Card[CandidateTerms].model_validate_json(text)
+            if rules.compatible(entity, candidate.terms, now):
+                found.append(Found(hit, candidate))
+        else:
+            vacancy = Card[VacancyTerms].model_validate_json(text)
+            if rules.compatible(vacancy.terms, entity, now):
+                found.append(Found(hit, vacancy))
+    return found
 
 
 def matches(
-    model: Encoder, embedded: Embedded, hits: Sequence[Hit], policy: Policy, now: datetime
+    model: Encoder, embedded: Embedded, found: Sequence[Found], policy: Policy, now: datetime
 ) -> list[Match]:
-    """The best `top_k` compatible hits above the confidence threshold, best score first."""
-    confidence = confidences(model, embedded, hits)
-    kept = [(hit, float(p)) for hit, p in zip(hits, confidence, strict=True) if p >= policy.min_confidence]
+    """The best `top_k` above the confidence threshold, best score first."""
+    if not found:
+        return []
+    confidence = model.confidence(
+        np.array([each.hit.score for each in found], np.float32).clip(0, 1),
+        np.full(len(found), embedded.certainty, np.float32),
+        np.array([each.card.certainty for each in found], np.float32),
+    )
+    kept = [(each, float(p)) for each, p in zip(found, confidence, strict=True) if p >= policy.min_confidence]
+    prominent = {position: float(embedded.vector[position]) for position in peaks(embedded.vector)}
     return [
-        _match(model, embedded, hit, confidence, rank, now)
-        for rank, (hit, confidence) in enumerate(kept[: policy.top_k], start=1)
+        _match(model, embedded, prominent, each, p, rank, now)
+        for rank, (each, p) in enumerate(kept[: policy.top_k], start=1)
     ]
 
 
-def _terms(contract: type[Terms], hit: Hit) -> Terms:
-    return contract.model_validate_json(str(hit.payload["terms"]))
-
-
 def _match(
-    model: Encoder, embedded: Embedded, hit: Hit, confidence: float, rank: int, now: datetime
+    model: Encoder,
+    embedded: Embedded,
+    prominent: Mapping[int, float],
+    found: Found,
+    confidence: float,
+    rank: int,
+    now: datetime,
 ) -> Match:
-    payload: dict[str, Any] = hit.payload
+    hit, card = found.hit, found.card
     own = (embedded.entity.id, embedded.entity.revision, embedded.certainty, embedded.entity.skills)
-    other = (hit.id, hit.revision, payload["certainty"], payload["skills"])
+    other = (hit.id, hit.revision, card.certainty, card.skills)
     vacancy, candidate = (own, other) if embedded.side is Side.VACANCY else (other, own)
     shared, missing = _compare_skills(asked=vacancy[3], offered=candidate[3])
     return Match(
@@ -134,7 +160,7 @@ def _match(
         reasons=Reasons(
             shared_skills=_named(shared),
             missing_skills=_named(missing),
-            features=_shared_features(model, embedded.vector, payload["peaks"]),
+            features=_shared_features(model, prominent, card.peaks),
             vacancy_certainty=vacancy[2],
             candidate_certainty=candidate[2],
         ),
@@ -155,13 +181,14 @@ def _named(skills: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(skill for skill, end in zip(skills, ends, strict=True) if end <= MAX_NAMED_BYTES)
 
 
-def _shared_features(model: Encoder, vector: Vector, other_peaks: Sequence[int]) -> tuple[str, ...]:
+def _shared_features(
+    model: Encoder, prominent: Mapping[int, float], other_peaks: Sequence[int]
+) -> tuple[str, ...]:
     """Names of what is prominent on both sides, the most prominent first."""
     names = model.features.names
     if not names:
         return ()
-    shared = set(peaks(vector)).intersection(other_peaks)
     size = len(names[0])
-    ordered = sorted(shared, key=lambda i: -vector[i])
-    named = dict.fromkeys(names[i // size][i % size] for i in ordered)
+    shared = sorted(prominent.keys() & set(other_peaks), key=lambda position: -prominent[position])
+    named = dict.fromkeys(names[position // size][position % size] for position in shared)
     return tuple(name for name in named if name)[:MAX_NAMED_FEATURES]

@@ -150,7 +150,6 @@ class QdrantEdge:
 
 
 def _hit(score: float, payload: dict[str, Any]) -> Hit:
-    del payload["live"]
     return Hit(payload.pop("id"), payload.pop("revision"), score, payload)
 
 
@@ -256,6 +255,7 @@ _SCHEMAS = {
     "integer": engine.PayloadSchemaType.Integer,
     "geo": engine.PayloadSchemaType.Geo,
 }
+_CARRIED = engine.PayloadSelector.Exclude(sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
 _LIVE = FieldCondition("live", match=MatchValue(1))
 
 Answer = tuple[object, bytes]
@@ -296,7 +296,7 @@ class Shard:
         return None, b""
 
     def upsert(self, vectors: Vectors, points: list[tuple[str, int, Payload | None]]) -> Answer:
-        ids: list[Id] = [point_id(id) for id, _, _ in points]
+        ids: list[Id] = [_short_id(id) for id, _, _ in points]
         stored = {
             record.id: record.payload["revision"]
             for record in self._shard.retrieve(ids, with_payload=["revision"], with_vector=False)
@@ -357,14 +357,14 @@ class Shard:
     def _query(self, vectors: Vectors, tests: list[Test]) -> list[list[ScoredPoint]]:
         requests = [
             engine.QueryRequest(
-                limit=limit, query=engine.Query.Nearest(vector), filter=test, with_payload=True
+                limit=limit, query=engine.Query.Nearest(vector), filter=test, with_payload=_CARRIED
             )
             for vector, (test, limit) in zip(vectors.tolist(), tests, strict=True)
         ]
         return self._shard.query_batch(engine.QueryBatchRequest(requests))
 
     def fetch(self, _: Vectors, ids: list[str]) -> Answer:
-        wanted: list[Id] = [point_id(id) for id in dict.fromkeys(ids)]
+        wanted: list[Id] = [_short_id(id) for id in dict.fromkeys(ids)]
         records = self._shard.retrieve(wanted, with_payload=True, with_vector=True)
         vectors = [record.vector for record in records if record.payload and "live" in record.payload]
         return [record.payload for record in records], np.array(vectors, np.float32).tobytes()
@@ -386,6 +386,11 @@ _OPERATIONS: dict[str, Callable[..., Answer]] = {
     operation.__name__: operation
     for operation in (Shard.prepare, Shard.upsert, Shard.search, Shard.fetch, Shard.count, Shard.purge)
 }
+
+
+def _short_id(entity_id: str) -> int:
+    """The upper half of the point id: the engine takes 25 times as long over a condition on UUIDs."""
+    return point_id(entity_id).int >> 64
 
 
 def _create(path: Path, dims: int) -> None:

@@ -38,6 +38,7 @@ OLDEST_SERVER = (1, 16)  # the first with conditional upserts; older ones would 
 _PLURALS = {Side.VACANCY: "vacancies", Side.CANDIDATE: "candidates"}
 _HNSW = models.HnswConfigDiff(m=16, ef_construct=128)
 _SEARCH = models.SearchParams(hnsw_ef=128)
+_CARRIED = models.PayloadSelectorExclude(exclude=sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
 _LIVE = models.FieldCondition(key="live", match=models.MatchValue(value=1))
 _ALREADY_THERE = 409
 _TRY_AGAIN = {408, 429}
@@ -119,7 +120,7 @@ class QdrantServer:
                 filter=models.Filter(must=[_LIVE, _filter(query.condition)]),
                 params=_SEARCH,
                 limit=query.limit,
-                with_payload=True,
+                with_payload=_CARRIED,
             )
             for query in queries
         ]
@@ -216,7 +217,6 @@ def _payload(record: models.Record | models.ScoredPoint) -> dict[str, Any]:
 
 def _hit(point: models.ScoredPoint) -> Hit:
     payload = _payload(point)
-    del payload["live"]
     return Hit(payload.pop("id"), payload.pop("revision"), point.score, payload)
 
 

@@ -280,7 +280,7 @@ class TestPoison:
 
     async def test_a_stored_payload_that_cannot_be_read_hurts_whoever_meets_it(self, world, make):
         await world.candidates(make.candidate("c1", title="cook"))
-        world.index.points[Side.CANDIDATE]["c1"].payload["terms"] = "{"
+        world.index.points[Side.CANDIDATE]["c1"].payload["card"] = "{"
         await world.vacancies(make.vacancy("v1"))
         assert world.stages == {b"v1": "match"}
 

@@ -88,7 +88,7 @@ async def test_a_written_point_is_found_once_upsert_has_returned(index: Index) -
     [[hit]] = await index.search(SIDE, [Query(EAST, All(), 10)])
     assert (hit.id, hit.revision) == ("a", 7)
     assert hit.score == pytest.approx(0.5)
-    assert hit.payload == {"country": "NL", "skills": ["sql"]}
+    assert hit.payload == {"skills": ["sql"]}
 
 
 async def test_the_sides_do_not_mix(index: Index) -> None:

@@ -1,5 +1,6 @@
 """Hits -> Match events."""
 
+import json
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -46,7 +47,7 @@ def hit(other, score=0.5):
 
 
 def found(encoder, now, one, other):
-    [match] = matches(encoder, one, [hit(other)], ALL, now)
+    [match] = matches(encoder, one, compatible_hits(one.entity, [hit(other)], now), ALL, now)
     return match
 
 
@@ -57,7 +58,8 @@ class TestChoice:
 
         def choose(scores, **policy):
             hits = [hit(candidate(f"c{number}"), score) for number, score in enumerate(scores)]
-            chosen = matches(encoder, vacancy(), hits, Policy(**policy), now)
+            found = compatible_hits(vacancy().entity, hits, now)
+            chosen = matches(encoder, vacancy(), found, Policy(**policy), now)
             return [(each.rank, each.candidate_id, round(each.confidence, 3)) for each in chosen]
 
         return choose
@@ -80,7 +82,8 @@ class TestChoice:
 
     def test_rounding_of_the_engine_does_not_leave_the_unit(self, encoder, now, vacancy, candidate):
         hits = [hit(candidate("c1"), 1.0000001), hit(candidate("c2"), -1e-8)]
-        assert [each.score for each in matches(encoder, vacancy(), hits, ALL, now)] == [1, 0]
+        found = compatible_hits(vacancy().entity, hits, now)
+        assert [each.score for each in matches(encoder, vacancy(), found, ALL, now)] == [1, 0]
 
 
 class TestId:
@@ -195,14 +198,14 @@ class TestRecheck:
     def test_a_vacancy_drops_who_may_not_work_there(self, now, vacancy, candidate):
         here = vacancy(location={"country": "NL"})
         hits = [hit(candidate("dutch", work_countries=("NL",))), hit(candidate("us", work_countries=("US",)))]
-        assert [each.id for each in compatible_hits(here.entity, hits, now)] == ["dutch"]
+        assert [each.hit.id for each in compatible_hits(here.entity, hits, now)] == ["dutch"]
 
     def test_a_candidate_drops_what_has_expired(self, now, vacancy, candidate):
         hits = [hit(vacancy("past", expires_at=now)), hit(vacancy("open"))]
-        assert [each.id for each in compatible_hits(candidate().entity, hits, now)] == ["open"]
+        assert [each.hit.id for each in compatible_hits(candidate().entity, hits, now)] == ["open"]
 
 
 def test_the_peaks_of_a_point_are_its_largest_components(vacancy, encoder):
     embedded = vacancy()
-    peaks = point(embedded).payload["peaks"]
+    peaks = json.loads(point(embedded).payload["card"])["peaks"]
     assert set(peaks) == set(np.argsort(embedded.vector)[-len(peaks) :].tolist())
