@@ -6,7 +6,7 @@ The tests run in order on one stack; each leaves a worker behind for the next.
 import random
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import pytest
 
@@ -17,6 +17,7 @@ from streams.lag import lag
 SEED = 20261122
 ENTITIES = 80
 GROUP = "rolecall"
+COMMIT_SECONDS = 1.0  # broker_commit_interval
 
 
 class Ward:
@@ -49,6 +50,14 @@ class Ward:
 
     def start_index(self):
         self.index = self._running.enter_context(edge_index(*self._index))
+
+    @contextmanager
+    def frozen_index(self):
+        """Hold the worker in a batch for longer than it takes to commit what was acked too early."""
+        self.index.send_signal(signal.SIGSTOP)
+        time.sleep(2.5 * COMMIT_SECONDS)
+        yield
+        self.index.send_signal(signal.SIGCONT)
 
     def lag(self):
         return self.wire.run(lag(self.wire.broker, GROUP))
@@ -113,11 +122,12 @@ def test_killed_again_and_again_nothing_is_lost(ward, kit, flow, check):
     ]
     history, parts = flow(3, poison)
     sent = []
-    for part in parts[:-1]:
+    for part, hold in zip(parts, (ward.frozen_index, nullcontext), strict=False):
         sent += ward.keep_busy(part, effects=rng.randint(1, 300))
         time.sleep(rng.uniform(0, 0.05))  # anywhere in a batch, not always at the same step
-        ward.worker.process.kill()
-        ward.worker.process.wait()
+        with hold():
+            ward.worker.process.kill()
+            ward.worker.process.wait()
         assert ward.lag() > 0, "killed after the work was done"
         ward.start_worker()
     sent += ward.wire.send_all(parts[-1])
