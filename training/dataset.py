@@ -81,10 +81,16 @@ class Dataset:
     views: tuple[Views, ...]
     surroundings: Ints  # texts to stand beside a title
     garbage: Ints  # texts that mean nothing
-    lexicon: Ints  # words and phrases that need not occur in any title
+    lexicon: Ints  # words, phrases and titles of no known occupation
 
 
-def build(occupations: Sequence[Occupation], vocabulary: Vocabulary, *, seed: int) -> Dataset:
+def build(
+    occupations: Sequence[Occupation],
+    vocabulary: Vocabulary,
+    *,
+    seed: int,
+    unlabelled: Sequence[str] = (),
+) -> Dataset:
     rng = random.Random(seed)
     store = TextStore(vocabulary)
     keys: dict[str, int] = {}
@@ -107,7 +113,7 @@ def build(occupations: Sequence[Occupation], vocabulary: Vocabulary, *, seed: in
         views=views,
         surroundings=store.add_all([noise.surroundings(rng) for _ in range(4_000)]),
         garbage=store.add_all([noise.garbage(rng, words) for _ in range(20_000)]),
-        lexicon=store.add_all(_lexicon(vocabulary, occupations, rng)),
+        lexicon=store.add_all([*_lexicon(vocabulary, occupations, rng), *unlabelled]),
     )
 
 

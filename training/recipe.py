@@ -69,7 +69,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     pretrained = Pretrained.minilm(
         text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills)
     )
-    data = dataset.build(split.train, pretrained.vocabulary, seed=config.seed)
+    data = dataset.build(split.train, pretrained.vocabulary, seed=config.seed, unlabelled=sources.unlabelled)
     ground = Ground(pretrained, data, Validation(split, pretrained.vocabulary), run)
     opinions = teach(ground, config.teacher) if config.teacher else None
     network, progress = fit(ground, config, "student", opinions)

@@ -1,5 +1,6 @@
 """A folder of ontologies -> occupations, with a fingerprint of every file that was read."""
 
+import csv
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ ONET_FILES = (
 @dataclass(frozen=True, slots=True)
 class Sources:
     occupations: list[Occupation]
+    unlabelled: list[str]  # titles of nobody knows which occupation, for a teacher's opinion
     fingerprints: dict[str, str]  # file -> sha256
     excluded_titles: int
 
@@ -33,6 +35,7 @@ class SourceError(Exception):
 def read(folder: Path) -> Sources:
     """Reads what is there: `onet/`, the newest `esco/occupations_*.csv`, and `*.csv` of (concept, text).
 
+    Titles in `vacancies/*.csv` (column title) are taken as they are, without a label.
     Titles that are queries of a benchmark (`melo_*/queries.tsv`) are dropped: they were taken from O*NET.
     """
     occupations: list[Occupation] = []
@@ -51,6 +54,11 @@ def read(folder: Path) -> Sources:
     for table in sorted(folder.glob("*.csv")):
         occupations += ontology.read_csv(table)
         files.append(table)
+    unlabelled: set[str] = set()
+    for table in sorted((folder / "vacancies").glob("*.csv")):
+        with table.open(encoding="utf-8", newline="") as lines:
+            unlabelled |= {ontology.clean(row["title"]) for row in csv.DictReader(lines)}
+        files.append(table)
     if not occupations:
         raise SourceError(
             f"{folder} has no ontology. Put the O*NET text files in {folder / 'onet'}, the ESCO "
@@ -58,6 +66,7 @@ def read(folder: Path) -> Sources:
         )
     return Sources(
         occupations,
+        sorted(unlabelled - {""}),
         {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in files},
         len(banned),
     )
