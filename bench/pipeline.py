@@ -236,16 +236,25 @@ async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> d
     return {stage: len(entities) / taken for stage, taken in seconds.items()}
 
 
-def peak_rss_mb() -> dict[str, float]:
-    """Peak resident memory of this process's children, by role."""
-    peaks = {}
+def processes() -> dict[str, psutil.Process]:
+    """This process and its children, by role."""
+    found = {"bench": psutil.Process()}
     for process in psutil.Process().children(recursive=True):
         command = " ".join(process.cmdline())
-        role = next((r for r in ("qdrant_edge", "streams.cli worker", "tansu") if r in command), None)
-        if role:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            peaks[role] = int(status.split("VmHWM:")[1].split()[0]) / 1024
-    return peaks
+        for role, mark in (("index", "qdrant_edge"), ("worker", "streams.cli worker"), ("broker", "tansu")):
+            if mark in command:
+                found[role] = process
+    return found
+
+
+def peak_rss_mb(process: psutil.Process) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def cpu_seconds() -> dict[str, float]:
+    times = {role: process.cpu_times() for role, process in processes().items()}
+    return {role: used.user + used.system for role, used in times.items()}
 
 
 def stage_seconds(log: Path) -> Iterator[dict[str, float]]:
@@ -280,7 +289,9 @@ async def measure(
         fill = await bench.run(everything)
         console.print(f"fill: {fill.events_per_s:,.0f} events/s, {fill.matches_per_s:,.0f} matches/s")
         filled = sum(1 for _ in stage_seconds(log))
+        before = cpu_seconds()
         full = await bench.run(newer(everything[:8000], datetime.now(UTC)))
+        used = {role: (after - before[role]) * 1000 / 8000 for role, after in cpu_seconds().items()}
         console.print(f"full: {full.events_per_s:,.0f} events/s, {full.matches_per_s:,.0f} matches/s")
         per_event, batches = breakdown(log, filled)
         near = await bench.run(newer(everything[:4000], datetime.now(UTC)), full.events_per_s * 0.8)
@@ -297,7 +308,8 @@ async def measure(
         table.add_row(stage, f"{per_event.get(stage, 0):.3f}", f"{rate:,.0f}" if rate else "")
     console.print(table)
     slowest = min(by_itself, key=by_itself.__getitem__)
-    rss = peak_rss_mb()
+    rss = {role: peak_rss_mb(process) for role, process in processes().items()}
+    console.print("CPU, ms/event at full load:", {role: round(ms, 2) for role, ms in used.items()})
     console.print("peak RSS, MB:", {role: round(mb) for role, mb in rss.items()})
     console.print(
         "indexed:", {side.value: count for side, count in points.items()}, f"slowest stage: {slowest}"
@@ -318,7 +330,7 @@ async def measure(
         "p99_ms_low": round(float(np.percentile(low_ms, 99)), 1),
         "p50_ms_full": round(float(np.percentile(near_ms, 50)), 1),
         "p99_ms_full": round(float(np.percentile(near_ms, 99)), 1),
-        "worker_rss_mb": round(rss["streams.cli worker"]),
+        "worker_rss_mb": round(rss["worker"]),
     }
 
 

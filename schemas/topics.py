@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from schemas.candidate import Candidate
@@ -60,6 +61,7 @@ DEAD_LETTERS = Topic(
 TOPICS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS, MATCHES, FEEDBACK, DEAD_LETTERS)
 
 
+@cache
 def event_type(contract: type[Contract]) -> str:
     """The CloudEvents type of a contract: `rolecall.exclusion_rule.v1`."""
     snake = re.sub(r"(?<!^)(?=[A-Z])", "_", contract.__name__).lower()

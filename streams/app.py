@@ -1,6 +1,7 @@
 """The worker process: settings in, a running Faust app out, and an orderly end."""
 
 import asyncio
+import gc
 import os
 import signal
 import tempfile
@@ -122,6 +123,8 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await app.start()
+    gc.collect()
+    gc.freeze()  # a full collection past the libraries' objects takes longer than a batch
     log.info("worker_started", model=encoder.version, dims=encoder.dims, device=str(encoder.device))
     await app.wait_for_stopped(stop)
     _arm_deadline(settings.stop_seconds)

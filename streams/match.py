@@ -50,6 +50,10 @@ class Card(Contract, Generic[Terms]):
     peaks: tuple[int, ...]
 
 
+# Subscripting a generic model takes longer than reading a card.
+_VacancyCard, _CandidateCard = Card[VacancyTerms], Card[CandidateTerms]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A hit that passed the rules."""
@@ -100,11 +104,11 @@ def compatible_hits(entity: Entity, hits: Sequence[Hit], now: datetime) -> list[
     for hit in hits:
         text = str(hit.payload["card"])
         if isinstance(entity, Vacancy):
-            candidate = Card[CandidateTerms].model_validate_json(text)
+            candidate = _CandidateCard.model_validate_json(text)
             if rules.compatible(entity, candidate.terms, now):
                 found.append(Found(hit, candidate))
         else:
-            vacancy = Card[VacancyTerms].model_validate_json(text)
+            vacancy = _VacancyCard.model_validate_json(text)
             if rules.compatible(vacancy.terms, entity, now):
                 found.append(Found(hit, vacancy))
     return found
