@@ -48,7 +48,7 @@ def train(out: Path, data: Path, config: Path, seed: int | None, threads: int) -
     run = recipe.Run(
         out=out,
         work=out.with_name(out.name + ".unfinished"),
-        command=f"python -m training train {out} --data DATA --config {config.name} --seed {settings.seed}",
+        command=f"python -m training train OUT --data DATA --config {config.name} --seed {settings.seed}",
         say=click.echo,
         track=_bar,
     )

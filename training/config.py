@@ -17,6 +17,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = 0
+    checkpoint: Path | None = None  # folder of a BERT to start from; all-MiniLM-L6-v2 if not given
     backbone: Literal["static", "transformer"] = "static"
     form: Form = "sqrt"
     groups: Count = 64

@@ -66,9 +66,11 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
         f"{len(split.train)} occupations to learn from, {len(split.validation)} to stop by, "
         f"{len(split.test)} to be judged by; {sources.excluded_titles} benchmark titles left out"
     )
-    pretrained = Pretrained.minilm(
-        text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills)
-    )
+    texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
+    if config.checkpoint:
+        pretrained = Pretrained.read(config.checkpoint, texts)
+    else:
+        pretrained = Pretrained.minilm(texts)
     data = dataset.build(split.train, pretrained.vocabulary, seed=config.seed, unlabelled=sources.unlabelled)
     ground = Ground(pretrained, data, Validation(split, pretrained.vocabulary), run)
     opinions = teach(ground, config.teacher) if config.teacher else None
@@ -79,7 +81,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
     facts = {
         "version": encoder.version,
-        "config": config.model_dump(),
+        "config": config.model_dump(mode="json"),
         "data": sources.fingerprints,
         "metrics": figures,
         "history": progress.history,

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+import torch
 from click.testing import CliRunner
+from safetensors.torch import save_file
 
 from encoder import Document, Encoder
 from training.__main__ import main
@@ -17,15 +19,64 @@ TRADES = (
 GRADES = ("", "senior ", "junior ", "night ", "head ", "trainee ")
 
 
+TINY = """
+checkpoint = "{checkpoint}"
+epochs = 2
+batch = 32
+groups = 8
+size = 4
+garbage = 0.1
+noise = 0.2
+variants = 0.1
+average = 0.5
+distil = 1.0
+words = 8
+
+[teacher]
+backbone = "transformer"
+form = "cosine"
+groups = 1
+size = 24
+batch = 32
+epochs = 1
+"""
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of one layer that knows nothing, with Hugging Face's names."""
+    words = sorted({*TRADES.split(), *"".join(GRADES).split()})
+    letters = [mark + letter for letter in "abcdefghijklmnopqrstuvwxyz" for mark in ("", "##")]
+    folder = tmp_path_factory.mktemp("bert")
+    pieces = ["[UNK]", "[CLS]", "[SEP]", *letters, *words]
+    (folder / "vocab.txt").write_text("\n".join(pieces))
+    torch.manual_seed(0)
+    shapes = {
+        "embeddings.word_embeddings.weight": (len(pieces), 24),
+        "embeddings.position_embeddings.weight": (512, 24),
+        "embeddings.token_type_embeddings.weight": (2, 24),
+    }
+    layer = "encoder.layer.0."
+    sizes = {f"{layer}attention.self.{part}": (24, 24) for part in ("query", "key", "value")}
+    sizes |= {f"{layer}attention.output.dense": (24, 24)}
+    sizes |= {f"{layer}intermediate.dense": (96, 24), f"{layer}output.dense": (24, 96)}
+    weights = {name: torch.randn(shape) for name, shape in shapes.items()}
+    for name, (rows, columns) in sizes.items():
+        weights |= {f"{name}.weight": torch.randn(rows, columns) / 5, f"{name}.bias": torch.zeros(rows)}
+    for name in ("embeddings.", f"{layer}attention.output.", f"{layer}output."):
+        weights |= {f"{name}LayerNorm.weight": torch.ones(24), f"{name}LayerNorm.bias": torch.zeros(24)}
+    save_file(weights, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
     data = tmp_path_factory.mktemp("data")
     rows = [f"{trade},{grade}{trade}" for trade in TRADES.split() for grade in GRADES]
     (data / "trades.csv").write_text("\n".join(["concept,text", *rows]) + "\n")
-    (data / "tiny.toml").write_text(
-        "epochs = 2\nbatch = 32\ngroups = 8\nsize = 4\n"
-        "garbage = 0.1\nnoise = 0.2\nvariants = 0.1\naverage = 0.5\n"
-    )
+    (data / "vacancies").mkdir()
+    (data / "vacancies" / "seen.csv").write_text("title,company\nrooftop welder,Acme\n")
+    (data / "tiny.toml").write_text(TINY.format(checkpoint=checkpoint))
     return data
 
 
@@ -47,7 +98,7 @@ def test_a_trained_model_encodes(model: Path) -> None:
 
 def test_a_model_tells_what_it_was_made_from(model: Path) -> None:
     facts = orjson.loads((model / "metrics.json").read_bytes())
-    assert set(facts["data"]) == {"trades.csv"}
+    assert set(facts["data"]) == {"trades.csv", "vacancies/seen.csv"}
     assert facts["config"]["groups"] == 8
     assert facts["version"] == Encoder.load(model, device="cpu").version
     assert len(facts["history"]) == 2
