@@ -42,9 +42,8 @@ by its most typical titles.
 - Starting weights{teacher_use}: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
 
 Positive pairs are two titles of one occupation, or two documents made of different tasks and skills
-of it. No manual labels, no vacancy and no person's data. Titles that are queries of the MELO
-benchmark were dropped from O*NET, and {held_out} of all occupations were held out with all their
-titles.
+of it. No manual labels and no person's data.{unlabelled} Titles that are queries of the MELO
+benchmark were dropped, and 8 % of all occupations were held out with all their titles.
 
 ## Training
 
@@ -70,7 +69,12 @@ reject them. Titles carry gender and age ("waitress", "junior"), and the vectors
 """
 
 
-def write(encoder: Encoder, config: TrainConfig, figures: dict[str, float], *, command: str) -> str:
+UNLABELLED = " The teacher also read titles of real vacancies, whose occupations nobody labelled."
+
+
+def write(
+    encoder: Encoder, config: TrainConfig, figures: dict[str, float], *, command: str, unlabelled: bool
+) -> str:
     shape = encoder.network.shape
     lines = [f"| {name} | {value:.4g} |" for name, value in figures.items()]
     settings = config.model_dump(exclude={"teacher"})
@@ -85,7 +89,7 @@ def write(encoder: Encoder, config: TrainConfig, figures: dict[str, float], *, c
         groups=shape.groups,
         size=shape.size,
         teacher_use=" and teacher" if config.teacher else "",
-        held_out="8 %",
+        unlabelled=UNLABELLED if unlabelled else "",
         command=command,
         settings=", ".join(f"{name} {value}" for name, value in settings.items()),
         figures="\n".join(["| figure | value |", "|---|---|", *lines]),

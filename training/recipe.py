@@ -67,10 +67,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
         f"{len(split.test)} to be judged by; {sources.excluded_titles} benchmark titles left out"
     )
     texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
-    if config.checkpoint:
-        pretrained = Pretrained.read(config.checkpoint, texts)
-    else:
-        pretrained = Pretrained.minilm(texts)
+    pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
     data = dataset.build(split.train, pretrained.vocabulary, seed=config.seed, unlabelled=sources.unlabelled)
     ground = Ground(pretrained, data, Validation(split, pretrained.vocabulary), run)
     opinions = teach(ground, config.teacher) if config.teacher else None
@@ -88,7 +85,8 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     }
     (run.out / "metrics.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     (run.out / "README.md").write_text(
-        card.write(encoder, config, figures, command=run.command), encoding="utf-8"
+        card.write(encoder, config, figures, command=run.command, unlabelled=bool(sources.unlabelled)),
+        encoding="utf-8",
     )
     for file in run.work.iterdir():
         file.unlink()
