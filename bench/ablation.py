@@ -1,7 +1,7 @@
 """`python -m bench.ablation --data PATH`: the claims of "Metric Learning Tips & Tricks", each as a curve.
 
 Batch size at equal numbers of steps and of samples, losses, and layouts of the head, all on the static bag,
-without teacher, noise or garbage, judged by title recall@10 on the test occupations against all titles.
+without teacher, noise or garbage, judged by title recall@10 on the validation occupations.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ import orjson
 import torch
 
 from encoder.model import Network
-from training import dataset, evaluate, loop, sources, start, validate
+from training import dataset, loop, sources, start
 from training.config import TrainConfig
-from training.ontology import Split
 from training.sampler import PairSampler
 from training.start import Pretrained
+from training.validate import Validation
 
 BATCHES = (64, 256, 1024, 4096, 16_384)
 EQUAL_STEPS = 40
-EQUAL_SAMPLES = 1 << 17
+EQUAL_SAMPLES = 1 << 16
 LAYOUTS = ((1, 1024), (4, 256), (16, 64), (64, 16), (256, 4))
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -72,6 +72,7 @@ def main(data: Path, out: Path, threads: int) -> None:
     file = out / "ablation.json"
     known: dict[str, float] = orjson.loads(file.read_bytes()) if file.is_file() else {}
     pretrained = Pretrained.minilm(title for o in split.train for title in o.titles)
+    validation = Validation(split, pretrained.vocabulary)
     data_set = dataset.build(split.train, pretrained.vocabulary, seed=0)
     for point in points():
         name = f"{point.study} | {point.series} | {point.x}"
@@ -83,7 +84,7 @@ def main(data: Path, out: Path, threads: int) -> None:
                 point.config,
                 validate=_Rising(),
             )
-            known[name] = round(_recall(network, pretrained, split), 4)
+            known[name] = round(validation(network)["recall10"], 4)
             file.write_bytes(orjson.dumps(known, option=orjson.OPT_INDENT_2))
         click.echo(f"{name:50} {known[name]:.4f}")
     _draw(known, out / "ablation.png")
@@ -100,12 +101,6 @@ class _Rising:
         return {"score": float(self.epoch)}
 
 
-def _recall(network: Network, pretrained: Pretrained, split: Split) -> float:
-    return evaluate.title_recall(
-        lambda documents: validate.encode(network, pretrained.vocabulary, [d.title for d in documents]), split
-    )
-
-
 def _draw(known: dict[str, float], file: Path) -> None:
     from matplotlib.figure import Figure
 
@@ -118,7 +113,7 @@ def _draw(known: dict[str, float], file: Path) -> None:
     for axes, (study, all_series) in zip(plots, studies.items(), strict=True):
         for series, curve in all_series.items():
             axes.plot(list(curve), list(curve.values()), marker="o", label=series)
-        axes.set(title=study, ylabel="title recall@10, unseen occupations")
+        axes.set(title=study, ylabel="title recall@10, validation")
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
     picture.tight_layout()
