@@ -1,34 +1,112 @@
-"""The command line: `rolecall`."""
+"""The command line: `rolecall`. Each command imports what it needs itself, so that help is instant."""
 
 import asyncio
 import os
 import sys
-from datetime import UTC, datetime
+import time
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-from streams import logs
-from streams.settings import Settings
+from streams.console import FAILED, Sections, effective_settings, explained, fail
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group(context_settings=CONTEXT)
-@click.version_option(package_name="rolecall")
+@click.group(cls=Sections, context_settings=CONTEXT)
+@click.version_option(package_name="rolecall", message="%(prog)s %(version)s")
 def main() -> None:
     """Match vacancies and candidates as they are published.
 
-    \b
-    Try it:            rolecall demo
-    A stack to play:   rolecall up          (broker, index and worker in one command)
-                       rolecall publish jobs.jsonl people.jsonl
-                       rolecall tail
-    In production:     rolecall topics create, then rolecall worker (as many as partitions)
+    Vacancies and candidates come in on Kafka topics; every pair that fits goes out on another, with a
+    confidence and the reasons.
 
-    Every setting is an environment variable, ROLECALL_…; `rolecall settings` lists them.
+    \b
+    First:       rolecall demo               15 seconds, needs nothing, leaves nothing
+    Then:        rolecall up                 a stack to play with, in one command
+                 rolecall publish jobs.jsonl people.jsonl
+                 rolecall tail
+    Production:  rolecall topics create      once
+                 rolecall worker             as many as you like, up to one a partition
+
+    Settings are environment variables, ROLECALL_…, or lines in .env; `rolecall settings` lists them.
+
+    \b
+    Exit codes:  0    done
+                 1    tried, and failed
+                 2    wrong usage or settings, or the broker is not there
+                 130  interrupted with Ctrl-C
     """
+
+
+@main.command()
+@click.option("--vacancies", type=click.IntRange(min=1), default=150, show_default=True)
+@click.option("--candidates", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True, help="Of the made-up sample.")
+def demo(vacancies: int, candidates: int, seed: int) -> None:
+    """Match a made-up sample live, on a stack of its own, and stop.
+
+    Starts broker, index and worker on this machine, publishes the sample at 100 events/s, shows matches as
+    they are found, and ends with a summary. Nothing is left behind. Exits with 1 if the worker fails.
+    """
+    from streams.demo import WorkerEnded, run_demo
+
+    with explained():
+        try:
+            run_demo(vacancies=vacancies, candidates=candidates, seed=seed)
+        except WorkerEnded as error:
+            fail(str(error), FAILED)
+
+
+@main.command()
+@click.option("--directory", type=click.Path(path_type=Path), default=Path(".rolecall"), show_default=True,
+              help="Where the index is kept.")  # fmt: skip
+@click.option("--port", type=click.IntRange(1, 65535), default=9092, show_default=True,
+              help="Port of the broker on loopback.")  # fmt: skip
+@click.option("--redis", is_flag=True, help="Start Redis too, as embedding cache.")
+def up(directory: Path, port: int, redis: bool) -> None:
+    """Start broker, index and one worker; Ctrl-C stops all.
+
+    Prints what to export in another shell once the worker consumes. For evaluation: the broker keeps its
+    topics in memory, and they are gone when it stops; the index stays in --directory.
+
+    \b
+    Example:  rolecall up --port 19092
+    """
+    from streams.up import run_up
+
+    with explained():
+        code = run_up(directory, port, redis=redis)
+        if code:
+            fail(f"the worker ended with exit code {code}; its log is above", FAILED)
+
+
+@main.group()
+def topics() -> None:
+    """Create the topics on the broker: topics create."""
+
+
+@topics.command("create")
+@click.option("--replication", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Copies of each topic; 3 on a cluster.")  # fmt: skip
+def topics_create(replication: int) -> None:
+    """Create the topics that are missing, with their partitions and retention.
+
+    Topics that exist stay as they are; run it as often as you like.
+    """
+    from streams.reach import missing_topics
+    from streams.topics import create_topics
+
+    settings = effective_settings()
+
+    async def create() -> list[str]:
+        missing = await missing_topics(settings.broker)
+        return await create_topics(settings.broker, replication=replication) if missing else []
+
+    with explained():
+        created = asyncio.run(create())
+        click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
 
 
 @main.command()
@@ -36,84 +114,111 @@ def worker() -> None:
     """Run one worker until SIGTERM or Ctrl-C.
 
     Several workers share the partitions of the input topics. Nothing is lost when one dies: what it had not
-    finished goes to the others.
+    finished goes to the others. Exits with 1 when a dependency stays away (see ROLECALL_RETRY_SECONDS), so
+    that a supervisor restarts it.
     """
     from aiokafka.errors import KafkaError
 
     from encoder.artifact import ArtifactError
+    from streams import logs
     from streams.app import serve
     from streams.index import IndexMismatch, IndexUnavailable
 
-    settings = _settings()
+    settings = effective_settings()
     logs.configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(serve(settings))
     except (ArtifactError, IndexMismatch, IndexUnavailable, KafkaError) as error:
-        _fail(f"{error} (`rolecall doctor` checks every part)")
+        fail(f"{error} (`rolecall doctor` checks every part)")
 
 
 @main.command()
-@click.option("--directory", type=click.Path(path_type=Path), default=Path(".rolecall"), show_default=True,
-              help="Where the index is kept.")  # fmt: skip
-@click.option("--port", type=int, default=9092, show_default=True, help="Port of the broker on loopback.")
-@click.option("--redis", is_flag=True, help="Start Redis too, as embedding cache.")
-def up(directory: Path, port: int, redis: bool) -> None:
-    """Start the embedded stack: broker, index and one worker. Ctrl-C stops all.
+def doctor() -> None:
+    """Check every part, and say how to mend what is wrong.
 
-    For evaluation. The broker keeps its topics in memory; they are gone when it stops.
+    Model, broker, topics, clock, index, Redis, misspelt settings. Exits with 1 if something is wrong that a
+    worker needs; a warning is not.
     """
-    from streams.embedded import EmbeddedUnavailable, embedded_stack, worker
+    from streams.doctor import diagnose
 
-    try:
-        with embedded_stack(directory, redis=redis, broker_port=port) as stack:
-            for name, value in stack.environment().items():
-                click.echo(f"{name}={value}")
-            click.echo(f"\nPublish with: ROLECALL_BROKER={stack.broker} rolecall publish FILE…", err=True)
-            with worker(stack.environment(), stderr=sys.stderr.fileno()) as process:
-                code = process.wait()
-                raise SystemExit(code)
-    except EmbeddedUnavailable as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+    async def show() -> bool:
+        well = True
+        async for finding in diagnose(effective_settings()):
+            well = well and (finding.healthy or not finding.required)
+            failed = ("FAIL", "red") if finding.required else ("warn", "yellow")
+            word, colour = ("ok  ", "green") if finding.healthy else failed
+            click.echo(f"{click.style(word, fg=colour)}  {finding.part:<8}  {finding.state}")
+            if finding.remedy:
+                click.echo(f"{'':16}→ {finding.remedy}")
+        return well
+
+    with explained():
+        raise SystemExit(0 if asyncio.run(show()) else FAILED)
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True,
-                type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
+def settings() -> None:
+    """Print the effective settings as lines for .env, secrets hidden."""
+    from streams.settings import Settings
+
+    for name, value in effective_settings().model_dump(mode="json").items():
+        if description := Settings.model_fields[name].description:
+            click.echo(click.style(f"# {description}", dim=True))
+        shown = "" if value is None else str(value).lower() if isinstance(value, bool) else value
+        click.echo(f"ROLECALL_{name.upper()}={shown}")
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--side", type=click.Choice(["vacancy", "candidate"]),
               help="What the records are, where their fields do not tell.")  # fmt: skip
-@click.option("--map-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="CSV: a file of such mappings, one a line.")  # fmt: skip
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN",
               help="CSV: which column (or {template}) fills which field; repeat it.")  # fmt: skip
+@click.option("--map-file", type=FILE, help="CSV: a file of such mappings, one a line.")
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), default=Path("rejects.jsonl"),
-              show_default=True, help="Where unreadable records go, with reasons.")  # fmt: skip
+              show_default=True, help="Where unreadable records go, with reasons; overwritten.")  # fmt: skip
 def publish(
     files: tuple[Path, ...], side: str | None, mapping: tuple[str, ...], map_file: Path | None, rejects: Path
 ) -> None:
     """Publish vacancies and candidates from FILES.
 
     \b
-    Formats, told by the content:
+    Formats, told by the content (docs/feeds.md):
       JSONL of the rolecall contracts     {"id": …, "occurred_at": …, "title": …}
       schema.org JobPosting               JSON, JSON-LD graph or JSONL
       JSON Resume                         JSON or JSONL; contact data is left out
-      CSV                                 with --map, see docs/feeds.md
+      CSV                                 columns named after fields, or --map
+
+    \b
+    Examples:  rolecall publish jobs.jsonl people.jsonl
+               rolecall publish jobs.csv --map id=jobId --map title='Job Title' --map occurred_at=posted
+
+    A record that cannot be read stops nothing: it goes to --rejects with its reason. Exits with 1 if nothing
+    at all could be published. Publishing a file again is safe.
     """
     from streams.feed_csv import parse_mapping
-    from streams.publish_files import publish_files
+    from streams.publish_files import Count, publish_files
 
-    pairs = [*(map_file.read_text().splitlines() if map_file else ()), *mapping]
-    try:
-        columns = parse_mapping(pairs) if pairs else None
-    except ValueError as error:
-        _fail(str(error))
-    published, rejected = asyncio.run(publish_files(_settings(), files, side, columns, rejects))
-    click.echo(f"{published:,} published, {rejected:,} rejected", err=True)
-    if rejected:
-        click.echo(f"rejects and reasons: {rejects}", err=True)
-        raise SystemExit(1 if not published else 0)
+    count, started = Count(), time.monotonic()
+    with explained():
+        pairs = [*(map_file.read_text().splitlines() if map_file else ()), *mapping]
+        try:
+            columns = parse_mapping(pairs) if pairs else None
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        work = publish_files(
+            effective_settings(), files, side=side, mapping=columns, rejects=rejects, count=count
+        )
+        try:
+            asyncio.run(work)
+        finally:
+            seconds = time.monotonic() - started
+            if count.published or count.rejected:
+                click.echo(f"{count.published:,} published, {count.rejected:,} rejected in {seconds:.1f} s"
+                           f" ({count.published / seconds:,.0f}/s)", err=True)  # fmt: skip
+            if count.rejected:
+                click.echo(f"first reject: {count.first_reject}\nall rejects: {rejects}", err=True)
+        raise SystemExit(0 if count.published else FAILED)
 
 
 @main.command()
@@ -121,76 +226,19 @@ def publish(
 @click.option("--from-start", is_flag=True, help="Also what is in the topic already.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
 def tail(as_json: bool, from_start: bool, count: int | None) -> None:
-    """Show matches and withdrawals as they are published."""
+    """Show matches and withdrawals as they are published, until Ctrl-C.
+
+    \b
+    Examples:  rolecall tail
+               rolecall tail --json --from-start | jq -c 'select(.confidence >= 0.9)'
+    """
     from streams.tail import follow
 
-    try:
-        asyncio.run(follow(_settings(), as_json=as_json, from_start=from_start, count=count))
-    except KeyboardInterrupt:
-        click.echo("", err=True)
+    with explained(interrupted=0):
+        asyncio.run(follow(effective_settings(), as_json=as_json, from_start=from_start, count=count))
 
 
-@main.group()
-def topics() -> None:
-    """Look after the topics on the broker."""
-
-
-@topics.command("create")
-@click.option("--replication", type=click.IntRange(min=1), default=1, show_default=True)
-def topics_create(replication: int) -> None:
-    """Create the topics that are missing, with their partitions and retention."""
-    from aiokafka.errors import KafkaError
-
-    from streams.topics import create_topics
-
-    settings = _settings()
-    try:
-        created = asyncio.run(create_topics(settings.broker, replication=replication))
-    except KafkaError as error:
-        _fail(f"broker {settings.broker}: {error}")
-    click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
-
-
-@main.command()
-def doctor() -> None:
-    """Check broker, topics, index, Redis, model and clock, and say how to mend what is wrong."""
-    from streams.doctor import diagnose
-
-    findings = asyncio.run(diagnose(_settings()))
-    for finding in findings:
-        failed = ("FAIL", "red") if finding.required else ("warn", "yellow")
-        word, colour = ("ok  ", "green") if finding.healthy else failed
-        mark = click.style(word, fg=colour)
-        click.echo(f"{mark}  {finding.part:<8} {finding.state}")
-        if finding.remedy:
-            click.echo(f"      {'':<8} → {finding.remedy}")
-    if not all(finding.healthy for finding in findings if finding.required):
-        raise SystemExit(1)
-
-
-@main.command()
-def settings() -> None:
-    """Print the effective settings, as environment variables, secrets hidden."""
-    for name, value in _settings().model_dump(mode="json").items():
-        click.echo(f"ROLECALL_{name.upper()}={'' if value is None else value}")
-
-
-@main.command()
-@click.option("--vacancies", type=click.IntRange(min=1), default=150, show_default=True)
-@click.option("--candidates", type=click.IntRange(min=1), default=200, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True)
-def demo(vacancies: int, candidates: int, seed: int) -> None:
-    """Start the embedded stack, publish a sample, match it live, show what was found, and stop."""
-    from streams.demo import run_demo
-    from streams.embedded import EmbeddedUnavailable
-
-    try:
-        run_demo(vacancies=vacancies, candidates=candidates, seed=seed, now=datetime.now(UTC))
-    except EmbeddedUnavailable as error:
-        _fail(str(error))
-
-
-def _forward(name: str) -> click.Command:
+def _forward(name: str, summary: str) -> click.Command:
     """Training is a package of its own, which the worker never imports."""
 
     def run() -> None:
@@ -200,29 +248,14 @@ def _forward(name: str) -> click.Command:
     return click.Command(
         name,
         callback=run,
-        help=f"See `rolecall {name} --help`; needs rolecall[training].",
+        help=summary,
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
 
 
-main.add_command(_forward("train"))
-main.add_command(_forward("evaluate"))
-
-
-def _settings() -> Settings:
-    from pydantic import ValidationError
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        lines = [f"ROLECALL_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
-        _fail("\n".join(lines))
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(f"rolecall: {message}", err=True)
-    raise SystemExit(2)
+main.add_command(_forward("train", "Train a model from occupation data (rolecall[training])."))
+main.add_command(_forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """`rolecall demo`: the whole path on the embedded stack, shown live, ended by itself with a summary."""
 
 import asyncio
+import io
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,12 +15,13 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from schemas.match import Match, Side
 from schemas.topics import MATCHES
 from schemas.vacancy import Vacancy
-from streams.embedded import FETCH_MAX_WAIT_MS, EmbeddedUnavailable, Stack, embedded_stack, worker
+from streams.embedded import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
 from streams.feeds import Event
 from streams.lag import lag
 from streams.publish import KafkaPublisher, producer
@@ -26,35 +30,55 @@ from streams.receive import Entity
 from streams.sample import generate
 from streams.settings import Settings
 from streams.tail import read_event, why
+from streams.up import relay
 
 ROWS = 16
 EVENTS_PER_SECOND = 100.0
 
 
-def run_demo(*, vacancies: int, candidates: int, seed: int, now: datetime) -> None:
-    console = Console()
-    jobs, people = generate(seed, vacancies, candidates, now)
+# The embedded broker lets a new group wait this long for further members, up to 4 s.
+SESSION_SECONDS = "3"
+
+
+def run_demo(*, vacancies: int, candidates: int, seed: int) -> None:
+    console = Console(highlight=False)
+    jobs, people = generate(seed, vacancies, candidates, datetime.now(UTC))
     entities = [entity for pair in _interleaved(jobs, people) for entity in pair]
+    console.print("[bold]rolecall demo[/bold]: broker, index and worker on this machine; nothing leaves it")
+    started = threading.Event()
     with tempfile.TemporaryDirectory(prefix="rolecall-demo-") as folder:
-        console.print(
-            "[bold]rolecall demo[/bold]: broker, index and worker on this machine, nothing leaves it"
-        )
-        log = Path(folder) / "worker.log"
-        with (
-            embedded_stack(Path(folder)) as stack,
-            log.open("wb") as stderr,
-            worker(stack.environment(), stderr=stderr.fileno()) as process,
-        ):
-            demo = Demo(stack, process, entities)
+        log = io.BytesIO()
+        with console.status("starting broker and index…") as status, ExitStack() as running:
+            stack = running.enter_context(embedded_stack(Path(folder)))
+            environment = stack.environment() | {"ROLECALL_SESSION_TIMEOUT_SECONDS": SESSION_SECONDS}
+            process = running.enter_context(worker(environment, stderr=subprocess.PIPE))
+            assert process.stderr
+            relay(process.stderr, log, started.set)
+            status.update("the worker loads the model and joins its group…")
             try:
+                while not started.wait(0.05):
+                    _check(process)
+                status.stop()
+                demo = Demo(stack, process, entities)
                 asyncio.run(demo.run(console))
             except WorkerEnded as error:
-                raise EmbeddedUnavailable(f"{error}\n{log.read_text()[-2000:]}") from error
-    demo.summary(console)
+                raise WorkerEnded(f"{error}; the end of its log:\n{_end(log)}") from error
+            demo.summary(console)
+            status.start()
+            status.update("stopping…")
 
 
 class WorkerEnded(Exception):
     """The worker process ended while the demo waited for it."""
+
+
+def _check(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        raise WorkerEnded(f"the worker ended with exit code {process.returncode}")
+
+
+def _end(log: io.BytesIO) -> str:
+    return "\n".join(log.getvalue().decode(errors="replace").splitlines()[-12:])
 
 
 class Demo:
@@ -82,38 +106,40 @@ class Demo:
         await consumer.start()
         publisher = KafkaPublisher(sender)
         try:
-            with console.status("the worker loads the model and joins its group…"):
-                await self._publish(publisher, self._entities[:2])
-                await self._drained()
             with Live(console=console, refresh_per_second=10) as live:
-                work = asyncio.gather(self._publish(publisher, self._entities[2:]))
-                while not work.done():
+                work = asyncio.ensure_future(self._work(publisher))
+                while not work.done() or await self._receive(consumer):
                     await self._receive(consumer)
                     live.update(self._table())
                 await work
-                draining = asyncio.ensure_future(self._drained())
-                while not draining.done() or await self._receive(consumer):
-                    await self._receive(consumer)
-                    live.update(self._table())
-                await draining
         finally:
             await consumer.stop()
             await sender.stop()
 
     def summary(self, console: Console) -> None:
         console.print(
-            f"\n[bold]{len(self._sent):,}[/bold] events published, "
-            f"[bold]{len(self._matches):,}[/bold] matches found"
+            f"\n[bold]{len(self._sent):,}[/bold] events, [bold]{len(self._matches):,}[/bold] matches",
+            soft_wrap=True,
         )
         if self._latencies:
             p50, p99 = np.percentile(list(self._latencies.values()), [50, 99])
             console.print(
-                f"published to matched: p50 {p50:.0f} ms, p99 {p99:.0f} ms, at {EVENTS_PER_SECOND:g} events/s"
+                f"from published to matched: p50 {p50:.0f} ms, p99 {p99:.0f} ms "
+                f"at {EVENTS_PER_SECOND:g} events/s",
+                soft_wrap=True,
             )
+        console.print(
+            "your own data: rolecall up, then rolecall publish FILE… and rolecall tail", style="dim"
+        )
+
+    async def _work(self, publisher: KafkaPublisher) -> None:
+        await self._publish(publisher, self._entities)
+        await self._drained()
 
     async def _publish(self, publisher: KafkaPublisher, entities: Sequence[Entity]) -> None:
         started = time.monotonic()
         for i, entity in enumerate(entities):
+            _check(self._process)
             await asyncio.sleep(max(0.0, started + i / EVENTS_PER_SECOND - time.monotonic()))
             side = Side.VACANCY if isinstance(entity, Vacancy) else Side.CANDIDATE
             event = Event(side, entity.id, entity.model_dump_json(exclude_defaults=True).encode())
@@ -123,8 +149,7 @@ class Demo:
     async def _drained(self) -> None:
         """Return when the worker has committed all that was published."""
         while await lag(self._stack.broker, Settings.model_fields["consumer_group"].default):
-            if self._process.poll() is not None:
-                raise WorkerEnded(f"the worker ended with exit code {self._process.returncode}")
+            _check(self._process)
             await asyncio.sleep(0.2)
 
     async def _receive(self, consumer: AIOKafkaConsumer) -> bool:
@@ -139,20 +164,19 @@ class Demo:
         return bool(batches)
 
     def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False)
-        for name, width in (("confidence", 10), ("vacancy", 30), ("candidate", 30), ("why", 44)):
-            table.add_column(
-                name, min_width=min(width, 12), max_width=width, no_wrap=True, overflow="ellipsis"
-            )
+        caption = f"{len(self._sent)} of {len(self._entities)} events, {len(self._matches)} matches"
+        table = Table(box=None, pad_edge=False, caption=caption, expand=True)
+        table.add_column("confidence", width=10)
+        for name, ratio in (("vacancy", 4), ("candidate", 4), ("why", 5)):
+            table.add_column(name, ratio=ratio, no_wrap=True, overflow="ellipsis")
         for match in list(self._matches.values())[-ROWS:]:
             colour = "green" if match.confidence >= 0.8 else "yellow"
             table.add_row(
-                f"[{colour}]{match.confidence:.0%}[/]",
-                self._titles[match.vacancy_id],
-                self._titles[match.candidate_id],
-                "; ".join(why(match)),
+                f"[{colour}]{match.confidence:>8.0%}[/]",
+                escape(self._titles[match.vacancy_id]),
+                escape(self._titles[match.candidate_id]),
+                escape("; ".join(why(match))),
             )
-        table.caption = f"{len(self._sent)} events, {len(self._matches)} matches"
         return table
 
 

@@ -1,11 +1,12 @@
 """Is everything there that a worker needs? Each finding says how to mend it."""
 
+import difflib
+import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -15,8 +16,8 @@ from schemas.match import Side
 from schemas.topics import MATCHES
 from streams.app import connect_index
 from streams.index import IndexMismatch, IndexUnavailable
+from streams.reach import Unreachable, missing_topics
 from streams.settings import Settings
-from streams.topics import missing_topics
 
 MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
 
@@ -30,20 +31,41 @@ class Finding:
     required: bool = True
 
 
-async def diagnose(settings: Settings) -> list[Finding]:
-    return [finding async for finding in _findings(settings)]
-
-
-async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
+    """One finding after the other, as they are made."""
+    if misspelt := unknown_variables(os.environ):
+        yield Finding(
+            "settings", False, f"no such setting: {', '.join(misspelt)}", _meant(misspelt[0]), required=False
+        )
     encoder, model = _model(settings)
     yield model
-    broker = await _broker(settings)
-    yield broker
-    if broker.healthy:
-        yield await _clock(settings)
+    try:
+        missing = await missing_topics(settings.broker)
+    except Unreachable as error:
+        state, _, remedy = str(error).partition("; ")
+        yield Finding("broker", False, state, remedy)
+    else:
+        yield Finding("broker", True, settings.broker)
+        if missing:
+            yield Finding("topics", False, f"missing: {', '.join(missing)}", "rolecall topics create")
+        else:
+            yield Finding("topics", True, "all there")
+            yield await _clock(settings)
     if encoder is not None:
         yield await _index(settings, encoder)
     yield await _redis(settings)
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """ROLECALL_ variables that set nothing: a misspelt setting is silently not in force."""
+    known = {f"ROLECALL_{field.upper()}" for field in Settings.model_fields}
+    return sorted(name for name in names if name.startswith("ROLECALL_") and name not in known)
+
+
+def _meant(name: str) -> str:
+    known = [f"ROLECALL_{field.upper()}" for field in Settings.model_fields]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else "`rolecall settings` lists them all"
 
 
 def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
@@ -51,22 +73,11 @@ def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
     try:
         encoder = Encoder.load(settings.model, device=settings.device)
     except ArtifactError as error:
-        return None, Finding("model", False, str(error), "set ROLECALL_MODEL to a trained model's directory")
+        remedy = "set ROLECALL_MODEL to a trained model's directory, or unset it: one is bundled"
+        return None, Finding("model", False, str(error), remedy)
     seconds = time.perf_counter() - started
     state = f"{encoder.version}, {encoder.dims} dimensions on {encoder.device}, loaded in {seconds:.1f} s"
     return encoder, Finding("model", True, state)
-
-
-async def _broker(settings: Settings) -> Finding:
-    try:
-        missing = await missing_topics(settings.broker)
-    except (KafkaError, OSError) as error:
-        return Finding(
-            "broker", False, f"{settings.broker}: {error}", "start the broker, or set ROLECALL_BROKER"
-        )
-    if missing:
-        return Finding("topics", False, f"missing: {', '.join(missing)}", "rolecall topics create")
-    return Finding("broker", True, f"{settings.broker}, all topics exist")
 
 
 async def _clock(settings: Settings) -> Finding:
@@ -108,7 +119,11 @@ async def _index(settings: Settings, encoder: Encoder) -> Finding:
         await index.prepare()
         counts = {side: await index.count(side) for side in Side}
     except IndexUnavailable as error:
-        remedy = "rolecall up" if settings.index == "edge" else "start Qdrant, or set ROLECALL_QDRANT_URL"
+        remedy = (
+            "run `rolecall up`, and export the lines it prints"
+            if settings.index == "edge"
+            else "start Qdrant, or set ROLECALL_QDRANT_URL; for the embedded index ROLECALL_INDEX=edge"
+        )
         return Finding("index", False, str(error), remedy)
     except IndexMismatch as error:
         return Finding("index", False, str(error), "point ROLECALL_MODEL at the model of this index")

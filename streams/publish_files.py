@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -14,11 +15,21 @@ from schemas.match import Side
 from schemas.topics import CANDIDATES, VACANCIES, event_type
 from streams import feeds
 from streams.publish import KafkaPublisher, Outgoing, cloud_event, producer
+from streams.reach import require_topics
 from streams.receive import CONTRACTS
 from streams.settings import Settings
 
 CHUNK = 500
 TOPIC_OF = {Side.VACANCY: VACANCIES.name, Side.CANDIDATE: CANDIDATES.name}
+
+
+@dataclass(slots=True)
+class Count:
+    """What is done so far, also after an interruption. Published means confirmed by the broker."""
+
+    published: int = 0
+    rejected: int = 0
+    first_reject: str = ""
 
 
 def input_record(event: feeds.Event, now: datetime) -> Outgoing:
@@ -31,42 +42,47 @@ def input_record(event: feeds.Event, now: datetime) -> Outgoing:
 async def publish_files(
     settings: Settings,
     files: Sequence[Path],
+    *,
     side: str | None,
     mapping: Mapping[str, str] | None,
     rejects: Path,
-) -> tuple[int, int]:
-    """(published, rejected). Every published record is confirmed by the broker before this returns."""
+    count: Count,
+) -> None:
+    """Every published record is confirmed by the broker before this returns."""
+    await require_topics(settings.broker)
     sender = producer(settings.broker, idempotent=settings.idempotent_producer)
-    await sender.start()
-    published = rejected = 0
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]:,.0f}/s"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=(console := Console(stderr=True)),
+        disable=not console.is_terminal,
     )
     try:
+        await sender.start()
+        publisher = KafkaPublisher(sender)
         with bar, _Lazily(rejects) as refused:
             for path in files:
                 task = bar.add_task(path.name, total=None, rate=0.0)
                 now = datetime.now(UTC)
                 parsed = feeds.read(path, now=now, side=Side(side) if side else None, mapping=mapping)
                 for chunk in _chunks(parsed):
-                    events = [each for each in chunk if isinstance(each, feeds.Event)]
                     for each in chunk:
                         if isinstance(each, feeds.Reject):
                             refused.write(each.line())
-                    await KafkaPublisher(sender).publish([input_record(event, now) for event in events])
-                    published += len(events)
-                    rejected += len(chunk) - len(events)
+                            count.rejected += 1
+                            where = f"{each.source}, row {each.row}"
+                            count.first_reject = count.first_reject or f"{where}: {each.reason}"
+                    events = [each for each in chunk if isinstance(each, feeds.Event)]
+                    await publisher.publish([input_record(event, now) for event in events])
+                    count.published += len(events)
                     bar.update(task, advance=len(chunk), rate=bar.tasks[task].speed or 0.0)
                     await asyncio.sleep(0)
                 bar.update(task, total=bar.tasks[task].completed)
     finally:
         await sender.stop()
-    return published, rejected
 
 
 def _chunks(parsed: Iterator[feeds.Parsed]) -> Iterator[list[feeds.Parsed]]:

@@ -1,7 +1,5 @@
 """Create and inspect the topics of the contract on a broker."""
 
-from collections.abc import Sequence
-
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
@@ -46,13 +44,3 @@ async def create_topics(broker: str, *, replication: int = 1) -> list[str]:
         return [topic.name for topic in missing]
     finally:
         await admin.close()
-
-
-async def missing_topics(broker: str, topics: Sequence[Topic] = TOPICS) -> list[str]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
-    await admin.start()
-    try:
-        existing = set(await admin.list_topics())
-    finally:
-        await admin.close()
-    return [topic.name for topic in topics if topic.name not in existing]

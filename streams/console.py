@@ -1,0 +1,67 @@
+"""How the command line speaks: help in order of use, mishaps in a line or two, exit codes."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+SECTIONS = {
+    "Try it": ("demo", "up"),
+    "Run it": ("topics", "worker", "doctor", "settings"),
+    "Use it": ("publish", "tail"),
+    "Improve it": ("train", "evaluate"),
+}
+
+
+class Sections(click.Group):
+    """Commands in the order of use, not of the alphabet."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(70)) for name in names])
+
+
+def effective_settings() -> "Settings":
+    from pydantic import ValidationError
+
+    from streams.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        fail("\n".join(
+            f"ROLECALL_{str(e['loc'][0]).upper()}={e['input']}: {e['msg'].lower()}" for e in error.errors()
+        ))  # fmt: skip
+
+
+@contextmanager
+def explained(interrupted: int = INTERRUPTED) -> Iterator[None]:
+    """What the user can mend ends a command in a line or two, not in a traceback."""
+    from aiokafka.errors import KafkaError
+
+    from streams.embedded import EmbeddedUnavailable
+    from streams.publish import PublishFailed
+    from streams.reach import Unreachable
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the message below says it
+    try:
+        yield
+    except (EmbeddedUnavailable, Unreachable, PublishFailed, KafkaError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        raise SystemExit(interrupted) from None
+
+
+def fail(message: str, code: int = UNUSABLE) -> NoReturn:
+    click.echo(f"rolecall: {message}", err=True)
+    raise SystemExit(code)
