@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+PART = 64  # events of a batch that go through together
 OVERFETCH = 1.5  # first search; deeper ones follow only where the recheck left a list short
 DEEPER = 4
 MAX_DEPTH = 10_000
@@ -44,7 +46,7 @@ class GaveUp(Exception):
 
 @dataclass(slots=True)
 class Tally:
-    """What became of one batch; logged as one line."""
+    """What became of one batch; logged as one line. The seconds of parts that ran together add up."""
 
     side: Side
     events: int
@@ -66,6 +68,12 @@ class Tally:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - started
+
+    def add(self, part: "Tally") -> None:
+        for stage, seconds in part.seconds.items():
+            self.seconds[stage] += seconds
+        for count in ("cache_hits", "upserted", "removed", "stale", "matches", "retries"):
+            setattr(self, count, getattr(self, count) + getattr(part, count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +114,16 @@ class BatchRunner:
             events, rejects = receive(side, records, milliseconds(now), self._limits)
             current = newest(events)
             tally.stale += len(events) - len(current)
-        outgoing, poison = await self._process(side, current, now, tally)
-        rejects += poison
+        parts = [current[start : start + PART] for start in range(0, len(current), PART)]
+        tallies = [Tally(side, len(part)) for part in parts]
+        poison = await asyncio.gather(
+            *(self._bring(side, part, now, own) for part, own in zip(parts, tallies, strict=True))
+        )
+        for own in tallies:
+            tally.add(own)
+        rejects += chain.from_iterable(poison)
         tally.dead_letters = len(rejects)
-        with tally.timed(Stage.PUBLISH):
-            letters = [dead_letter(reject) for reject in rejects]
-            await self._patiently(lambda: self._publisher.publish([*outgoing, *letters]), tally)
+        await self._publish([dead_letter(reject) for reject in rejects], tally)
         for reject in rejects:
             log.warning(
                 "dead_letter",
@@ -123,6 +135,16 @@ class BatchRunner:
                 reason=reject.message if reject.stage is Stage.RECEIVE else reject.exception,
             )
         return tally
+
+    async def _bring(self, side: Side, events: Sequence[Event], now: datetime, tally: Tally) -> list[Reject]:
+        """While one part waits for the index, another has the processor."""
+        outgoing, poison = await self._process(side, events, now, tally)
+        await self._publish(outgoing, tally)
+        return poison
+
+    async def _publish(self, records: Sequence[Outgoing], tally: Tally) -> None:
+        with tally.timed(Stage.PUBLISH):
+            await self._patiently(partial(self._publisher.publish, records), tally)
 
     async def _process(
         self, side: Side, events: Sequence[Event], now: datetime, tally: Tally
