@@ -72,7 +72,7 @@ def main(data: Path, out: Path, threads: int) -> None:
     file = out / "ablation.json"
     known: dict[str, float] = orjson.loads(file.read_bytes()) if file.is_file() else {}
     pretrained = Pretrained.minilm(title for o in split.train for title in o.titles)
-    validation = Validation(split, pretrained.vocabulary)
+    validation = Validation(split, pretrained.vocabulary, documents=False)
     data_set = dataset.build(split.train, pretrained.vocabulary, seed=0)
     for point in points():
         name = f"{point.study} | {point.series} | {point.x}"

@@ -35,6 +35,8 @@ class TrainConfig(BaseModel):
     average: Share = 0.0  # decay of the running average of weights that is kept; 0: the last weights
     keep_tokens: Share = 0.9
     documents: Share = 0.25  # pairs that carry tasks, skills and texts
+    untitled: Share = 0.0  # of these, sides that carry no title
+    rare: float = 0.0  # how rare a word has to be to count in full from the start; 0: all count alike
     preferred: Share = 0.2  # pairs whose second title is the preferred one
     noise: Share = 0.0  # titles with something a recruiter adds
     variants: Share = 0.0  # titles abbreviated, in the plural or mistyped

@@ -45,6 +45,10 @@ class TextStore:
     def add_all(self, texts: Sequence[str]) -> Ints:
         return np.array([self.add(text) for text in texts], np.int64)
 
+    def frequencies(self) -> NDArray[np.float64]:
+        """Share of each token in all texts. (vocabulary,)"""
+        return np.bincount(self._parts, minlength=len(self._vocabulary)) / max(1, len(self._parts))
+
     def tokens(self, texts: Ints, bags: Ints, keep: float, rng: np.random.Generator) -> Tokens:
         """Bag k holds the next bags[k] of `texts`. Every token stays with probability `keep`."""
         if len(self._ends) < len(self):

@@ -45,7 +45,7 @@ class Ground:
 
     pretrained: Pretrained
     data: Dataset
-    validation: Validation
+    split: Split
     run: Run
 
 
@@ -69,12 +69,12 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
     pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
     data = dataset.build(split.train, pretrained.vocabulary, seed=config.seed, unlabelled=sources.unlabelled)
-    ground = Ground(pretrained, data, Validation(split, pretrained.vocabulary), run)
+    ground = Ground(pretrained, data, split, run)
     opinions = teach(ground, config.teacher) if config.teacher else None
     network, progress = fit(ground, config, "student", opinions)
     minutes = (time.monotonic() - began) / 60
 
-    encoder = finish(network, ground, split)
+    encoder = finish(network, ground)
     figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
     facts = {
         "version": encoder.version,
@@ -99,10 +99,15 @@ def fit(
 ) -> tuple[Network, Progress]:
     torch.manual_seed(config.seed)
     return loop.train(
-        start.network(ground.pretrained, config, opinions.pieces if opinions else None),
+        start.network(
+            ground.pretrained,
+            config,
+            pieces=opinions.pieces if opinions else None,
+            frequencies=torch.from_numpy(ground.data.store.frequencies()),
+        ),
         PairSampler(ground.data, config),
         config,
-        validate=ground.validation,
+        validate=Validation(ground.split, ground.pretrained.vocabulary, documents=config.documents > 0),
         teacher=opinions.texts if opinions else None,
         resume_from=ground.run.work / f"{name}.safetensors",
         track=ground.run.track,
@@ -120,7 +125,7 @@ def teach(ground: Ground, config: TrainConfig) -> Opinions:
         known = ground.data.store.texts
         # Texts of like length together: little padding.
         numbers = sorted(titles | set(ground.data.lexicon.tolist()), key=lambda number: len(known[number]))
-        vectors = encode(teacher, ground.pretrained.vocabulary, [known[number] for number in numbers])
+        vectors = encode(teacher, ground.pretrained.vocabulary, [Document(known[n]) for n in numbers])
         texts = torch.zeros(len(known), vectors.shape[1])
         texts[numbers] = torch.from_numpy(vectors)
         pieces = loop.embed_pieces(teacher, len(ground.pretrained.tokens))
@@ -129,13 +134,13 @@ def teach(ground: Ground, config: TrainConfig) -> Opinions:
     return Opinions(stored["texts"].float(), stored["pieces"])
 
 
-def finish(network: Network, ground: Ground, split: Split) -> Encoder:
+def finish(network: Network, ground: Ground) -> Encoder:
     """Saved, then calibrated and named with the weights as saved: rounded to int8 and fp16."""
     encoder = _save(ground, network, UNCALIBRATED, ())
     texts = ground.data.store.texts
     junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
-    pairs = evaluate.held_out_pairs(encoder.encode, split.validation, split, garbage=junk)
-    titles = sorted({title for o in split.train for title in o.titles})
+    pairs = evaluate.held_out_pairs(encoder.encode, ground.split.validation, ground.split, garbage=junk)
+    titles = sorted({title for o in ground.split.train for title in o.titles})
     vectors = encoder.encode([Document(title) for title in titles]).vectors
     names = calibrate.name_values(vectors, titles, groups=network.shape.groups)
     return _save(ground, network, calibrate.fit(pairs), names)

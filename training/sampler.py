@@ -71,11 +71,13 @@ class PairSampler:
         first = anchors[:, 1]
         second = np.array([self._partner(t, len(v.titles), rng) for t, v in zip(first, views, strict=True)])
         with_body = rng.random(len(anchors)) < self._config.documents
-        sides_a, sides_b = [], []
+        sides_a: list[_View] = []
+        sides_b: list[_View] = []
         for view, t, u, body in zip(views, first, second, with_body, strict=True):
             rest_a, rest_b = self._halves(view, rng) if body else (_View(()), _View(()))
-            sides_a.append(_View(self._title(view, t, rng), rest_a.skills, rest_a.text))
-            sides_b.append(_View(self._title(view, u, rng), rest_b.skills, rest_b.text))
+            for sides, title, rest in ((sides_a, t, rest_a), (sides_b, u, rest_b)):
+                untitled = rest.text and rng.random() < self._config.untitled
+                sides.append(_View(() if untitled else self._title(view, title, rng), rest.skills, rest.text))
         lexicon = self._data.lexicon
         words = rng.choice(lexicon, size=min(len(lexicon), self._config.words))
         junk = rng.choice(self._data.garbage, size=max(1, len(anchors) // 8) if self._config.garbage else 0)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from encoder.artifact import Shape
-from encoder.backbone import bert_weights
+from encoder.backbone import StaticBag, bert_weights
 from encoder.model import Network
 from encoder.tokens import UNKNOWN, Vocabulary
 from training.config import TrainConfig
@@ -53,10 +53,17 @@ class Pretrained:
         return cls(tuple(pieces[row] for row in rows), weights, layers, weights["table.weight"].shape[1])
 
 
-def network(start: Pretrained, config: TrainConfig, pieces: torch.Tensor | None = None) -> Network:
+def network(
+    start: Pretrained,
+    config: TrainConfig,
+    *,
+    pieces: torch.Tensor | None = None,
+    frequencies: torch.Tensor | None = None,
+) -> Network:
     """Untrained but for what the checkpoint brings; seeded by the caller.
 
     pieces: (vocabulary, hidden), what a teacher makes of every piece alone: better than its word embeddings.
+    frequencies: (vocabulary,) shares of the tokens in all texts, for `config.rare` (Arora et al. 2017).
     """
     shape = Shape(
         backbone=config.backbone,
@@ -69,15 +76,19 @@ def network(start: Pretrained, config: TrainConfig, pieces: torch.Tensor | None 
         mix=config.mix if config.backbone == "static" else 0,
     )
     fresh = Network(shape)
+    backbone = fresh.backbone
     with torch.no_grad():
-        if shape.backbone == "transformer":
-            fresh.backbone.load_state_dict(start.weights, strict=False)
+        if isinstance(backbone, StaticBag):
+            table = start.weights["table.weight"] if pieces is None else pieces
+            backbone.table.weight.copy_(table / table.std())
+            if frequencies is not None and config.rare:
+                weights = config.rare / (config.rare + frequencies)
+                backbone.token_weights.weight.copy_(weights.log()[:, None])
+        else:
+            backbone.load_state_dict(start.weights, strict=False)
             if shape.form == "cosine" and config.groups * config.size == start.hidden:
                 fresh.head.project.weight.copy_(torch.eye(start.hidden))
                 fresh.head.project.bias.zero_()
-        else:
-            table = start.weights["table.weight"] if pieces is None else pieces
-            fresh.backbone.table.weight.copy_(table / table.std())
     return fresh
 
 

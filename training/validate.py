@@ -9,19 +9,25 @@ import torch
 from encoder.document import Document
 from encoder.model import Network
 from encoder.tokens import Vocabulary
-from training import loop, metrics, noise
+from training import evaluate, loop, metrics, noise
 from training.evaluate import Floats
 from training.ontology import Split
 
 DISTRACTORS = 20_000
 MOST_QUERIES = 1_500
+CANDIDATES = 2_000
 ROWS = 1024
 
 
 class Validation:
-    """Titles look for titles of their occupation; titles as recruiters write them for the preferred one."""
+    """Titles look for titles of their occupation, titles as recruiters write them for the preferred one.
 
-    def __init__(self, split: Split, vocabulary: Vocabulary, *, seed: int = 7) -> None:
+    And vacancies for candidates, with `documents`.
+    """
+
+    def __init__(
+        self, split: Split, vocabulary: Vocabulary, *, documents: bool = True, seed: int = 7
+    ) -> None:
         rng = random.Random(seed)
         self._vocabulary = vocabulary
         pairs = [(title, number) for number, o in enumerate(split.validation) for title in o.titles]
@@ -37,6 +43,8 @@ class Validation:
         ]
         self._written = [text for text, _ in written]
         self._meant = np.array([number for _, number in written], np.int64)
+        self._matching = evaluate.matching(split.validation, split.train, candidates=CANDIDATES)
+        self._documents = documents and len(self._matching.vacancies) > 0
 
     def __call__(self, network: Network) -> dict[str, float]:
         rows = self._encode(network, self._titles)
@@ -48,18 +56,23 @@ class Validation:
         scores = self._encode(network, self._written) @ self._encode(network, self._preferred).T
         relevant = np.arange(len(self._preferred)) == self._meant[:, None]
         preferred = metrics.mean_reciprocal_rank(metrics.first_ranks(scores, relevant))
-        return {"score": (recall + preferred) / 2, "recall10": recall, "preferred_mrr": preferred}
+        figures = {"recall10": recall, "preferred_mrr": preferred}
+        if self._documents:
+            figures["match10"] = evaluate.match_recall(
+                lambda documents: encode(network, self._vocabulary, documents), self._matching
+            )
+        return {"score": float(np.mean(list(figures.values())))} | figures
 
     def _encode(self, network: Network, titles: Sequence[str]) -> Floats:
-        return encode(network, self._vocabulary, titles)
+        return encode(network, self._vocabulary, [Document(title) for title in titles])
 
 
 @torch.inference_mode()
-def encode(network: Network, vocabulary: Vocabulary, titles: Sequence[str]) -> Floats:
-    """(titles, dims)"""
+def encode(network: Network, vocabulary: Vocabulary, documents: Sequence[Document]) -> Floats:
+    """(documents, dims)"""
     parts = [
-        loop.embed(network, vocabulary.tokens_of([Document(title) for title in titles[start : start + ROWS]]))
-        for start in range(0, len(titles), ROWS)
+        loop.embed(network, vocabulary.tokens_of(documents[start : start + ROWS]))
+        for start in range(0, len(documents), ROWS)
     ]
     rows: Floats = torch.cat(parts).cpu().numpy()
     return rows
