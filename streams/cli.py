@@ -238,6 +238,23 @@ def tail(as_json: bool, from_start: bool, count: int | None) -> None:
         asyncio.run(follow(effective_settings(), as_json=as_json, from_start=from_start, count=count))
 
 
+@main.command()
+@click.option("--state", is_flag=True, required=True, help="The current set, from the topic alone.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as published.")
+def matches(state: bool, as_json: bool) -> None:
+    """Print the matches that hold now: the topic read from its start to its end, withdrawals applied.
+
+    `streams/state.py` is the code to copy for a consumer of your own.
+
+    \b
+    Example:  rolecall matches --state --json | jq -r .candidate_id | sort | uniq -c
+    """
+    from streams.state import show
+
+    with explained():
+        asyncio.run(show(effective_settings(), as_json=as_json))
+
+
 def _forward(name: str, summary: str) -> click.Command:
     """Training is a package of its own, which the worker never imports."""
 

@@ -14,7 +14,7 @@ FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 SECTIONS = {
     "Try it": ("demo", "up"),
     "Run it": ("topics", "worker", "doctor", "settings"),
-    "Use it": ("publish", "tail"),
+    "Use it": ("publish", "tail", "matches"),
     "Improve it": ("train", "evaluate"),
 }
 

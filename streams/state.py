@@ -1,0 +1,145 @@
+"""The current set of matches, rebuilt from the `matches` topic alone: what a consumer needs.
+
+    state = MatchState()
+    state.apply(event)  # each Match and MatchesWithdrawn, in any order, any number of times
+    state.matches()
+
+Two events of one pair or entity may change places, come late or come twice: the result is the same.
+"""
+
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+
+import click
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.match import Match, MatchesWithdrawn, Side
+from schemas.topics import MATCHES
+from streams.reach import require_topics
+from streams.settings import Settings
+from streams.tail import Lines, read_event
+
+Entity = tuple[Side, str]
+Pair = tuple[str, str]  # vacancy id, candidate id
+
+
+class MatchState:
+    """A match holds while no withdrawal names one of its two entities with a revision above the match's.
+
+    One match a pair: a newer one replaces an older one. Kept are the matches that hold and one number for
+    each entity ever withdrawn. A consumer that runs for longer than the topic keeps its records may drop
+    numbers older than that: matches they speak of no longer come.
+    """
+
+    def __init__(self, events: Iterable[Match | MatchesWithdrawn] = ()) -> None:
+        self._withdrawn: dict[Entity, int] = {}  # the highest revision
+        self._held: dict[Pair, list[Match]] = {}
+        self._pairs: defaultdict[Entity, set[Pair]] = defaultdict(set)  # of the held matches
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: Match | MatchesWithdrawn) -> None:
+        if isinstance(event, MatchesWithdrawn):
+            self._withdraw((event.side, event.entity_id), event.revision)
+        elif self._holds(event):
+            self._hold(event)
+
+    def matches(self) -> list[Match]:
+        """By vacancy, the most confident first."""
+        newest = (max(held, key=_age) for held in self._held.values())
+        return sorted(newest, key=lambda match: (match.vacancy_id, -match.confidence, match.candidate_id))
+
+    def _hold(self, match: Match) -> None:
+        """Two matches may each have the newer revision of one side; then a withdrawal will tell."""
+        pair = match.vacancy_id, match.candidate_id
+        held = self._held.get(pair, [])
+        if any(_replaces(other, match) for other in held):
+            return
+        self._held[pair] = [other for other in held if not _replaces(match, other)] + [match]
+        for entity in _entities(match):
+            self._pairs[entity].add(pair)
+
+    def _withdraw(self, entity: Entity, revision: int) -> None:
+        self._withdrawn[entity] = max(revision, self._withdrawn.get(entity, 0))
+        for pair in list(self._pairs.get(entity, ())):
+            if held := [match for match in self._held[pair] if self._holds(match)]:
+                self._held[pair] = held
+            else:
+                self._drop(pair)
+
+    def _drop(self, pair: Pair) -> None:
+        for entity in _entities(self._held.pop(pair)[0]):
+            self._pairs[entity].discard(pair)
+            if not self._pairs[entity]:
+                del self._pairs[entity]
+
+    def _holds(self, match: Match) -> bool:
+        return all(
+            revision >= self._withdrawn.get(entity, 0) for entity, revision in _entities(match).items()
+        )
+
+
+def _entities(match: Match) -> dict[Entity, int]:
+    """Both sides with their revisions."""
+    return {
+        (Side.VACANCY, match.vacancy_id): match.vacancy_revision,
+        (Side.CANDIDATE, match.candidate_id): match.candidate_revision,
+    }
+
+
+def _replaces(one: Match, other: Match) -> bool:
+    """Whatever withdraws `one` withdraws `other` too, so nothing is lost with it."""
+    return (
+        one.vacancy_revision >= other.vacancy_revision
+        and one.candidate_revision >= other.candidate_revision
+        and _age(one) >= _age(other)
+    )
+
+
+def _age(match: Match) -> tuple[object, ...]:
+    """Larger is newer; of one pair found by both sides the later, and no tie but between equals."""
+    return match.vacancy_revision, match.candidate_revision, match.occurred_at, match.model_dump_json()
+
+
+async def current_state(settings: Settings) -> MatchState:
+    """Read the topic from its start to where it ends now."""
+    consumer = AIOKafkaConsumer(
+        MATCHES.name,
+        bootstrap_servers=settings.broker,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        auto_offset_reset="earliest",
+    )
+    state = MatchState()
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = {}  # as fetches tell them: the embedded broker counts otherwise
+        while not await _reached(consumer, ends):
+            batches = await consumer.getmany(timeout_ms=50)
+            for record in (record for batch in batches.values() for record in batch):
+                if event := read_event(record.value):
+                    state.apply(event)
+    finally:
+        await consumer.stop()
+    return state
+
+
+async def _reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    for partition in consumer.assignment():
+        if (end := consumer.highwater(partition)) is not None:
+            ends.setdefault(partition, end)
+    return ends.keys() == consumer.assignment() and all(
+        [await consumer.position(partition) >= end for partition, end in ends.items()]
+    )
+
+
+async def show(settings: Settings, *, as_json: bool) -> None:
+    await require_topics(settings.broker)
+    held = (await current_state(settings)).matches()
+    lines = Lines(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+    if not as_json:
+        click.echo(lines.header())
+    for match in held:
+        click.echo(match.model_dump_json() if as_json else lines.line(match))
+    click.echo(f"{len(held):,} matches hold on {settings.broker}", err=True)

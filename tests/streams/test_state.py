@@ -1,0 +1,126 @@
+"""The matches that hold, rebuilt from events in any order."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
+from streams.state import MatchState
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def match(vacancy="v1", candidate="c1", revisions=(1, 1), found_by=Side.VACANCY, at=NOW, model="m") -> Match:
+    return Match(
+        id=f"{vacancy}/{candidate}/{revisions}/{model}",
+        occurred_at=at,
+        vacancy_id=vacancy,
+        vacancy_revision=revisions[0],
+        candidate_id=candidate,
+        candidate_revision=revisions[1],
+        model_version=model,
+        score=0.5,
+        confidence=0.5,
+        found_by=found_by,
+        rank=1,
+        reasons=Reasons(vacancy_certainty=0.5, candidate_certainty=0.5),
+    )
+
+
+def withdrawn(side=Side.VACANCY, id="v1", revision=2) -> MatchesWithdrawn:
+    return MatchesWithdrawn(
+        side=side, entity_id=id, revision=revision, reason=WithdrawalReason.CLOSED, occurred_at=NOW
+    )
+
+
+def test_a_match_holds():
+    assert MatchState([match()]).matches() == [match()]
+
+
+@pytest.mark.parametrize(("side", "id"), [(Side.VACANCY, "v1"), (Side.CANDIDATE, "c1")])
+def test_a_withdrawal_of_either_side_ends_it(side: Side, id: str):
+    assert MatchState([match(), withdrawn(side, id)]).matches() == []
+
+
+def test_a_withdrawal_that_came_first_ends_it():
+    assert MatchState([withdrawn(), match()]).matches() == []
+
+
+def test_a_match_of_the_withdrawing_revision_holds():
+    assert MatchState([withdrawn(revision=2), match(revisions=(2, 1))]).matches() == [match(revisions=(2, 1))]
+
+
+def test_a_late_older_withdrawal_changes_nothing():
+    events = [withdrawn(revision=5), withdrawn(revision=2), match(revisions=(4, 1))]
+    assert MatchState(events).matches() == []
+
+
+def test_others_matches_stay():
+    assert MatchState([match(), match("v2"), withdrawn()]).matches() == [match("v2")]
+
+
+def test_ids_of_both_sides_may_be_the_same():
+    assert MatchState([match("same", "same"), withdrawn(Side.CANDIDATE, "other")]).matches() != []
+
+
+def test_a_newer_match_of_the_pair_replaces_the_older():
+    newer, older = match(revisions=(2, 1)), match(revisions=(1, 1))
+    assert MatchState([newer, older]).matches() == [newer]
+
+
+def test_a_pair_that_both_sides_found_counts_once():
+    again = match(found_by=Side.CANDIDATE, at=NOW + timedelta(seconds=1))
+    assert MatchState([match(), again]).matches() == [again]
+
+
+def test_a_match_of_another_model_replaces_the_one_before():
+    newer = match(model="n", at=NOW + timedelta(seconds=1))
+    assert MatchState([newer, match()]).matches() == [newer]
+
+
+def test_a_match_outlives_a_newer_one_that_the_other_side_ends():
+    """Each has the newer revision of one side; the withdrawal decides, whenever it comes."""
+    one, other = match(revisions=(2, 1)), match(revisions=(1, 2))
+    gone = withdrawn(Side.CANDIDATE, "c1", 2)
+    assert MatchState([one, other, gone]).matches() == [other]
+    assert MatchState([gone, one, other]).matches() == [other]
+
+
+def test_nothing_is_kept_of_matches_that_ended():
+    state = MatchState([match(), match("v2"), withdrawn(), withdrawn(id="v2")])
+    assert (state._held, state._pairs) == ({}, {})
+
+
+revisions = st.integers(1, 4)
+ids = st.integers(1, 3)
+events = st.one_of(
+    st.builds(
+        match,
+        ids.map("v{}".format),
+        ids.map("c{}".format),
+        st.tuples(revisions, revisions),
+        st.sampled_from(Side),
+        st.integers(0, 2).map(lambda seconds: NOW + timedelta(seconds=seconds)),
+        st.sampled_from("mn"),
+    ),
+    st.builds(withdrawn, st.just(Side.VACANCY), ids.map("v{}".format), revisions),
+    st.builds(withdrawn, st.just(Side.CANDIDATE), ids.map("c{}".format), revisions),
+)
+
+
+@given(st.lists(events, max_size=30), st.data())
+def test_any_order_and_any_repetition_give_the_same(history, data):
+    again = data.draw(st.lists(st.sampled_from(history), max_size=10)) if history else []
+    shuffled = data.draw(st.permutations(history + again))
+    assert MatchState(shuffled).matches() == MatchState(history).matches()
+
+
+@given(st.lists(events, max_size=30))
+def test_it_is_what_the_rule_says(holding, history):
+    matches = [event for event in history if isinstance(event, Match)]
+    held = holding(matches, [event for event in history if isinstance(event, MatchesWithdrawn)])
+    state = MatchState(history).matches()
+    assert {(m.vacancy_id, m.candidate_id) for m in state} == {(pair[0], pair[2]) for pair in held}
+    assert {(m.vacancy_id, m.vacancy_revision, m.candidate_id, m.candidate_revision) for m in state} <= held
