@@ -5,6 +5,7 @@ Two implementations stand behind it, `qdrant_server` and `qdrant_edge`; one cont
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal, Protocol
 from uuid import UUID, uuid5
 
@@ -12,6 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.match import Side
+
+
+class Lookup(StrEnum):
+    """Spaces that events are looked up in and never matched with."""
+
+    ANCHOR = "anchor"
+    OCCUPATION = "occupation"
+
+
+Space = Side | Lookup
+SPACES: tuple[Space, ...] = (*Side, *Lookup)
+
+
+def space_named(value: str) -> Space:
+    return next(space for space in SPACES if space == value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +120,7 @@ class Point:
 
     id: str
     revision: int
-    vector: npt.NDArray[np.float32] | None = None  # (dims,), unit length
+    vector: npt.NDArray[np.float32] | None = None  # (dims,)
     payload: Payload | None = None
 
 
@@ -113,6 +129,7 @@ class Query:
     vector: npt.NDArray[np.float32]  # (dims,)
     condition: Condition
     limit: int
+    min_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +141,12 @@ class Hit:
 
 
 class Index(Protocol):
-    """Both sides' points of one encoder version. Every method may raise `IndexUnavailable`."""
+    """The points of one encoder version, each in its space. Every method may raise `IndexUnavailable`."""
 
     async def prepare(self) -> None:
-        """Create what is missing: one collection a side, payload indexes before any data."""
+        """Create what is missing: one collection a space, payload indexes before any data."""
 
-    async def upsert(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+    async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
         """Write each point unless a revision as high is stored already; visible to searches on return.
 
         Ids within one call are distinct. Returns the revision stored before, None for a new id. A returned
@@ -137,16 +154,19 @@ class Index(Protocol):
         had been written before.
         """
 
-    async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
-        """The best hits of each query, best first; tombstones never appear."""
+    async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        """The best hits of each query that score `min_score`, best first; tombstones never appear.
 
-    async def fetch(self, side: Side, ids: Sequence[str]) -> dict[str, Point]:
+        In the lookup spaces, and without a condition in the embedded index, nothing is missed.
+        """
+
+    async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
         """The stored points, tombstones included; unknown ids are left out."""
 
-    async def count(self, side: Side) -> int:
+    async def count(self, space: Space) -> int:
         """How many points are searchable (tombstones are not)."""
 
-    async def purge(self, side: Side, before_revision: int) -> None:
+    async def purge(self, space: Space, before_revision: int) -> None:
         """Remove the tombstones with a revision below `before_revision`."""
 
     async def close(self) -> None: ...

@@ -1,6 +1,6 @@
 """Exact nearest vectors of many queries at once: one matrix product."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -46,3 +46,17 @@ class Nearest:
             scores = queries[start : start + QUERIES_AT_ONCE] @ stored.T  # (queries, points)
             for each in scores:
                 yield {self._ids[row] for row in np.argpartition(each, -count)[-count:].tolist()}
+
+    def ranked(
+        self, queries: Vectors, wanted: Sequence[tuple[int, float | None]]
+    ) -> Iterator[list[tuple[Id, float]]]:
+        """Each query's highest dot products, best first: (how many at most, the least to count)."""
+        stored = self._vectors[: len(self)]  # (points, dims)
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            scores = queries[start : start + QUERIES_AT_ONCE] @ stored.T  # (queries, points)
+            for each, (limit, least) in zip(scores, wanted[start : start + QUERIES_AT_ONCE], strict=True):
+                rows = np.arange(len(each)) if least is None else np.flatnonzero(each >= least)
+                if limit < len(rows):
+                    rows = rows[np.argpartition(each[rows], -limit)[-limit:]]
+                rows = rows[np.argsort(-each[rows], kind="stable")]
+                yield [(self._ids[row], float(each[row])) for row in rows.tolist()]

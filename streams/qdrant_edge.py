@@ -38,10 +38,10 @@ from qdrant_edge import (
     UpdateOperation,
 )
 
-from schemas.match import Side
 from streams.frames import MAX_FRAME_BYTES, Connection, Frame, listen, serve
 from streams.index import (
     PAYLOAD_INDEXES,
+    SPACES,
     All,
     AnyOf,
     AtLeast,
@@ -55,8 +55,10 @@ from streams.index import (
     Payload,
     Point,
     Query,
+    Space,
     Within,
     point_id,
+    space_named,
 )
 from streams.nearest import Id, Nearest, Vectors
 
@@ -77,42 +79,42 @@ class QdrantEdge:
         self._connecting = asyncio.Lock()
 
     async def prepare(self) -> None:
-        for side in Side:
-            await self._ask("prepare", side)
+        for space in SPACES:
+            await self._ask("prepare", space)
 
-    async def upsert(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+    async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
         rows = [(p.id, p.revision, None if p.vector is None else p.payload or {}) for p in points]
         vectors = [p.vector for p in points if p.vector is not None]
-        revisions, _ = await self._ask("upsert", side, vectors, points=rows)
+        revisions, _ = await self._ask("upsert", space, vectors, points=rows)
         return revisions  # type: ignore[no-any-return]
 
-    async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
+    async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         if not queries:
             return []
-        rows = [(_encode(query.condition), query.limit) for query in queries]
-        found, _ = await self._ask("search", side, [query.vector for query in queries], queries=rows)
+        rows = [(_encode(query.condition), query.limit, query.min_score) for query in queries]
+        found, _ = await self._ask("search", space, [query.vector for query in queries], queries=rows)
         return [[_hit(score, payload) for score, payload in hits] for hits in found]
 
-    async def fetch(self, side: Side, ids: Sequence[str]) -> dict[str, Point]:
-        payloads, body = await self._ask("fetch", side, ids=list(ids))
+    async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
+        payloads, body = await self._ask("fetch", space, ids=list(ids))
         vectors = iter(np.frombuffer(body, np.float32).reshape(-1, self._dims))
         return {payload["id"]: _point(payload, vectors) for payload in payloads}
 
-    async def count(self, side: Side) -> int:
-        count, _ = await self._ask("count", side)
+    async def count(self, space: Space) -> int:
+        count, _ = await self._ask("count", space)
         return count  # type: ignore[no-any-return]
 
-    async def purge(self, side: Side, before_revision: int) -> None:
-        await self._ask("purge", side, before_revision=before_revision)
+    async def purge(self, space: Space, before_revision: int) -> None:
+        await self._ask("purge", space, before_revision=before_revision)
 
     async def close(self) -> None:
         if self._connection:
             await self._connection.close()
 
     async def _ask(
-        self, operation: str, side: Side, vectors: Sequence[Vectors] = (), **arguments: object
+        self, operation: str, space: Space, vectors: Sequence[Vectors] = (), **arguments: object
     ) -> tuple[Any, bytes]:
-        collection = (self._version, side.value, self._dims)
+        collection = (self._version, space.value, self._dims)
         head = orjson.dumps({"operation": operation, "collection": collection, "arguments": arguments})
         frame = Frame(head, self._pack(vectors))
         if len(frame.head) + len(frame.body) > MAX_FRAME_BYTES:
@@ -219,7 +221,7 @@ def main() -> None:
 
 
 class Collections:
-    """One shard a side and version, loaded or created when first asked for."""
+    """One shard a space and version, loaded or created when first asked for."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -240,12 +242,12 @@ class Collections:
         for shard in self._shards.values():
             shard.close()
 
-    def _shard(self, version: str, side: str, dims: int) -> "Shard":
-        key = (version, side, dims)
+    def _shard(self, version: str, space: str, dims: int) -> "Shard":
+        key = (version, space, dims)
         if key not in self._shards:
             if not re.fullmatch(r"\w[\w.-]*", version):
                 raise IndexMismatch(f"model version {version!r} cannot name a folder; use letters and digits")
-            self._shards[key] = Shard(self._path / version / Side(side), dims)
+            self._shards[key] = Shard(self._path / version / space_named(space), dims)
         return self._shards[key]
 
 
@@ -259,11 +261,11 @@ _CARRIED = engine.PayloadSelector.Exclude(sorted(PAYLOAD_INDEXES.keys() - {"revi
 _LIVE = FieldCondition("live", match=MatchValue(1))
 
 Answer = tuple[object, bytes]
-Test = tuple[Filter, int]  # what a hit must pass, and how many are wanted
+Test = tuple[Filter, int, float | None]  # what a hit must pass, how many are wanted, the least score
 
 
 class Shard:
-    """One side's points. Each method is a whole request."""
+    """One space's points. Each method is a whole request."""
 
     def __init__(self, path: Path, dims: int) -> None:
         if not path.exists():
@@ -336,20 +338,37 @@ class Shard:
             self._shard.flush()
             self._unflushed = 0
 
-    def search(self, vectors: Vectors, queries: list[tuple[list[Any], int]]) -> Answer:
-        tests = [(Filter(must=[_LIVE, _decode(condition)]), limit) for condition, limit in queries]
-        likely = LIKELY_PER_HIT * max(limit for _, limit in queries)
+    def search(self, vectors: Vectors, queries: list[tuple[list[Any], int, float | None]]) -> Answer:
+        if all(condition == ["all"] for condition, *_ in queries):
+            return self._search_all(vectors, [(limit, least) for _, limit, least in queries]), b""
+        tests = [(Filter(must=[_LIVE, _decode(test)]), limit, least) for test, limit, least in queries]
+        likely = LIKELY_PER_HIT * max(limit for _, limit, _ in queries)
         if len(queries) < FEW_QUERIES or likely >= len(self._nearest):
             hits = self._query(vectors, tests)
         else:
             hits = self._search_near(vectors, tests, likely)
         return [[(hit.score, hit.payload) for hit in each] for each in hits], b""
 
+    def _search_all(
+        self, vectors: Vectors, wanted: list[tuple[int, float | None]]
+    ) -> list[list[tuple[float, Payload]]]:
+        """Without a condition the matrix product has the answer; the engine adds the payloads."""
+        ranked = list(self._nearest.ranked(vectors, wanted))
+        ids: list[Id] = list({id for hits in ranked for id, _ in hits})
+        payloads = {
+            record.id: record.payload or {}
+            for record in (self._shard.retrieve(ids, with_payload=_CARRIED, with_vector=False) if ids else ())
+        }
+        return [[(score, payloads[id]) for id, score in hits] for hits in ranked]
+
     def _search_near(self, vectors: Vectors, tests: list[Test], likely: int) -> list[list[ScoredPoint]]:
         nearest = self._nearest.best(vectors, likely)
-        near = [(HasIdCondition(ids), test, limit) for ids, (test, limit) in zip(nearest, tests, strict=True)]
-        hits = self._query(vectors, [(Filter(must=[ids, test]), limit) for ids, test, limit in near])
-        short = [row for row, (_, limit) in enumerate(tests) if len(hits[row]) < limit]
+        near = [
+            (Filter(must=[HasIdCondition(ids), test]), limit, least)
+            for ids, (test, limit, least) in zip(nearest, tests, strict=True)
+        ]
+        hits = self._query(vectors, near)
+        short = [row for row, (_, limit, _) in enumerate(tests) if len(hits[row]) < limit]
         for row, found in zip(short, self._query(vectors[short], [tests[row] for row in short]), strict=True):
             hits[row] = found
         return hits
@@ -357,9 +376,13 @@ class Shard:
     def _query(self, vectors: Vectors, tests: list[Test]) -> list[list[ScoredPoint]]:
         requests = [
             engine.QueryRequest(
-                limit=limit, query=engine.Query.Nearest(vector), filter=test, with_payload=_CARRIED
+                limit=limit,
+                query=engine.Query.Nearest(vector),
+                filter=test,
+                score_threshold=least,
+                with_payload=_CARRIED,
             )
-            for vector, (test, limit) in zip(vectors.tolist(), tests, strict=True)
+            for vector, (test, limit, least) in zip(vectors.tolist(), tests, strict=True)
         ]
         return self._shard.query_batch(engine.QueryBatchRequest(requests))
 

@@ -1,4 +1,4 @@
-"""The index on a Qdrant server: two collections a model version, one a side."""
+"""The index on a Qdrant server: one collection a space and model version."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from schemas.match import Side
 from streams.index import (
     PAYLOAD_INDEXES,
+    SPACES,
     All,
     AnyOf,
     AtLeast,
@@ -24,10 +25,12 @@ from streams.index import (
     Hit,
     IndexMismatch,
     IndexUnavailable,
+    Lookup,
     Near,
     Payload,
     Point,
     Query,
+    Space,
     Within,
     point_id,
 )
@@ -35,9 +38,15 @@ from streams.index import (
 REST_PORT = 6333
 OLDEST_SERVER = (1, 16)  # the first with conditional upserts; older ones would let stale writes win
 
-_PLURALS = {Side.VACANCY: "vacancies", Side.CANDIDATE: "candidates"}
+_PLURALS: dict[Space, str] = {
+    Side.VACANCY: "vacancies",
+    Side.CANDIDATE: "candidates",
+    Lookup.ANCHOR: "anchors",
+    Lookup.OCCUPATION: "occupations",
+}
 _HNSW = models.HnswConfigDiff(m=16, ef_construct=128)
 _SEARCH = models.SearchParams(hnsw_ef=128)
+_EXACT = models.SearchParams(exact=True)  # anchors are not of one length, which HNSW is bad at
 _CARRIED = models.PayloadSelectorExclude(exclude=sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
 _LIVE = models.FieldCondition(key="live", match=models.MatchValue(value=1))
 _ALREADY_THERE = 409
@@ -80,18 +89,18 @@ class QdrantServer:
             server = (await self._client.info()).version
         if tuple(map(int, server.split(".")[:2])) < OLDEST_SERVER:
             raise IndexMismatch(f"Qdrant {server} has no conditional upserts; run 1.16 or newer")
-        for side in Side:
+        for space in SPACES:
             with _translated():
-                await self._create(self._name(side))
-                stored = (await self._client.get_collection(self._name(side))).config.params.vectors
-            self._check(self._name(side), stored)
+                await self._create(self._name(space))
+                stored = (await self._client.get_collection(self._name(space))).config.params.vectors
+            self._check(self._name(space), stored)
             with _translated():
                 for field, kind in PAYLOAD_INDEXES.items():
                     await self._client.create_payload_index(
-                        self._name(side), field, models.PayloadSchemaType(kind), wait=True
+                        self._name(space), field, models.PayloadSchemaType(kind), wait=True
                     )
 
-    async def upsert(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+    async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
         """One operation a point, each on condition that what is stored is older.
 
         One operation for the whole batch would need a filter of (this id and older than that) for every
@@ -101,7 +110,7 @@ class QdrantServer:
             return []
         ids = [str(point_id(point.id)) for point in points]
         with _translated():
-            records = await self._client.retrieve(self._name(side), ids, with_payload=["revision"])
+            records = await self._client.retrieve(self._name(space), ids, with_payload=["revision"])
             stored = {str(record.id): _payload(record)["revision"] for record in records}
             before = [stored.get(id) for id in ids]
             newer = [
@@ -110,16 +119,17 @@ class QdrantServer:
                 if was is None or was < point.revision
             ]
             if newer:
-                await self._client.batch_update_points(self._name(side), newer, wait=True)
+                await self._client.batch_update_points(self._name(space), newer, wait=True)
         return before
 
-    async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
+    async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         requests = [
             models.QueryRequest(
                 query=models.NearestQuery(nearest=query.vector.tolist()),
                 filter=models.Filter(must=[_LIVE, _filter(query.condition)]),
-                params=_SEARCH,
+                params=_EXACT if isinstance(space, Lookup) else _SEARCH,
                 limit=query.limit,
+                score_threshold=query.min_score,
                 with_payload=_CARRIED,
             )
             for query in queries
@@ -127,32 +137,32 @@ class QdrantServer:
         if not requests:
             return []
         with _translated():
-            answers = await self._client.query_batch_points(self._name(side), requests)
+            answers = await self._client.query_batch_points(self._name(space), requests)
         return [[_hit(point) for point in answer.points] for answer in answers]
 
-    async def fetch(self, side: Side, ids: Sequence[str]) -> dict[str, Point]:
+    async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
         with _translated():
             records = await self._client.retrieve(
-                self._name(side), [str(point_id(id)) for id in ids], with_payload=True, with_vectors=True
+                self._name(space), [str(point_id(id)) for id in ids], with_payload=True, with_vectors=True
             )
         points = map(_point, records)
         return {point.id: point for point in points}
 
-    async def count(self, side: Side) -> int:
+    async def count(self, space: Space) -> int:
         with _translated():
             live = models.Filter(must=[_LIVE])
-            return (await self._client.count(self._name(side), count_filter=live, exact=True)).count
+            return (await self._client.count(self._name(space), count_filter=live, exact=True)).count
 
-    async def purge(self, side: Side, before_revision: int) -> None:
+    async def purge(self, space: Space, before_revision: int) -> None:
         old = models.Filter(must=[_older(before_revision)], must_not=[_LIVE])
         with _translated():
-            await self._client.delete(self._name(side), models.FilterSelector(filter=old), wait=True)
+            await self._client.delete(self._name(space), models.FilterSelector(filter=old), wait=True)
 
     async def close(self) -> None:
         await self._client.close()
 
-    def _name(self, side: Side) -> str:
-        return f"rolecall_{self._version}_{_PLURALS[side]}"
+    def _name(self, space: Space) -> str:
+        return f"rolecall_{self._version}_{_PLURALS[space]}"
 
     async def _create(self, name: str) -> None:
         if await self._client.collection_exists(name):

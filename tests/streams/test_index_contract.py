@@ -15,6 +15,7 @@ from qdrant_client import AsyncQdrantClient
 
 from schemas.match import Side
 from streams.index import (
+    SPACES,
     All,
     AnyOf,
     AtLeast,
@@ -23,6 +24,7 @@ from streams.index import (
     Either,
     Index,
     IndexMismatch,
+    Lookup,
     Near,
     Not,
     Payload,
@@ -95,6 +97,29 @@ async def test_the_sides_do_not_mix(index: Index) -> None:
     await index.upsert(SIDE, [live("a", 1)])
     assert await index.count(SIDE.other) == 0
     assert await index.fetch(SIDE.other, ["a"]) == {}
+
+
+@pytest.mark.parametrize("space", Lookup)
+async def test_the_lookup_spaces_are_their_own(index: Index, space: Lookup) -> None:
+    await index.upsert(space, [live("a", 1)])
+    assert [await index.count(each) for each in SPACES] == [int(each is space) for each in SPACES]
+    assert set(await index.fetch(space, ["a"])) == {"a"}
+
+
+@pytest.mark.parametrize("condition", [EVERYTHING, AnyOf("country", ("NL",))])
+@pytest.mark.parametrize("queries", [1, 9])
+async def test_what_scores_below_the_least_asked_for_is_left_out(
+    index: Index, condition: Condition, queries: int
+) -> None:
+    vectors = np.random.default_rng(3).normal(size=(300, DIMS)).astype(np.float32)
+    await index.upsert(
+        Lookup.ANCHOR, [Point(f"{n}", 1, vector, {"country": "NL"}) for n, vector in enumerate(vectors)]
+    )
+    asked = [Query(EAST, condition, limit, 1.0) for limit in range(100, 100 + queries)]
+    expected = [str(n) for n in np.argsort(-vectors[:, 0]) if vectors[n, 0] >= 1]
+    assert 20 < len(expected) < 100
+    for hits in await index.search(Lookup.ANCHOR, asked):
+        assert [hit.id for hit in hits] == expected
 
 
 async def test_nothing_to_do_is_done(index: Index) -> None:

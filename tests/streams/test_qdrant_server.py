@@ -54,7 +54,7 @@ async def test_collections_are_named_after_the_model() -> None:
     client = AsyncQdrantClient(":memory:")
     await QdrantServer(client, "abc", DIMS).prepare()
     names = {each.name for each in (await client.get_collections()).collections}
-    assert names == {"rolecall_abc_vacancies", "rolecall_abc_candidates"}
+    assert names == {f"rolecall_abc_{each}" for each in ("vacancies", "candidates", "anchors", "occupations")}
 
 
 async def test_a_collection_of_another_distance_is_refused() -> None:
