@@ -19,6 +19,7 @@ class Progress:
     step: int = 0
     best: float = -1.0  # validation's score
     best_epoch: int = 0
+    minutes: float = 0.0  # of finished epochs, however often the run was killed
     history: list[dict[str, float]] = field(default_factory=list)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def train(
         progress = checkpoint.restore(resume_from, kept, optimizer) or progress
 
     while progress.step < steps and progress.epoch - progress.best_epoch < config.patience:
+        began = time.monotonic()
         network.train()
         for batch in track(sampler.epoch(progress.epoch), progress.epoch, len(sampler)):
             loss = batch_loss(network, batch, config, teacher)
@@ -66,6 +68,7 @@ def train(
         if figures["score"] > progress.best:
             progress.best, progress.best_epoch = figures["score"], progress.epoch
             best.load_state_dict(averaged.state_dict())
+        progress.minutes += (time.monotonic() - began) / 60
         if resume_from:
             checkpoint.write(resume_from, progress, kept, optimizer)
     return best.eval(), progress

@@ -55,11 +55,11 @@ class Opinions:
 
     texts: torch.Tensor  # (texts, width) by text number; zeros for texts it was not asked about
     pieces: torch.Tensor  # (vocabulary, width)
+    minutes: torch.Tensor  # (), what they took
 
 
 def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     """Trains, or goes on with a run that was killed, and returns the version of the model in `run.out`."""
-    began = time.monotonic()
     run.work.mkdir(parents=True, exist_ok=True)
     split = sources.split()
     run.say(
@@ -72,7 +72,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     ground = Ground(pretrained, data, split, run)
     opinions = teach(ground, config.teacher) if config.teacher else None
     network, progress = fit(ground, config, "student", opinions)
-    minutes = (time.monotonic() - began) / 60
+    minutes = progress.minutes + (float(opinions.minutes) if opinions else 0)
 
     encoder = finish(network, ground)
     figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
@@ -119,7 +119,8 @@ def teach(ground: Ground, config: TrainConfig) -> Opinions:
     """A teacher is trained, and asked about all titles, the lexicon and the pieces of the vocabulary."""
     file = ground.run.work / "opinions.safetensors"
     if not file.is_file():
-        teacher, _ = fit(ground, config, "teacher", None)
+        teacher, progress = fit(ground, config, "teacher", None)
+        began = time.monotonic()
         ground.run.say("the teacher reads all titles and the lexicon")
         titles = {int(number) for view in ground.data.views for number in view.titles}
         known = ground.data.store.texts
@@ -129,9 +130,10 @@ def teach(ground: Ground, config: TrainConfig) -> Opinions:
         texts = torch.zeros(len(known), vectors.shape[1])
         texts[numbers] = torch.from_numpy(vectors)
         pieces = loop.embed_pieces(teacher, len(ground.pretrained.tokens))
-        save_file({"texts": texts.half(), "pieces": pieces}, file)
+        minutes = torch.tensor(progress.minutes + (time.monotonic() - began) / 60)
+        save_file({"texts": texts.half(), "pieces": pieces, "minutes": minutes}, file)
     stored = load_file(file)
-    return Opinions(stored["texts"].float(), stored["pieces"])
+    return Opinions(stored["texts"].float(), stored["pieces"], stored["minutes"])
 
 
 def finish(network: Network, ground: Ground) -> Encoder:
