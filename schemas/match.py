@@ -25,6 +25,9 @@ class Reasons(Contract):
     shared_skills: tuple[str, ...] = Field(default=(), description="In the vacancy's spelling.")
     missing_skills: tuple[str, ...] = Field(default=(), description="Asked for, not in the profile.")
     features: tuple[str, ...] = Field(default=(), description="What the model sees on both sides.")
+    soft_rules: tuple[str, ...] = Field(
+        default=(), description="Rules that the pair breaks, at the cost of confidence."
+    )
     vacancy_certainty: Unit
     candidate_certainty: Unit
 

@@ -22,6 +22,7 @@ from streams.cache import Cache
 from streams.index import Index
 from streams.match import Policy
 from streams.receive import Limits, Record
+from streams.rules import RuleBook
 from streams.settings import Settings
 from streams.transport import Transport
 
@@ -56,6 +57,15 @@ def connect_cache(settings: Settings, version: str, dims: int) -> Cache | None:
         version=version,
         dims=dims,
         ttl_seconds=settings.cache_ttl_seconds,
+    )
+
+
+def policy(settings: Settings) -> Policy:
+    return Policy(
+        top_k=settings.top_k,
+        min_confidence=settings.min_confidence,
+        book=RuleBook(settings.rules, {str(currency): rate for currency, rate in settings.rates.items()}),
+        soft_penalty=settings.soft_penalty,
     )
 
 
@@ -101,7 +111,7 @@ async def serve(settings: Settings) -> None:
         index=index,
         cache=cache,
         publisher=publish.KafkaPublisher(events, letters),
-        policy=Policy(settings.top_k, settings.min_confidence),
+        policy=policy(settings),
         limits=Limits(settings.max_record_bytes, round(settings.max_clock_skew_seconds * 1000)),
         retry_seconds=settings.retry_seconds,
     )

@@ -26,7 +26,7 @@ from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
 from streams.cache import Cache
 from streams.index import Index, IndexMismatch, IndexUnavailable, Point, Query
-from streams.match import Embedded, Found, Policy, compatible_hits, matches, point, wanted
+from streams.match import Embedded, Found, Policy, compatible_hits, is_filled, matches, point, wanted
 from streams.publish import Outgoing, Publisher, PublishFailed, dead_letter, match_record, withdrawal_record
 from streams.receive import Entity, Erased, Event, Limits, Published, Record, Reject, newest, receive
 
@@ -178,7 +178,7 @@ class BatchRunner:
             embedded = await self._embed(staying, tally)
         with tally.timed(Stage.UPSERT):
             points = [Point(entry.event.id, entry.event.revision) for entry in gone]
-            points += [point(each) for each in embedded]
+            points += [point(each, self._policy.book) for each in embedded]
             before = await self._patiently(lambda: self._index.upsert(side, points), tally)
         known = dict(zip((each.id for each in points), before, strict=True))
         gone = [entry for entry in gone if _is_current(entry.event, known[entry.event.id])]
@@ -243,7 +243,7 @@ class BatchRunner:
         found: list[list[Found]] = [[] for _ in embedded]
         limit = max(round(self._policy.top_k * OVERFETCH), self._policy.top_k + 5)
         pending = list(range(len(embedded)))
-        conditions = [wanted(each.entity, now) for each in embedded]
+        conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
         while pending:
             with tally.timed(Stage.SEARCH):
                 queries = [Query(embedded[i].vector, conditions[i], limit) for i in pending]
@@ -251,8 +251,8 @@ class BatchRunner:
             with tally.timed(Stage.MATCH):
                 short = []
                 for i, hits in zip(pending, answers, strict=True):
-                    found[i] = compatible_hits(embedded[i].entity, hits, now)
-                    if len(found[i]) < self._policy.top_k and len(hits) == limit < MAX_DEPTH:
+                    found[i] = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
+                    if len(hits) == limit < MAX_DEPTH and not is_filled(found[i], hits[-1], self._policy):
                         short.append(i)
             pending, limit = short, min(limit * DEEPER, MAX_DEPTH)
         return found

@@ -1,14 +1,13 @@
 """The command line: `rolecall`. Each command imports what it needs itself, so that help is instant."""
 
 import asyncio
-import os
-import sys
+import json
 import time
 from pathlib import Path
 
 import click
 
-from streams.console import FAILED, Sections, effective_settings, explained, fail
+from streams.console import FAILED, Sections, effective_settings, explained, fail, forward
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -23,12 +22,12 @@ def main() -> None:
     confidence and the reasons.
 
     \b
-    First:       rolecall demo               15 seconds, needs nothing, leaves nothing
+    First:       rolecall demo               15 seconds, leaves nothing behind
     Then:        rolecall up                 a stack to play with, in one command
                  rolecall publish jobs.jsonl people.jsonl
                  rolecall tail
     Production:  rolecall topics create      once
-                 rolecall worker             as many as you like, up to one a partition
+                 rolecall worker             up to one a partition
 
     Settings are environment variables, ROLECALL_…, or lines in .env; `rolecall settings` lists them.
 
@@ -139,21 +138,10 @@ def doctor() -> None:
     Model, broker, topics, clock, index, Redis, misspelt settings. Exits with 1 if something is wrong that a
     worker needs; a warning is not.
     """
-    from streams.doctor import diagnose
-
-    async def show() -> bool:
-        well = True
-        async for finding in diagnose(effective_settings()):
-            well = well and (finding.healthy or not finding.required)
-            failed = ("FAIL", "red") if finding.required else ("warn", "yellow")
-            word, colour = ("ok  ", "green") if finding.healthy else failed
-            click.echo(f"{click.style(word, fg=colour)}  {finding.part:<8}  {finding.state}")
-            if finding.remedy:
-                click.echo(f"{'':16}→ {finding.remedy}")
-        return well
+    from streams.doctor import show
 
     with explained():
-        raise SystemExit(0 if asyncio.run(show()) else FAILED)
+        raise SystemExit(0 if asyncio.run(show(effective_settings())) else FAILED)
 
 
 @main.command()
@@ -164,7 +152,7 @@ def settings() -> None:
     for name, value in effective_settings().model_dump(mode="json").items():
         if description := Settings.model_fields[name].description:
             click.echo(click.style(f"# {description}", dim=True))
-        shown = "" if value is None else str(value).lower() if isinstance(value, bool) else value
+        shown = "" if value is None else value if isinstance(value, str) else json.dumps(value)
         click.echo(f"ROLECALL_{name.upper()}={shown}")
 
 
@@ -212,12 +200,8 @@ def publish(
         try:
             asyncio.run(work)
         finally:
-            seconds = time.monotonic() - started
-            if count.published or count.rejected:
-                click.echo(f"{count.published:,} published, {count.rejected:,} rejected in {seconds:.1f} s"
-                           f" ({count.published / seconds:,.0f}/s)", err=True)  # fmt: skip
-            if count.rejected:
-                click.echo(f"first reject: {count.first_reject}\nall rejects: {rejects}", err=True)
+            for line in count.lines(time.monotonic() - started, rejects):
+                click.echo(line, err=True)
         raise SystemExit(0 if count.published else FAILED)
 
 
@@ -255,24 +239,8 @@ def matches(state: bool, as_json: bool) -> None:
         asyncio.run(show(effective_settings(), as_json=as_json))
 
 
-def _forward(name: str, summary: str) -> click.Command:
-    """Training is a package of its own, which the worker never imports."""
-
-    def run() -> None:
-        arguments = click.get_current_context().args
-        os.execv(sys.executable, [sys.executable, "-m", "training", name, *arguments])
-
-    return click.Command(
-        name,
-        callback=run,
-        help=summary,
-        add_help_option=False,
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
-
-
-main.add_command(_forward("train", "Train a model from occupation data (rolecall[training])."))
-main.add_command(_forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
+main.add_command(forward("train", "Train a model from occupation data (rolecall[training])."))
+main.add_command(forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """How the command line speaks: help in order of use, mishaps in a line or two, exit codes."""
 
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -28,13 +30,32 @@ class Sections(click.Group):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(70)) for name in names])
 
 
+def forward(name: str, summary: str) -> click.Command:
+    """Training is a package of its own, which the worker never imports."""
+
+    def run() -> None:
+        arguments = click.get_current_context().args
+        os.execv(sys.executable, [sys.executable, "-m", "training", name, *arguments])
+
+    return click.Command(
+        name,
+        callback=run,
+        help=summary,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+
+
 def effective_settings() -> "Settings":
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
 
     from streams.settings import Settings
 
     try:
         return Settings()
+    except SettingsError as error:
+        fail(f"{error}: not JSON")
     except ValidationError as error:
         fail("\n".join(
             f"ROLECALL_{str(e['loc'][0]).upper()}={e['input']}: {e['msg'].lower()}" for e in error.errors()

@@ -20,6 +20,7 @@ from streams import rules
 from streams.index import Condition, Hit, Payload, Point
 from streams.publish import NAMESPACE
 from streams.receive import Entity
+from streams.rules import ALL_HARD, Rule, RuleBook
 
 Vector = npt.NDArray[np.float32]
 Terms = TypeVar("Terms", VacancyTerms, CandidateTerms)
@@ -60,22 +61,27 @@ class Found:
 
     hit: Hit
     card: Card[VacancyTerms] | Card[CandidateTerms]
+    soft: tuple[Rule, ...]  # the soft rules that the pair breaks
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
+    """What becomes a match."""
+
     top_k: int
     min_confidence: float
+    book: RuleBook = ALL_HARD
+    soft_penalty: float = 0.8  # what is left of the confidence for each soft rule that is broken
 
 
-def point(embedded: Embedded) -> Point:
+def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
     """What the index stores: the terms the filter and the recheck need, no text but the skills."""
     entity = embedded.entity
     terms: type[VacancyTerms] | type[CandidateTerms]
     if isinstance(entity, Vacancy):
-        fields, terms = rules.vacancy_fields(entity), VacancyTerms
+        fields, terms = rules.vacancy_fields(entity, book), VacancyTerms
     else:
-        fields, terms = rules.candidate_fields(entity), CandidateTerms
+        fields, terms = rules.candidate_fields(entity, book), CandidateTerms
     card = {
         "terms": entity.model_dump(mode="json", include=set(terms.model_fields), exclude_defaults=True),
         "skills": entity.skills,
@@ -91,45 +97,72 @@ def peaks(vector: Vector) -> list[int]:
     return [int(i) for i in np.argpartition(-vector, PEAKS_KEPT)[:PEAKS_KEPT]]
 
 
-def wanted(entity: Entity, now: datetime) -> Condition:
+def wanted(entity: Entity, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
     """The push-down filter for the other side."""
     if isinstance(entity, Vacancy):
-        return rules.wanted_candidates(entity, now)
-    return rules.wanted_vacancies(entity, now)
+        return rules.wanted_candidates(entity, now, book)
+    return rules.wanted_vacancies(entity, now, book)
 
 
-def compatible_hits(entity: Entity, hits: Sequence[Hit], now: datetime) -> list[Found]:
+def compatible_hits(
+    entity: Entity, hits: Sequence[Hit], now: datetime, book: RuleBook = ALL_HARD
+) -> list[Found]:
     """The hits that pass the one predicate; the engine's filter may have let too many through."""
     found: list[Found] = []
     for hit in hits:
         text = str(hit.payload["card"])
+        card: Card[VacancyTerms] | Card[CandidateTerms]
+        vacancy: VacancyTerms
+        candidate: CandidateTerms
         if isinstance(entity, Vacancy):
-            candidate = _CandidateCard.model_validate_json(text)
-            if rules.compatible(entity, candidate.terms, now):
-                found.append(Found(hit, candidate))
+            card = _CandidateCard.model_validate_json(text)
+            vacancy, candidate = entity, card.terms
         else:
-            vacancy = _VacancyCard.model_validate_json(text)
-            if rules.compatible(vacancy.terms, entity, now):
-                found.append(Found(hit, vacancy))
+            card = _VacancyCard.model_validate_json(text)
+            vacancy, candidate = card.terms, entity
+        if rules.compatible(vacancy, candidate, now, book):
+            soft = rules.broken_rules(vacancy, candidate, now, book) if book.soft else ()
+            found.append(Found(hit, card, soft))
     return found
+
+
+def ranked(found: Sequence[Found], policy: Policy) -> list[Found]:
+    """Best first. A broken soft rule costs a place as it costs confidence."""
+    return sorted(found, key=lambda each: -merit(each, policy))
+
+
+def merit(found: Found, policy: Policy) -> float:
+    """What the list is ordered by; never above the score of the hit."""
+    return found.hit.score * _penalty(found, policy)
+
+
+def _penalty(found: Found, policy: Policy) -> float:
+    return policy.soft_penalty ** len(found.soft)
+
+
+def is_filled(found: Sequence[Found], last: Hit, policy: Policy) -> bool:
+    """Whether no hit past the `last` one could enter the list of these."""
+    best = ranked(found, policy)[: policy.top_k]
+    return len(best) == policy.top_k and merit(best[-1], policy) >= last.score
 
 
 def matches(
     model: Encoder, embedded: Embedded, found: Sequence[Found], policy: Policy, now: datetime
 ) -> list[Match]:
-    """The best `top_k` above the confidence threshold, best score first."""
+    """The best `top_k` above the confidence threshold, best first."""
     if not found:
         return []
-    confidence = model.confidence(
+    raw = model.confidence(
         np.array([each.hit.score for each in found], np.float32).clip(0, 1),
         np.full(len(found), embedded.certainty, np.float32),
         np.array([each.card.certainty for each in found], np.float32),
     )
-    kept = [(each, float(p)) for each, p in zip(found, confidence, strict=True) if p >= policy.min_confidence]
+    confidence = {each.hit.id: float(p) * _penalty(each, policy) for each, p in zip(found, raw, strict=True)}
+    kept = [each for each in found if confidence[each.hit.id] >= policy.min_confidence]
     prominent = {position: float(embedded.vector[position]) for position in peaks(embedded.vector)}
     return [
-        _match(model, embedded, prominent, each, p, rank, now)
-        for rank, (each, p) in enumerate(kept[: policy.top_k], start=1)
+        _match(model, embedded, prominent, each, confidence[each.hit.id], rank, now)
+        for rank, each in enumerate(ranked(kept, policy)[: policy.top_k], start=1)
     ]
 
 
@@ -165,6 +198,7 @@ def _match(
             shared_skills=_named(shared),
             missing_skills=_named(missing),
             features=_shared_features(model, prominent, card.peaks),
+            soft_rules=found.soft,
             vacancy_certainty=vacancy[2],
             candidate_certainty=candidate[2],
         ),

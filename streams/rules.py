@@ -6,9 +6,10 @@ may let too much through, never too little, so every hit is checked again.
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import product
 from unicodedata import category, combining, normalize
@@ -30,6 +31,33 @@ class Rule(StrEnum):
     SALARY = "salary"
 
 
+class Mode(StrEnum):
+    HARD = "hard"  # a pair that breaks the rule never meets
+    SOFT = "soft"  # it may, with less confidence
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class RuleBook:
+    """How the rules are applied."""
+
+    modes: Mapping[Rule, Mode] = field(default_factory=dict)  # a rule that is left out is hard
+    rates: Mapping[str, float] = field(default_factory=dict)  # one unit of a currency in a common one
+
+    @cached_property
+    def hard(self) -> frozenset[Rule]:
+        return self._of(Mode.HARD)
+
+    @cached_property
+    def soft(self) -> frozenset[Rule]:
+        return self._of(Mode.SOFT)
+
+    def _of(self, mode: Mode) -> frozenset[Rule]:
+        return frozenset(rule for rule in Rule if self.modes.get(rule, Mode.HARD) is mode)
+
+
+ALL_HARD = RuleBook()
+
 EARTH_RADIUS_KM = 6371.0088
 KM_PER_DEGREE = math.radians(EARTH_RADIUS_KM)
 DISTANCE_TOLERANCE_KM = 0.001
@@ -42,17 +70,21 @@ _LOOK_ALIKES = str.maketrans(
 
 
 def compatible(
-    vacancy: VacancyTerms, candidate: CandidateTerms, now: datetime, *, rates: Mapping[str, float] = {}
+    vacancy: VacancyTerms, candidate: CandidateTerms, now: datetime, book: RuleBook = ALL_HARD
 ) -> bool:
-    """Whether no rule is broken."""
-    return next(_broken(vacancy, candidate, now, rates), None) is None
+    """Whether no hard rule is broken."""
+    return book.hard.isdisjoint(_broken(vacancy, candidate, now, book.rates))
 
 
 def broken_rules(
-    vacancy: VacancyTerms, candidate: CandidateTerms, now: datetime, *, rates: Mapping[str, float] = {}
+    vacancy: VacancyTerms, candidate: CandidateTerms, now: datetime, book: RuleBook = ALL_HARD
 ) -> tuple[Rule, ...]:
-    """Every broken rule. `rates`: what one unit of a currency is worth in a common one."""
-    return tuple(_broken(vacancy, candidate, now, rates))
+    """Every rule that is broken and not off."""
+    return tuple(
+        rule
+        for rule in _broken(vacancy, candidate, now, book.rates)
+        if rule in book.hard or rule in book.soft
+    )
 
 
 def _broken(
@@ -154,8 +186,8 @@ _REMOTE, _ANYWHERE, _FAR = "remote", "anywhere", "far"
 _MEASURED, _UNMEASURED = "@", "?"  # whether the distance decides when the other side has coordinates
 
 
-def vacancy_fields(terms: VacancyTerms, *, rates: Mapping[str, float] = {}) -> Payload:
-    """What `wanted_vacancies` looks at."""
+def vacancy_fields(terms: VacancyTerms, book: RuleBook = ALL_HARD) -> Payload:
+    """What `wanted_vacancies` looks at, whatever the modes: they may change and the point stays."""
     location = terms.location or _NOWHERE
     mark = _MEASURED if location.point else _UNMEASURED
     return {
@@ -167,12 +199,12 @@ def vacancy_fields(terms: VacancyTerms, *, rates: Mapping[str, float] = {}) -> P
         "employment_types": _texts(terms.employment_types),
         "seniority": str(terms.seniority or ANY),
         **_place(location),
-        **_pay_fields(_best_pay(terms, rates)),
+        **_pay_fields(_best_pay(terms, book.rates)),
     }
 
 
-def candidate_fields(terms: CandidateTerms, *, rates: Mapping[str, float] = {}) -> Payload:
-    """What `wanted_candidates` looks at."""
+def candidate_fields(terms: CandidateTerms, book: RuleBook = ALL_HARD) -> Payload:
+    """What `wanted_candidates` looks at, whatever the modes."""
     location = terms.location or _NOWHERE
     if terms.relocate:
         area = [_ANYWHERE]
@@ -188,49 +220,54 @@ def candidate_fields(terms: CandidateTerms, *, rates: Mapping[str, float] = {}) 
         "employment_types": _texts(terms.employment_types),
         "seniority": str(terms.seniority or ANY),
         **_place(location),
-        **_pay_fields(_least_pay(terms, rates)),
+        **_pay_fields(_least_pay(terms, book.rates)),
     }
 
 
-def wanted_candidates(terms: VacancyTerms, now: datetime, *, rates: Mapping[str, float] = {}) -> Condition:
-    """Candidates that the vacancy may meet."""
-    if terms.expires_at is not None and terms.expires_at <= now:
+def wanted_candidates(terms: VacancyTerms, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
+    """Candidates that the vacancy may meet: what the hard rules ask for."""
+    hard = book.hard
+    if Rule.EXPIRY in hard and terms.expires_at is not None and terms.expires_at <= now:
         return _NOTHING
     location = terms.location or _NOWHERE
     wanted: list[Condition] = []
-    if location.country:
+    if Rule.PERMIT in hard and location.country:
         wanted.append(_one_of("country", location.country))
-    if terms.workplace:
+    if Rule.WORKPLACE in hard and terms.workplace:
         wanted.append(_one_of("workplace", terms.workplace))
-    if terms.workplace is not Workplace.REMOTE:
+    if Rule.PLACE in hard and terms.workplace is not Workplace.REMOTE:
         wanted += _homes_in_reach(location)
-    wanted += [_one_of("languages", tag) for tag in sorted({_tag(each) for each in terms.languages})]
-    if terms.employment_types:
+    if Rule.LANGUAGES in hard:
+        wanted += [_one_of("languages", tag) for tag in sorted({_tag(each) for each in terms.languages})]
+    if Rule.EMPLOYMENT_TYPE in hard and terms.employment_types:
         wanted.append(_one_of("employment_types", *terms.employment_types))
-    if terms.seniority:
+    if Rule.SENIORITY in hard and terms.seniority:
         wanted.append(_one_of("seniority", *_BAND[terms.seniority]))
-    if pay := _best_pay(terms, rates):
+    if Rule.SALARY in hard and (pay := _best_pay(terms, book.rates)):
         unit, best = pay
         wanted.append(Either((AtMost("pay", best * (1 + 2 * PAY_TOLERANCE)), _other_unit(unit))))
     return All(tuple(wanted))
 
 
-def wanted_vacancies(terms: CandidateTerms, now: datetime, *, rates: Mapping[str, float] = {}) -> Condition:
-    """Vacancies that the candidate may meet."""
-    wanted: list[Condition] = [AtLeast("expires", float(milliseconds(now)))]
-    if terms.work_countries:
+def wanted_vacancies(terms: CandidateTerms, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
+    """Vacancies that the candidate may meet: what the hard rules ask for."""
+    hard = book.hard
+    wanted: list[Condition] = []
+    if Rule.EXPIRY in hard:
+        wanted.append(AtLeast("expires", float(milliseconds(now))))
+    if Rule.PERMIT in hard and terms.work_countries:
         wanted.append(_one_of("country", *terms.work_countries))
-    if terms.workplaces:
+    if Rule.WORKPLACE in hard and terms.workplaces:
         wanted.append(_one_of("workplace", *terms.workplaces))
-    if not terms.relocate:
+    if Rule.PLACE in hard and not terms.relocate:
         wanted += _jobs_in_reach(terms.location or _NOWHERE, terms.radius_km)
-    if terms.languages:
+    if Rule.LANGUAGES in hard and terms.languages:
         wanted.append(Within("languages", tuple(_spoken_tags(terms.languages))))
-    if terms.employment_types:
+    if Rule.EMPLOYMENT_TYPE in hard and terms.employment_types:
         wanted.append(_one_of("employment_types", *terms.employment_types))
-    if terms.seniority:
+    if Rule.SENIORITY in hard and terms.seniority:
         wanted.append(_one_of("seniority", *_BAND[terms.seniority]))
-    if pay := _least_pay(terms, rates):
+    if Rule.SALARY in hard and (pay := _least_pay(terms, book.rates)):
         unit, least = pay
         wanted.append(Either((AtLeast("pay", least * (1 - 2 * PAY_TOLERANCE)), _other_unit(unit))))
     return All(tuple(wanted))

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FiniteFloat, SecretStr, field_validator
+from pydantic_extra_types.currency_code import Currency
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.rules import Mode, Rule
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -43,6 +46,14 @@ class Settings(BaseSettings):
     top_k: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Most matches per event")
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
 
+    rules: dict[Rule, Mode] = Field({}, description='Rules that are not hard: {"salary":"soft"}; or "off"')
+    soft_penalty: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="The confidence is multiplied by this for each broken soft rule"
+    )
+    rates: dict[Currency, Annotated[FiniteFloat, Field(gt=0)]] = Field(
+        {}, description='What one unit of a currency is worth in a common one: {"EUR":1,"USD":0.9}'
+    )
+
     batch_size: Annotated[int, Field(ge=1, le=500)] = 128
     batch_within_seconds: Positive = 0.01
     max_record_bytes: Count = 1_048_576
@@ -56,3 +67,10 @@ class Settings(BaseSettings):
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("rules")
+    @classmethod
+    def _expiry_is_hard(cls, rules: dict[Rule, Mode]) -> dict[Rule, Mode]:
+        if rules.get(Rule.EXPIRY, Mode.HARD) is not Mode.HARD:
+            raise ValueError("expiry is always hard: what has expired leaves the index")
+        return rules

@@ -17,7 +17,21 @@ from encoder.model import Embeddings
 from schemas.match import Match, MatchesWithdrawn, Side
 from schemas.topics import DEAD_LETTERS, MATCHES
 from streams.batch import BatchRunner, Tally
-from streams.index import All, AnyOf, AtLeast, AtMost, Condition, Either, Hit, Near, Not, Point, Query, Within
+from streams.index import (
+    All,
+    AnyOf,
+    AtLeast,
+    AtMost,
+    Condition,
+    Either,
+    Hit,
+    Near,
+    Not,
+    Point,
+    Query,
+    Within,
+    write_decision,
+)
 from streams.match import Policy
 from streams.publish import Outgoing
 from streams.receive import Limits, Record
@@ -90,11 +104,33 @@ class FakeIndex(FailsOnDemand):
         self.called("upsert", points)
         stored = self.points[side]
         assert len({point.id for point in points}) == len(points), "ids within one call are distinct"
-        before = [stored[point.id].revision if point.id in stored else None for point in points]
-        for point, revision in zip(points, before, strict=True):
-            if revision is None or revision < point.revision:
+        before = []
+        for point in points:
+            known = stored.get(point.id)
+            was, writes = write_decision(
+                known and (known.revision, known.vector is not None),
+                point.revision,
+                live=point.vector is not None,
+            )
+            before.append(was)
+            if writes:
                 stored[point.id] = point
         return before
+
+    async def fetch(self, side: Side, ids: Sequence[str]) -> dict[str, Point]:
+        return {id: self.points[side][id] for id in ids if id in self.points[side]}
+
+    async def expired(self, side: Side, before_ms: int, limit: int) -> list[tuple[str, int]]:
+        self.called("expired")
+        return [
+            (point.id, point.revision)
+            for point in self.points[side].values()
+            if point.vector is not None and (point.payload or {}).get("expires", before_ms) < before_ms
+        ][:limit]
+
+    async def purge(self, side: Side, before_ms: int) -> None:
+        self.called("purge")
+        self.purged_before_ms = before_ms
 
     async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
         self.called("search", queries)
@@ -185,7 +221,13 @@ class World:
     """A batch runner among fakes, and what came out of it."""
 
     def __init__(
-        self, *, top_k: int = 100, min_confidence: float = 0, pushes_down: bool = True, **settings: Any
+        self,
+        *,
+        top_k: int = 100,
+        min_confidence: float = 0,
+        pushes_down: bool = True,
+        policy: Policy | None = None,
+        **settings: Any,
     ) -> None:
         self.encoder = FakeEncoder()
         self.index = FakeIndex(pushes_down=pushes_down)
@@ -194,7 +236,7 @@ class World:
             encoder=self.encoder,  # type: ignore[arg-type]
             index=self.index,  # type: ignore[arg-type]
             publisher=self.publisher,
-            policy=Policy(top_k, min_confidence),
+            policy=policy or Policy(top_k, min_confidence),
             limits=LIMITS,
             now=lambda: NOW,
             **settings,

@@ -1,6 +1,7 @@
 """Hits -> Match events."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ from schemas.vacancy import Vacancy
 from streams.index import Hit
 from streams.match import Embedded, Policy, compatible_hits, matches, point
 from streams.publish import match_record
+from streams.rules import Mode, Rule, RuleBook
 
 ALL = Policy(top_k=100, min_confidence=0)
 
@@ -190,6 +192,83 @@ class TestSize:
         asked = tuple(f"skill {number:02}" for number in range(30))
         reasons = found(encoder, now, vacancy(skills=asked), candidate(skills=asked[:15])).reasons
         assert (reasons.shared_skills, reasons.missing_skills) == (asked[:10], asked[15:25])
+
+
+class TestSoftRules:
+    BOOK = RuleBook({Rule.SALARY: Mode.SOFT, Rule.PERMIT: Mode.SOFT, Rule.SENIORITY: Mode.OFF})
+    POLICY = Policy(top_k=3, min_confidence=0.3, book=BOOK, soft_penalty=0.5)
+    JOB = MappingProxyType(
+        {
+            "location": {"country": "DE"},
+            "seniority": "senior",
+            "salary": {"max": 50_000, "currency": "EUR"},
+        }
+    )
+    ABROAD = MappingProxyType({"work_countries": ("US",)})
+    DEAR = MappingProxyType({"salary": {"min": 60_000, "currency": "EUR"}})
+
+    @pytest.fixture
+    def listed(self, encoder, now, vacancy, candidate):
+        """(candidate, rank, confidence, soft rules) of hits given as (score, terms)."""
+
+        def choose(*people):
+            hits = [hit(candidate(f"c{n}", **terms), score) for n, (score, terms) in enumerate(people)]
+            job = vacancy(**self.JOB)
+            found = compatible_hits(job.entity, hits, now, self.BOOK)
+            return [
+                (each.candidate_id, each.rank, round(each.confidence, 3), each.reasons.soft_rules)
+                for each in matches(encoder, job, found, self.POLICY, now)
+            ]
+
+        return choose
+
+    def test_a_broken_one_is_named_and_lowers_the_confidence(self, listed):
+        assert listed((0.8, self.DEAR)) == [("c0", 1, 0.4, ("salary",))]
+
+    def test_each_broken_one_lowers_it_again(self, encoder, now, vacancy, candidate):
+        job, person = vacancy(**self.JOB), hit(candidate(**self.DEAR | self.ABROAD), 0.8)
+        found = compatible_hits(job.entity, [person], now, self.BOOK)
+        [match] = matches(encoder, job, found, replace(self.POLICY, min_confidence=0), now)
+        assert match.confidence == pytest.approx(0.8 * 0.5 * 0.5)
+
+    def test_the_threshold_is_that_of_the_lowered_confidence(self, listed):
+        assert listed((0.59, self.DEAR)) == []
+
+    def test_a_broken_one_costs_a_place(self, listed):
+        assert [row[:2] for row in listed((0.9, self.DEAR), (0.5, {}))] == [("c1", 1), ("c0", 2)]
+
+    def test_one_that_is_off_costs_nothing(self, listed):
+        assert listed((0.8, {"seniority": "intern"})) == [("c0", 1, 0.8, ())]
+
+    def test_a_hard_one_still_excludes(self, listed):
+        assert listed((0.9, {"radius_km": 10, "location": {"country": "FR"}})) == []
+
+    async def test_the_list_is_the_best_of_all_hits_and_not_of_the_first(self, new_world, make, encoder):
+        """The two who fit come after fifty who are nearer and too dear."""
+        policy = Policy(2, 0, RuleBook({Rule.SALARY: Mode.SOFT}), soft_penalty=0.1)
+        world = new_world(policy=policy)
+        nearness = {
+            title: float(encoder.vector(title) @ encoder.vector("nurse")) for title in map(str, range(52))
+        }
+        *dear, fit, fitter = sorted(nearness, key=lambda title: -nearness[title])
+        await world.candidates(
+            *(make.candidate(title, title=title, **self.DEAR) for title in dear),
+            make.candidate("fit", title=fit),
+            make.candidate("fitter", title=fitter),
+        )
+        await world.vacancies(make.vacancy(salary={"max": 50_000, "currency": "EUR"}))
+        assert [match.candidate_id for match in world.matches] == ["fit", "fitter"]
+
+
+class TestRates:
+    async def test_they_reach_fields_filter_and_predicate(self, new_world, make):
+        world = new_world(policy=Policy(9, 0, RuleBook(rates={"EUR": 1.0, "USD": 0.5})))
+        await world.vacancies(
+            make.vacancy("poor", salary={"max": 100_000, "currency": "USD"}),
+            make.vacancy("rich", salary={"max": 130_000, "currency": "USD"}),
+        )
+        await world.candidates(make.candidate(salary={"min": 60_000, "currency": "EUR"}))
+        assert world.pairs == {("rich", "c1")}
 
 
 class TestRecheck:

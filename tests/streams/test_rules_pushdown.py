@@ -41,7 +41,9 @@ from streams.qdrant_edge import QdrantEdge, start_edge
 from streams.qdrant_server import QdrantServer
 from streams.rules import (
     REACHES_KM,
+    Mode,
     Rule,
+    RuleBook,
     broken_rules,
     candidate_fields,
     city_key,
@@ -57,6 +59,17 @@ Item = TypeVar("Item")
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SOME_RATES = {"EUR": 1.0, "USD": 0.90, "JPY": 0.0061}
 RATE_TABLES: tuple[dict[str, float], ...] = ({}, SOME_RATES, {"USD": 1.0, "EUR": 1.11, "CHF": 1.2})
+ALL_HARD = RuleBook(rates=SOME_RATES)
+MIXED = RuleBook(
+    {
+        Rule.EXPIRY: Mode.SOFT,
+        Rule.PLACE: Mode.SOFT,
+        Rule.SALARY: Mode.SOFT,
+        Rule.SENIORITY: Mode.OFF,
+        Rule.WORKPLACE: Mode.OFF,
+    },
+    SOME_RATES,
+)
 
 # Cities, both poles, both sides of the date line, and the far south.
 BASES = (
@@ -148,7 +161,9 @@ def a_candidate(random: Random) -> CandidateTerms:
 dice = st.randoms(use_true_random=False)
 vacancies = dice.map(a_vacancy)
 candidates = dice.map(a_candidate)
-rates = st.sampled_from(RATE_TABLES)
+modes = st.dictionaries(st.sampled_from(Rule), st.sampled_from(Mode))
+books = st.builds(RuleBook, modes, st.sampled_from(RATE_TABLES))
+strict_books = st.builds(RuleBook, rates=st.sampled_from(RATE_TABLES))
 coordinates = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 northern = st.tuples(st.floats(47, 55), st.floats(5, 15))
 
@@ -190,51 +205,79 @@ def radian(place: tuple[float, float]) -> tuple[float, float]:
 
 
 def pushed_down(
-    vacancy: VacancyTerms, candidate: CandidateTerms, rates: Mapping[str, float]
+    vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook = ALL_HARD
 ) -> tuple[bool, bool]:
     """Whether each side's search lets the other through."""
     return (
-        holds(wanted_candidates(vacancy, NOW, rates=rates), candidate_fields(candidate, rates=rates)),
-        holds(wanted_vacancies(candidate, NOW, rates=rates), vacancy_fields(vacancy, rates=rates)),
+        holds(wanted_candidates(vacancy, NOW, book), candidate_fields(candidate, book)),
+        holds(wanted_vacancies(candidate, NOW, book), vacancy_fields(vacancy, book)),
+    )
+
+
+@given(vacancies, candidates, books)
+def test_a_pair_is_compatible_unless_it_breaks_a_hard_rule(
+    vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook
+) -> None:
+    broken = broken_rules(vacancy, candidate, NOW, RuleBook(rates=book.rates))
+    hard = [rule for rule in broken if book.modes.get(rule, Mode.HARD) is Mode.HARD]
+    assert compatible(vacancy, candidate, NOW, book) == (not hard)
+
+
+@given(vacancies, candidates, books)
+def test_rules_that_are_off_are_never_broken(
+    vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook
+) -> None:
+    every = broken_rules(vacancy, candidate, NOW, RuleBook(rates=book.rates))
+    assert broken_rules(vacancy, candidate, NOW, book) == tuple(
+        rule for rule in every if book.modes.get(rule) is not Mode.OFF
     )
 
 
 @settings(max_examples=1000)
-@given(vacancies, candidates, rates)
+@given(vacancies, candidates, books)
 def test_no_compatible_pair_is_dropped(
-    vacancy: VacancyTerms, candidate: CandidateTerms, rates: dict[str, float]
+    vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook
 ) -> None:
-    if compatible(vacancy, candidate, NOW, rates=rates):
-        assert pushed_down(vacancy, candidate, rates) == (True, True)
+    if compatible(vacancy, candidate, NOW, book):
+        assert pushed_down(vacancy, candidate, book) == (True, True)
 
 
-@pytest.mark.parametrize("rates", RATE_TABLES)
-def test_no_compatible_pair_is_dropped_among_many(rates: dict[str, float]) -> None:
+@pytest.mark.parametrize("book", [*(RuleBook(rates=rates) for rates in RATE_TABLES), MIXED])
+def test_no_compatible_pair_is_dropped_among_many(book: RuleBook) -> None:
     random = Random(7)
     seekers = [a_candidate(random) for _ in range(150)]
     for vacancy in (a_vacancy(random) for _ in range(150)):
         for candidate in seekers:
-            if compatible(vacancy, candidate, NOW, rates=rates):
-                assert pushed_down(vacancy, candidate, rates) == (True, True)
+            if compatible(vacancy, candidate, NOW, book):
+                assert pushed_down(vacancy, candidate, book) == (True, True)
 
 
 @settings(max_examples=500)
-@given(vacancies, candidates, rates)
+@given(vacancies, candidates, books)
 def test_without_distances_the_conditions_are_exact(
-    vacancy: VacancyTerms, candidate: CandidateTerms, rates: dict[str, float]
+    vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook
 ) -> None:
     candidate = candidate.model_copy(update={"radius_km": None})
-    verdict = compatible(vacancy, candidate, NOW, rates=rates)
-    assert pushed_down(vacancy, candidate, rates) == (verdict, verdict)
+    verdict = compatible(vacancy, candidate, NOW, book)
+    assert pushed_down(vacancy, candidate, book) == (verdict, verdict)
+
+
+@given(vacancies, candidates, modes)
+def test_what_was_stored_under_other_modes_serves_these(
+    vacancy: VacancyTerms, candidate: CandidateTerms, modes: dict[Rule, Mode]
+) -> None:
+    book = RuleBook(modes, SOME_RATES)
+    assert vacancy_fields(vacancy, book) == vacancy_fields(vacancy, ALL_HARD)
+    assert candidate_fields(candidate, book) == candidate_fields(candidate, ALL_HARD)
 
 
 def test_pay_stored_under_other_rates_drops_no_compatible_pair() -> None:
     vacancy = VacancyTerms(salary=Salary(max=49_000, currency="USD"))
     candidate = CandidateTerms(salary=Salary(min=60_000, currency="EUR"))
-    old, new = {"USD": 1.0, "EUR": 1.1}, {"USD": 1.0, "EUR": 0.8}
-    assert compatible(vacancy, candidate, NOW, rates=new)
-    assert holds(wanted_candidates(vacancy, NOW, rates=new), candidate_fields(candidate, rates=old))
-    assert holds(wanted_vacancies(candidate, NOW, rates=new), vacancy_fields(vacancy, rates=old))
+    old, new = RuleBook(rates={"USD": 1.0, "EUR": 1.1}), RuleBook(rates={"USD": 1.0, "EUR": 0.8})
+    assert compatible(vacancy, candidate, NOW, new)
+    assert holds(wanted_candidates(vacancy, NOW, new), candidate_fields(candidate, old))
+    assert holds(wanted_vacancies(candidate, NOW, new), vacancy_fields(vacancy, old))
 
 
 @settings(max_examples=1000)
@@ -243,7 +286,7 @@ def test_a_radius_that_just_reaches_is_enough(job: tuple[float, float], home: tu
     vacancy = VacancyTerms(location=at(job))
     candidate = CandidateTerms(location=at(home), radius_km=min(distance_km(job, home), 20_040))
     assert compatible(vacancy, candidate, NOW)
-    assert pushed_down(vacancy, candidate, {}) == (True, True)
+    assert pushed_down(vacancy, candidate) == (True, True)
 
 
 @given(coordinates, coordinates)
@@ -259,19 +302,19 @@ def test_what_a_northern_circle_lets_through_too_much_is_little(
 ) -> None:
     vacancy = VacancyTerms(location=at(job, city="Berlin"))
     candidate = CandidateTerms(location=at(home, city="Berlin"), radius_km=radius_km)
-    by_vacancy, by_candidate = pushed_down(vacancy, candidate, {})
+    by_vacancy, by_candidate = pushed_down(vacancy, candidate)
     rounded_up_km = next(reach for reach in REACHES_KM if radius_km <= reach)
     assert by_candidate == (distance_km(job, home) <= radius_km + 0.1)
     assert by_vacancy == (distance_km(job, home) <= rounded_up_km + 0.1)
 
 
 @settings(max_examples=500)
-@given(vacancies, candidates, rates)
+@given(vacancies, candidates, strict_books)
 def test_only_distances_let_through_too_much(
-    vacancy: VacancyTerms, candidate: CandidateTerms, rates: dict[str, float]
+    vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook
 ) -> None:
-    broken = broken_rules(vacancy, candidate, NOW, rates=rates)
-    if any(pushed_down(vacancy, candidate, rates)) and broken:
+    broken = broken_rules(vacancy, candidate, NOW, book)
+    if any(pushed_down(vacancy, candidate, book)) and broken:
         assert broken == (Rule.PLACE,)
         assert candidate.radius_km is not None
         assert vacancy.location
@@ -302,22 +345,21 @@ class Market:
     index: Index
     vacancies: list[VacancyTerms]
     candidates: list[CandidateTerms]
+    book: RuleBook = ALL_HARD
 
     async def publish(self) -> None:
         await self.index.prepare()
+        await self.index.upsert(Side.VACANCY, points([vacancy_fields(v, self.book) for v in self.vacancies]))
         await self.index.upsert(
-            Side.VACANCY, points([vacancy_fields(v, rates=SOME_RATES) for v in self.vacancies])
-        )
-        await self.index.upsert(
-            Side.CANDIDATE, points([candidate_fields(c, rates=SOME_RATES) for c in self.candidates])
+            Side.CANDIDATE, points([candidate_fields(c, self.book) for c in self.candidates])
         )
 
     async def candidates_for(self, vacancies: list[VacancyTerms]) -> list[list[CandidateTerms]]:
-        asked = [wanted_candidates(vacancy, NOW, rates=SOME_RATES) for vacancy in vacancies]
+        asked = [wanted_candidates(vacancy, NOW, self.book) for vacancy in vacancies]
         return [[self.candidates[row] for row in rows] for rows in await self._ask(Side.CANDIDATE, asked)]
 
     async def vacancies_for(self, candidates: list[CandidateTerms]) -> list[list[VacancyTerms]]:
-        asked = [wanted_vacancies(candidate, NOW, rates=SOME_RATES) for candidate in candidates]
+        asked = [wanted_vacancies(candidate, NOW, self.book) for candidate in candidates]
         return [[self.vacancies[row] for row in rows] for rows in await self._ask(Side.VACANCY, asked)]
 
     async def _ask(self, side: Side, asked: list[Condition]) -> list[list[int]]:
@@ -371,29 +413,36 @@ async def market(index: Index) -> Market:
     return made
 
 
+some_modes = pytest.mark.parametrize("book", [ALL_HARD, MIXED], ids=["all hard", "mixed"])
+
+
 @engines
-async def test_search_and_recheck_find_every_compatible_candidate(market: Market) -> None:
+@some_modes
+async def test_search_and_recheck_find_every_compatible_candidate(market: Market, book: RuleBook) -> None:
+    market.book = book
     asked = market.vacancies[: SIZES[type(market.index)][1]]
     found = await market.candidates_for(asked)
     for vacancy, hits in zip(asked, found, strict=True):
-        right = [c for c in market.candidates if compatible(vacancy, c, NOW, rates=SOME_RATES)]
-        assert [c for c in hits if compatible(vacancy, c, NOW, rates=SOME_RATES)] == right
+        right = [c for c in market.candidates if compatible(vacancy, c, NOW, market.book)]
+        assert [c for c in hits if compatible(vacancy, c, NOW, market.book)] == right
 
 
 @engines
-async def test_search_and_recheck_find_every_compatible_vacancy(market: Market) -> None:
+@some_modes
+async def test_search_and_recheck_find_every_compatible_vacancy(market: Market, book: RuleBook) -> None:
+    market.book = book
     asked = market.candidates[: SIZES[type(market.index)][1]]
     found = await market.vacancies_for(asked)
     for candidate, hits in zip(asked, found, strict=True):
-        right = [v for v in market.vacancies if compatible(v, candidate, NOW, rates=SOME_RATES)]
-        assert [v for v in hits if compatible(v, candidate, NOW, rates=SOME_RATES)] == right
+        right = [v for v in market.vacancies if compatible(v, candidate, NOW, market.book)]
+        assert [v for v in hits if compatible(v, candidate, NOW, market.book)] == right
 
 
 @engines
 async def test_most_of_what_the_engine_lets_through_is_compatible(market: Market) -> None:
     found = await market.candidates_for(market.vacancies[:40])
     right = sum(
-        compatible(vacancy, hit, NOW, rates=SOME_RATES)
+        compatible(vacancy, hit, NOW, market.book)
         for vacancy, hits in zip(market.vacancies, found, strict=False)
         for hit in hits
     )

@@ -11,10 +11,10 @@ import pytest
 from schemas.candidate import CandidateTerms
 from schemas.vacancy import VacancyTerms
 from streams.index import PAYLOAD_INDEXES
-from streams.rules import Rule, broken_rules, candidate_fields, vacancy_fields
+from streams.rules import Rule, RuleBook, broken_rules, candidate_fields, vacancy_fields
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-RATES = {"EUR": 1.0, "USD": 0.90, "GBP": 1.20}
+BOOK = RuleBook(rates={"EUR": 1.0, "USD": 0.90, "GBP": 1.20})
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
 
 
@@ -94,7 +94,7 @@ ROWS = list(rows())
 def test_a_row_of_the_document_holds(row: Row) -> None:
     vacancy = VacancyTerms.model_validate(read(row.vacancy))
     candidate = CandidateTerms.model_validate(read(row.candidate))
-    assert broken_rules(vacancy, candidate, NOW, rates=RATES) == verdict(row)
+    assert broken_rules(vacancy, candidate, NOW, BOOK) == verdict(row)
 
 
 def test_the_words_of_each_side_are_its_terms() -> None:

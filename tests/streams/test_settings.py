@@ -3,6 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from streams.app import policy
+from streams.rules import Mode, Rule, RuleBook
 from streams.settings import Settings
 
 
@@ -77,3 +79,27 @@ def test_a_secret_shows_nowhere(monkeypatch, name):
 def test_settings_do_not_change():
     with pytest.raises(ValidationError, match="frozen"):
         Settings().top_k = 3
+
+
+def test_rules_and_rates_are_json(monkeypatch):
+    monkeypatch.setenv("ROLECALL_RULES", '{"salary":"soft","place":"off"}')
+    monkeypatch.setenv("ROLECALL_RATES", '{"EUR":1,"USD":0.9}')
+    assert policy(Settings()).book == RuleBook(
+        {Rule.SALARY: Mode.SOFT, Rule.PLACE: Mode.OFF}, {"EUR": 1.0, "USD": 0.9}
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("RULES", '{"pay":"soft"}'),
+        ("RULES", '{"salary":"sometimes"}'),
+        ("RULES", '{"expiry":"soft"}'),
+        ("RATES", '{"EURO":1}'),
+        ("RATES", '{"EUR":0}'),
+    ],
+)
+def test_a_rule_mode_or_rate_that_cannot_be_is_refused(monkeypatch, variable, value):
+    monkeypatch.setenv(f"ROLECALL_{variable}", value)
+    with pytest.raises(ValidationError, match=variable.lower()):
+        Settings()
