@@ -35,17 +35,16 @@ class Point:
 
 
 def points() -> Iterator[Point]:
-    """Every run of every study, cheapest study last to be cut."""
-    for loss in ("cross_entropy", "all_pairs", "triplet", "contrastive"):
+    for batch in BATCHES:
+        yield Point("batch size", "equal samples", str(batch), _samples(batch=batch))
+    for loss in ("all_pairs", "triplet", "contrastive", "cross_entropy"):
         for batch in (256, 1024, 4096):
             yield Point("losses", loss, str(batch), _samples(loss=loss, batch=batch))
     for groups, size in LAYOUTS:
-        for form in ("sqrt", "plain"):
-            config = _samples(groups=groups, size=size, form=form)
-            yield Point("layouts", form, f"{groups}×{size}", config)
-    yield Point("layouts", "cosine", "1024", _samples(form="cosine"))
-    for batch in BATCHES:
-        yield Point("batch size", "equal samples", str(batch), _samples(batch=batch))
+        yield Point("layouts", "sqrt", f"{groups}×{size}", _samples(groups=groups, size=size))
+    for groups, size in ((4, 256), (64, 16)):
+        yield Point("layouts", "plain", f"{groups}×{size}", _samples(groups=groups, size=size, form="plain"))
+    yield Point("layouts", "cosine", "64×16", _samples(form="cosine"))
     for batch in BATCHES:
         config = TrainConfig(batch=batch, max_steps=EQUAL_STEPS, epochs=1000, documents=0, learning_rate=3e-3)
         yield Point("batch size", "equal steps", str(batch), config)
@@ -86,8 +85,8 @@ def main(data: Path, out: Path, threads: int) -> None:
             )
             known[name] = round(validation(network)["recall10"], 4)
             file.write_bytes(orjson.dumps(known, option=orjson.OPT_INDENT_2))
+            _draw(known, out / "ablation.png")
         click.echo(f"{name:50} {known[name]:.4f}")
-    _draw(known, out / "ablation.png")
 
 
 class _Rising:
@@ -108,11 +107,12 @@ def _draw(known: dict[str, float], file: Path) -> None:
     for name, recall in known.items():
         study, series, x = name.split(" | ")
         studies.setdefault(study, {}).setdefault(series, {})[x] = recall
-    picture = Figure(figsize=(13, 4))
+    picture = Figure(figsize=(4.5 * len(studies), 4))
     plots = picture.subplots(1, len(studies), squeeze=False)[0]
     for axes, (study, all_series) in zip(plots, studies.items(), strict=True):
         for series, curve in all_series.items():
-            axes.plot(list(curve), list(curve.values()), marker="o", label=series)
+            order = sorted(curve, key=lambda x: int(x.partition("×")[0]))
+            axes.plot(order, [curve[x] for x in order], marker="o", label=series)
         axes.set(title=study, ylabel="title recall@10, validation")
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
