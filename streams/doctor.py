@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+import click
 from aiokafka import AIOKafkaConsumer
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -29,6 +30,19 @@ class Finding:
     state: str
     remedy: str = ""
     required: bool = True
+
+
+async def show(settings: Settings) -> bool:
+    """Print each finding as it is made; whether all is there that a worker needs."""
+    well = True
+    async for finding in diagnose(settings):
+        well = well and (finding.healthy or not finding.required)
+        failed = ("FAIL", "red") if finding.required else ("warn", "yellow")
+        word, colour = ("ok  ", "green") if finding.healthy else failed
+        click.echo(f"{click.style(word, fg=colour)}  {finding.part:<8}  {finding.state}")
+        if finding.remedy:
+            click.echo(f"{'':16}→ {finding.remedy}")
+    return well
 
 
 async def diagnose(settings: Settings) -> AsyncIterator[Finding]:

@@ -31,6 +31,15 @@ class Count:
     rejected: int = 0
     first_reject: str = ""
 
+    def lines(self, seconds: float, rejects: Path) -> Iterator[str]:
+        if self.published or self.rejected:
+            rate = self.published / seconds
+            done = f"{self.published:,} published, {self.rejected:,} rejected"
+            yield f"{done} in {seconds:.1f} s ({rate:,.0f}/s)"
+        if self.rejected:
+            yield f"first reject: {self.first_reject}"
+            yield f"all rejects: {rejects}"
+
 
 def input_record(event: feeds.Event, now: datetime) -> Outgoing:
     kind = event_type(CONTRACTS[event.side])

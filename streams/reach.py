@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import TOPICS
 
-TIMEOUT_SECONDS = 6.0
+TIMEOUT_SECONDS = 10.0
 
 
 class Unreachable(Exception):
