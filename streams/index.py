@@ -3,6 +3,7 @@
 Two implementations stand behind it, `qdrant_server` and `qdrant_edge`; one contract test-suite holds both.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -91,7 +92,7 @@ Condition = AnyOf | Within | AtLeast | AtMost | Near | All | Either | Not
 Payload = dict[str, object]
 
 # Fields that conditions may name. Past these, payloads may hold whatever JSON can, but not the names that
-# the index keeps for itself: `id`, `revision` and `live`.
+# the index keeps for itself: `id`, `revision`, `live` and `removed`.
 PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "float", "integer", "geo"]] = {
     "area": "keyword",
     "country": "keyword",
@@ -102,6 +103,7 @@ PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "float", "integer", "geo"]] = {
     "live": "integer",  # 1, absent from tombstones; not a bool: qdrant-edge 0.9 reads MatchValue(True) as 1
     "pay": "float",
     "place": "geo",
+    "removed": "integer",  # when a tombstone was written, in milliseconds; the index's own clock
     "revision": "integer",
     "seniority": "keyword",
     "workplace": "keyword",
@@ -149,15 +151,18 @@ class Index(Protocol):
     async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
         """Write each point unless a revision as high is stored already; visible to searches on return.
 
-        Ids within one call are distinct. Returns the revision stored before, None for a new id. A returned
-        revision above the point's own says that the write was stale and ignored; an equal one says that it
-        had been written before.
+        A tombstone also replaces the live point of its own revision, and is never replaced by one: what is
+        taken out in the millisecond of its last change is out. Ids within one call are distinct.
+
+        Returns the revision stored before, None for a new id. A returned revision above the point's own says
+        that the write was stale and ignored (one above it: a tombstone of that very revision is stored); an
+        equal one says that it had been written before.
         """
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
-        """The best hits of each query that score `min_score`, best first; tombstones never appear.
+        """The best hits of each query, best first; tombstones never appear.
 
-        In the lookup spaces, and without a condition in the embedded index, nothing is missed.
+        With a `min_score`, none that scores as much is missed, up to the limit.
         """
 
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
@@ -166,10 +171,27 @@ class Index(Protocol):
     async def count(self, space: Space) -> int:
         """How many points are searchable (tombstones are not)."""
 
-    async def purge(self, space: Space, before_revision: int) -> None:
-        """Remove the tombstones with a revision below `before_revision`."""
+    async def expired(self, space: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
+        """Id and revision of live points whose `expires` is below `before_ms`; no more than `limit`."""
+
+    async def purge(self, space: Space, before_ms: int) -> None:
+        """Remove the tombstones that were written before that time."""
 
     async def close(self) -> None: ...
+
+
+def write_decision(stored: tuple[int, bool] | None, revision: int, *, live: bool) -> tuple[int | None, bool]:
+    """What `upsert` returns for a point, and whether it writes it; `stored` is (revision, live)."""
+    if stored is None:
+        return None, True
+    was, was_live = stored
+    if was != revision or live == was_live:
+        return was, was < revision
+    return (was + 1, False) if live else (was, True)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class IndexUnavailable(Exception):

@@ -57,8 +57,10 @@ from streams.index import (
     Query,
     Space,
     Within,
+    now_ms,
     point_id,
     space_named,
+    write_decision,
 )
 from streams.nearest import Id, Nearest, Vectors
 
@@ -104,8 +106,12 @@ class QdrantEdge:
         count, _ = await self._ask("count", space)
         return count  # type: ignore[no-any-return]
 
-    async def purge(self, space: Space, before_revision: int) -> None:
-        await self._ask("purge", space, before_revision=before_revision)
+    async def expired(self, space: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
+        found, _ = await self._ask("expired", space, before_ms=before_ms, limit=limit)
+        return [(id, revision) for id, revision in found]
+
+    async def purge(self, space: Space, before_ms: int) -> None:
+        await self._ask("purge", space, before_ms=before_ms)
 
     async def close(self) -> None:
         if self._connection:
@@ -300,20 +306,24 @@ class Shard:
     def upsert(self, vectors: Vectors, points: list[tuple[str, int, Payload | None]]) -> Answer:
         ids: list[Id] = [_short_id(id) for id, _, _ in points]
         stored = {
-            record.id: record.payload["revision"]
-            for record in self._shard.retrieve(ids, with_payload=["revision"], with_vector=False)
+            record.id: (record.payload["revision"], "live" in record.payload)
+            for record in self._shard.retrieve(ids, with_payload=["revision", "live"], with_vector=False)
             if record.payload
         }
-        before = [stored.get(id) for id in ids]
+        before: list[int | None] = []
         rows = iter(vectors)
         newer: list[tuple[Id, Vectors | None, Payload]] = []
-        for id, was, (entity_id, revision, payload) in zip(ids, before, points, strict=True):
+        for id, (entity_id, revision, payload) in zip(ids, points, strict=True):
             kept: Payload = {"id": entity_id, "revision": revision}
             vector = None
-            if payload is not None:
+            if payload is None:
+                kept["removed"] = now_ms()
+            else:
                 vector = next(rows)
                 kept = {**payload, **kept, "live": 1}
-            if was is None or was < revision:
+            was, writes = write_decision(stored.get(id), revision, live=payload is not None)
+            before.append(was)
+            if writes:
                 newer.append((id, vector, kept))
         if newer:
             self._write(newer)
@@ -395,8 +405,18 @@ class Shard:
     def count(self, _: Vectors) -> Answer:
         return len(self._nearest), b""
 
-    def purge(self, _: Vectors, before_revision: int) -> Answer:
-        old = FieldCondition("revision", range=RangeFloat(lt=before_revision))
+    def expired(self, _: Vectors, before_ms: int, limit: int) -> Answer:
+        old = FieldCondition("expires", range=RangeFloat(lt=before_ms))
+        records, _next = self._shard.scroll(
+            engine.ScrollRequest(
+                None, limit, Filter(must=[_LIVE, old]), with_payload=["id", "revision"], with_vector=False
+            )
+        )
+        payloads = [record.payload for record in records if record.payload]
+        return [(payload["id"], payload["revision"]) for payload in payloads], b""
+
+    def purge(self, _: Vectors, before_ms: int) -> Answer:
+        old = FieldCondition("removed", range=RangeFloat(lt=before_ms))
         self._shard.update(UpdateOperation.delete_points_by_filter(Filter(must=[old], must_not=[_LIVE])))
         return None, b""
 
@@ -407,7 +427,15 @@ class Shard:
 
 _OPERATIONS: dict[str, Callable[..., Answer]] = {
     operation.__name__: operation
-    for operation in (Shard.prepare, Shard.upsert, Shard.search, Shard.fetch, Shard.count, Shard.purge)
+    for operation in (
+        Shard.prepare,
+        Shard.upsert,
+        Shard.search,
+        Shard.fetch,
+        Shard.count,
+        Shard.expired,
+        Shard.purge,
+    )
 }
 
 

@@ -32,7 +32,9 @@ from streams.index import (
     Query,
     Space,
     Within,
+    now_ms,
     point_id,
+    write_decision,
 )
 
 REST_PORT = 6333
@@ -46,7 +48,7 @@ _PLURALS: dict[Space, str] = {
 }
 _HNSW = models.HnswConfigDiff(m=16, ef_construct=128)
 _SEARCH = models.SearchParams(hnsw_ef=128)
-_EXACT = models.SearchParams(exact=True)  # anchors are not of one length, which HNSW is bad at
+_EXACT = models.SearchParams(exact=True)
 _CARRIED = models.PayloadSelectorExclude(exclude=sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
 _LIVE = models.FieldCondition(key="live", match=models.MatchValue(value=1))
 _ALREADY_THERE = 409
@@ -110,24 +112,28 @@ class QdrantServer:
             return []
         ids = [str(point_id(point.id)) for point in points]
         with _translated():
-            records = await self._client.retrieve(self._name(space), ids, with_payload=["revision"])
-            stored = {str(record.id): _payload(record)["revision"] for record in records}
-            before = [stored.get(id) for id in ids]
+            records = await self._client.retrieve(self._name(space), ids, with_payload=["revision", "live"])
+            payloads = {str(record.id): _payload(record) for record in records}
+            stored = {id: (payload["revision"], "live" in payload) for id, payload in payloads.items()}
+            decisions = [
+                write_decision(stored.get(id), point.revision, live=point.vector is not None)
+                for id, point in zip(ids, points, strict=True)
+            ]
             newer = [
                 self._write(id, point)
-                for id, point, was in zip(ids, points, before, strict=True)
-                if was is None or was < point.revision
+                for id, point, (_, writes) in zip(ids, points, decisions, strict=True)
+                if writes
             ]
             if newer:
                 await self._client.batch_update_points(self._name(space), newer, wait=True)
-        return before
+        return [was for was, _ in decisions]
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         requests = [
             models.QueryRequest(
                 query=models.NearestQuery(nearest=query.vector.tolist()),
                 filter=models.Filter(must=[_LIVE, _filter(query.condition)]),
-                params=_EXACT if isinstance(space, Lookup) else _SEARCH,
+                params=_SEARCH if query.min_score is None else _EXACT,
                 limit=query.limit,
                 score_threshold=query.min_score,
                 with_payload=_CARRIED,
@@ -153,8 +159,17 @@ class QdrantServer:
             live = models.Filter(must=[_LIVE])
             return (await self._client.count(self._name(space), count_filter=live, exact=True)).count
 
-    async def purge(self, space: Space, before_revision: int) -> None:
-        old = models.Filter(must=[_older(before_revision)], must_not=[_LIVE])
+    async def expired(self, space: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
+        old = models.Filter(must=[_LIVE, _below("expires", before_ms)])
+        with _translated():
+            records, _ = await self._client.scroll(
+                self._name(space), old, limit=limit, with_payload=["id", "revision"]
+            )
+        payloads = map(_payload, records)
+        return [(payload["id"], payload["revision"]) for payload in payloads]
+
+    async def purge(self, space: Space, before_ms: int) -> None:
+        old = models.Filter(must=[_below("removed", before_ms)], must_not=[_LIVE])
         with _translated():
             await self._client.delete(self._name(space), models.FilterSelector(filter=old), wait=True)
 
@@ -188,13 +203,20 @@ class QdrantServer:
 
     def _write(self, id: str, point: Point) -> models.UpsertOperation:
         kept: Payload = {"id": point.id, "revision": point.revision}
-        if point.vector is not None:
+        older = _below("revision", point.revision)
+        if point.vector is None:
+            vector = self._tombstone
+            kept["removed"] = now_ms()
+            same = models.FieldCondition(key="revision", match=models.MatchValue(value=point.revision))
+            condition = models.Filter(should=[older, models.Filter(must=[same, _LIVE])])
+        else:
+            vector = np.asarray(point.vector, np.float32).tolist()
             kept = {**(point.payload or {}), **kept, "live": 1}
-        vector = self._tombstone if point.vector is None else np.asarray(point.vector, np.float32).tolist()
+            condition = models.Filter(must=[older])
         return models.UpsertOperation(
             upsert=models.PointsList(
                 points=[models.PointStruct(id=id, vector=vector, payload=kept)],
-                update_filter=models.Filter(must=[_older(point.revision)]),
+                update_filter=condition,
             )
         )
 
@@ -217,8 +239,8 @@ def _translated() -> Iterator[None]:
         raise IndexUnavailable(f"Qdrant: {error.code().name}, {error.details()}") from error
 
 
-def _older(revision: int) -> models.FieldCondition:
-    return models.FieldCondition(key="revision", range=models.Range(lt=revision))
+def _below(field: str, value: int) -> models.FieldCondition:
+    return models.FieldCondition(key=field, range=models.Range(lt=value))
 
 
 def _payload(record: models.Record | models.ScoredPoint) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from streams.index import (
     Point,
     Query,
     Within,
+    now_ms,
 )
 from streams.qdrant_edge import QdrantEdge, start_edge
 from streams.qdrant_server import QdrantServer
@@ -184,10 +185,46 @@ async def test_a_newer_write_revives_the_erased(index: Index) -> None:
     assert await found(index) == ["a"]
 
 
+async def test_a_tombstone_replaces_the_point_of_its_own_revision(index: Index) -> None:
+    await index.upsert(SIDE, [live("a", 5, country="NL")])
+    assert await index.upsert(SIDE, [Point("a", 5)]) == [5]
+    assert await index.fetch(SIDE, ["a"]) == {"a": Point("a", 5)}
+
+
+async def test_a_point_is_stale_beside_the_tombstone_of_its_own_revision(index: Index) -> None:
+    await index.upsert(SIDE, [Point("a", 5)])
+    assert await index.upsert(SIDE, [live("a", 5)]) == [6]
+    assert await index.fetch(SIDE, ["a"]) == {"a": Point("a", 5)}
+
+
+async def test_a_tombstone_leaves_a_newer_point_alone(index: Index) -> None:
+    await index.upsert(SIDE, [live("a", 6)])
+    assert await index.upsert(SIDE, [Point("a", 5)]) == [6]
+    assert await found(index) == ["a"]
+
+
 async def test_purge_removes_old_tombstones_only(index: Index) -> None:
-    await index.upsert(SIDE, [Point("old", 4), Point("recent", 5), live("alive", 1)])
-    await index.purge(SIDE, before_revision=5)
+    await index.upsert(SIDE, [Point("old", 9), live("alive", 1)])
+    await asyncio.sleep(0.002)
+    between = now_ms()
+    await index.upsert(SIDE, [Point("recent", 1), Point("old", 9)])
+    await index.purge(SIDE, before_ms=between)
     assert set(await index.fetch(SIDE, ["old", "recent", "alive"])) == {"recent", "alive"}
+
+
+async def test_expired_names_the_live_points_whose_time_has_passed(index: Index) -> None:
+    await index.upsert(
+        SIDE,
+        [live("past", 1, expires=99.0), live("now", 2, expires=100.0), live("never", 3), live("gone", 4)],
+    )
+    await index.upsert(SIDE, [live("gone", 5, expires=1.0), live("other", 7, expires=5.0)])
+    await index.upsert(SIDE, [Point("gone", 6)])
+    assert sorted(await index.expired(SIDE, 100, 10)) == [("other", 7), ("past", 1)]
+
+
+async def test_expired_names_no_more_than_asked_for(index: Index) -> None:
+    await index.upsert(SIDE, [live(f"{n}", n, expires=1.0) for n in range(5)])
+    assert len(await index.expired(SIDE, 100, 3)) == 3
 
 
 async def test_fetch_leaves_out_the_unknown(index: Index) -> None:
