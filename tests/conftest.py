@@ -20,7 +20,13 @@ def holding() -> Callable[[Iterable[Match], Iterable[MatchesWithdrawn]], set[Pai
 
     def pairs(matches: Iterable[Match], withdrawn: Iterable[MatchesWithdrawn]) -> set[Pair]:
         gone: dict[tuple[Side, str], int] = {}
+        excluded: list[Pair] = []
         for each in withdrawn:
+            if each.counterparts is not None:
+                own = each.entity_id, each.revision
+                for other in each.counterparts.items():
+                    excluded.append((*own, *other) if each.side is Side.VACANCY else (*other, *own))
+                continue
             key = each.side, each.entity_id
             gone[key] = max(gone.get(key, 0), each.revision)
         return {
@@ -28,6 +34,17 @@ def holding() -> Callable[[Iterable[Match], Iterable[MatchesWithdrawn]], set[Pai
             for match in matches
             if match.vacancy_revision >= gone.get((Side.VACANCY, match.vacancy_id), 0)
             and match.candidate_revision >= gone.get((Side.CANDIDATE, match.candidate_id), 0)
+            and not any(
+                (match.vacancy_id, match.candidate_id) == (vacancy, candidate)
+                and match.vacancy_revision <= vacancy_revision
+                and match.candidate_revision <= candidate_revision
+                for vacancy, vacancy_revision, candidate, candidate_revision in excluded
+            )
         }
 
     return pairs
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The stack last: its thread draws random numbers, which Hypothesis takes for a strategy's own."""
+    items.sort(key=lambda item: "stack" in item.path.parts)
