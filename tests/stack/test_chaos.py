@@ -150,7 +150,7 @@ def test_asked_to_stop_it_ends_in_good_order_and_in_time(ward, flow, check):
     sent = ward.keep_busy(parts[0], effects=50)
     asked = time.monotonic()
     ward.worker.process.send_signal(signal.SIGTERM)
-    assert ward.worker.process.wait(30) == 0
+    assert ward.worker.process.wait(60) == 0
     assert time.monotonic() - asked < 20
     assert ward.worker.lines("worker_stopped")
     ward.start_worker(ROLECALL_RETRY_SECONDS="0.3")
@@ -162,7 +162,7 @@ def test_an_index_that_stays_away_ends_the_worker_with_nothing_acked(ward, flow,
     history, [records] = flow(1)
     sent = ward.keep_busy(records, effects=50)
     ward.index.kill()
-    assert ward.worker.process.wait(30) == 1
+    assert ward.worker.process.wait(60) == 1
     [failure] = ward.worker.lines("worker_failed")
     assert "failed for 0.3 s" in failure["error"]
     ward.start_index()
