@@ -128,7 +128,7 @@ def test_tail_shows_what_was_matched(rolecall):
     result = rolecall("tail", "--from-start", "--count", "1")
     header, line = result.stdout.splitlines()
     assert header.split() == ["confidence", "vacancy", "candidate", "why"]
-    assert "c-cli" in line
+    assert "-cli" in line
 
 
 @pytest.mark.usefixtures("pair")
