@@ -12,6 +12,7 @@ from schemas.common import (
     Languages,
     Location,
     LongText,
+    Matching,
     OccurredAt,
     Revision,
     Salary,
@@ -57,3 +58,4 @@ class Candidate(CandidateTerms):
     skills: Skills = ()
     experience_years: Annotated[float, Field(ge=0, le=100)] | None = None
     status: Status = Status.OPEN
+    matching: Matching | None = None

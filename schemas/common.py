@@ -168,6 +168,13 @@ class Salary(Contract):
         return None if self.max is None else self.max * self.period.per_year
 
 
+class Matching(Contract):
+    """How the list of this event is made. What is left out is as the workers are set."""
+
+    top_k: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Most matches.")
+    min_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class Status(StrEnum):
     OPEN = "open"
     CLOSED = "closed"

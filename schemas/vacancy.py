@@ -9,6 +9,7 @@ from schemas.common import (
     Languages,
     Location,
     LongText,
+    Matching,
     OccurredAt,
     Revision,
     Salary,
@@ -42,3 +43,7 @@ class Vacancy(VacancyTerms):
     description: LongText = ""
     skills: Skills = ()
     status: Status = Status.OPEN
+    employer: EntityId | None = Field(
+        default=None, description="Who hires, by id or name: one employer need not fill a candidate's list."
+    )
+    matching: Matching | None = None

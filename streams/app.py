@@ -66,6 +66,7 @@ def policy(settings: Settings) -> Policy:
         min_confidence=settings.min_confidence,
         book=RuleBook(settings.rules, {str(currency): rate for currency, rate in settings.rates.items()}),
         soft_penalty=settings.soft_penalty,
+        max_per_employer=settings.max_per_employer,
     )
 
 

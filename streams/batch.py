@@ -241,20 +241,22 @@ class BatchRunner:
     ) -> list[list[Found]]:
         """The compatible hits of each, deep enough to fill `top_k` wherever that many exist."""
         found: list[list[Found]] = [[] for _ in embedded]
-        limit = max(round(self._policy.top_k * OVERFETCH), self._policy.top_k + 5)
+        policies = [self._policy.of(each.entity) for each in embedded]
+        limits = [max(round(policy.top_k * OVERFETCH), policy.top_k + 5) for policy in policies]
         pending = list(range(len(embedded)))
         conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
         while pending:
             with tally.timed(Stage.SEARCH):
-                queries = [Query(embedded[i].vector, conditions[i], limit) for i in pending]
+                queries = [Query(embedded[i].vector, conditions[i], limits[i]) for i in pending]
                 answers = await self._patiently(partial(self._index.search, side.other, queries), tally)
             with tally.timed(Stage.MATCH):
                 short = []
                 for i, hits in zip(pending, answers, strict=True):
                     found[i] = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
-                    if len(hits) == limit < MAX_DEPTH and not is_filled(found[i], hits[-1], self._policy):
+                    if len(hits) == limits[i] < MAX_DEPTH and not is_filled(found[i], hits[-1], policies[i]):
                         short.append(i)
-            pending, limit = short, min(limit * DEEPER, MAX_DEPTH)
+                        limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
+            pending = short
         return found
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:

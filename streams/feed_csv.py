@@ -79,7 +79,7 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "salary.currency": lambda text, _: text.upper(),
     "salary.period": lambda text, _: words.period(text),
 }
-_PLAIN = ("id", "title", "location", "location.city")
+_PLAIN = ("id", "title", "employer", "location", "location.city")
 FIELDS = frozenset(_READERS) | frozenset(_PLAIN)
 
 

@@ -34,6 +34,7 @@ def vacancy_from(item: dict[str, Any], now: datetime) -> dict[str, Any]:
         "description": "\n".join(
             part for value in texts for part in map(plain_text, map(text, many(value))) if part
         ),
+        "employer": text(one(item.get("hiringOrganization")))[:200],
         "skills": _skills(item.get("skills")),
         "location": _location(item),
         "workplace": "remote" if _is_remote(item) else None,

@@ -1,7 +1,8 @@
 """Entities -> points, hits -> Match events. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 from typing import Generic, TypeVar
@@ -13,7 +14,7 @@ import orjson
 
 from encoder.model import Encoder
 from schemas.candidate import CandidateTerms
-from schemas.common import Contract
+from schemas.common import Contract, Matching
 from schemas.match import Match, Reasons, Side
 from schemas.vacancy import Vacancy, VacancyTerms
 from streams import rules
@@ -49,6 +50,8 @@ class Card(Contract, Generic[Terms]):
     skills: tuple[str, ...]
     certainty: float
     peaks: tuple[int, ...]
+    employer: str | None = None  # of a vacancy
+    matching: Matching | None = None
 
 
 # Subscripting a generic model takes longer than reading a card.
@@ -72,6 +75,12 @@ class Policy:
     min_confidence: float
     book: RuleBook = ALL_HARD
     soft_penalty: float = 0.8  # what is left of the confidence for each soft rule that is broken
+    max_per_employer: int | None = None
+
+    def of(self, entity: Entity) -> "Policy":
+        """With what the event itself asks for."""
+        asked = entity.matching
+        return self if asked is None else replace(self, **asked.model_dump(exclude_none=True))
 
 
 def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
@@ -87,6 +96,7 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
         "skills": entity.skills,
         "certainty": embedded.certainty,
         "peaks": peaks(embedded.vector),
+        **entity.model_dump(include={"employer", "matching"}, exclude_none=True),
     }
     payload: Payload = {**fields, "card": orjson.dumps(card).decode()}
     return Point(entity.id, entity.revision, embedded.vector, payload)
@@ -127,8 +137,20 @@ def compatible_hits(
 
 
 def ranked(found: Sequence[Found], policy: Policy) -> list[Found]:
-    """Best first. A broken soft rule costs a place as it costs confidence."""
-    return sorted(found, key=lambda each: -merit(each, policy))
+    """Best first, so many of one employer. A broken soft rule costs a place as it costs confidence."""
+    best = sorted(found, key=lambda each: -merit(each, policy))
+    most = policy.max_per_employer
+    if most is None:
+        return best
+    taken: Counter[str] = Counter()
+    kept = []
+    for each in best:
+        employer = each.card.employer
+        if employer is not None:
+            taken[employer] += 1
+        if employer is None or taken[employer] <= most:
+            kept.append(each)
+    return kept
 
 
 def merit(found: Found, policy: Policy) -> float:
@@ -152,6 +174,7 @@ def matches(
     """The best `top_k` above the confidence threshold, best first."""
     if not found:
         return []
+    policy = policy.of(embedded.entity)
     raw = model.confidence(
         np.array([each.hit.score for each in found], np.float32).clip(0, 1),
         np.full(len(found), embedded.certainty, np.float32),

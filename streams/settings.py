@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     top_k: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Most matches per event")
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
 
+    max_per_employer: Count | None = Field(
+        None, description="Most vacancies of one employer in a candidate's list; empty: no limit"
+    )
+
     rules: dict[Rule, Mode] = Field({}, description='Rules that are not hard: {"salary":"soft"}; or "off"')
     soft_penalty: Annotated[float, Field(gt=0, le=1)] = Field(
         0.8, description="The confidence is multiplied by this for each broken soft rule"

@@ -66,6 +66,7 @@ def test_a_full_posting(tmp_path: Path) -> None:
         "revision": NOW_MS,
         "title": "Software Engineer & Architect",
         "description": "Build APIs.\nPython\nKafka\nOwn a service\nDegree\nPatience",
+        "employer": "Acme",
         "skills": ["Python", "Kafka"],
         "location": {"country": "DE", "city": "Berlin", "lat": 52.52, "lon": 13.405},
         "employment_types": ["contract", "full_time"],

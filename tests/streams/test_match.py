@@ -1,6 +1,7 @@
 """Hits -> Match events."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
@@ -258,6 +259,87 @@ class TestSoftRules:
         )
         await world.vacancies(make.vacancy(salary={"max": 50_000, "currency": "EUR"}))
         assert [match.candidate_id for match in world.matches] == ["fit", "fitter"]
+
+
+class TestOwnList:
+    """What the event itself asks for."""
+
+    @pytest.mark.parametrize("side", Side)
+    async def test_it_may_be_longer_than_others(self, new_world, make, side):
+        world = new_world(top_k=2)
+        asked = {"matching": {"top_k": 40}}
+        if side is Side.VACANCY:
+            await world.candidates(*(make.candidate(f"c{n}") for n in range(60)))
+            await world.vacancies(make.vacancy(**asked))
+        else:
+            await world.vacancies(*(make.vacancy(f"v{n}") for n in range(60)))
+            await world.candidates(make.candidate(**asked))
+        assert len(world.matches) == 40
+
+    async def test_it_may_be_shorter_than_others(self, new_world, make):
+        world = new_world(top_k=5)
+        await world.candidates(*(make.candidate(f"c{n}") for n in range(9)))
+        await world.vacancies(make.vacancy("v1", matching={"top_k": 1}), make.vacancy("v2"))
+        assert Counter(match.vacancy_id for match in world.matches) == {"v1": 1, "v2": 5}
+
+    async def test_it_may_have_another_threshold(self, new_world, make, encoder):
+        world = new_world(min_confidence=0.99)
+        await world.candidates(make.candidate("same", title="nurse"), make.candidate("other", title="baker"))
+        await world.vacancies(make.vacancy("v1", matching={"min_confidence": 0.1}), make.vacancy("v2"))
+        assert world.pairs == {("v1", "same"), ("v1", "other"), ("v2", "same")}
+
+    async def test_a_threshold_alone_leaves_the_length(self, new_world, make):
+        world = new_world(top_k=3)
+        await world.candidates(*(make.candidate(f"c{n}") for n in range(9)))
+        await world.vacancies(make.vacancy(matching={"min_confidence": 0.1}))
+        assert len(world.matches) == 3
+
+
+class TestEmployers:
+    @pytest.fixture
+    def world(self, new_world):
+        return new_world(policy=Policy(3, 0, max_per_employer=2))
+
+    @pytest.fixture
+    def nearest_first(self, encoder):
+        """Titles, the nearest to `nurse` first."""
+        titles = [str(number) for number in range(60)]
+        return sorted(titles, key=lambda title: -float(encoder.vector(title) @ encoder.vector("nurse")))
+
+    async def test_one_has_only_its_best_vacancies_in_the_list(self, world, make, nearest_first):
+        titles = nearest_first[:5]
+        await world.vacancies(*(make.vacancy(title, title=title, employer="Acme") for title in titles))
+        await world.candidates(make.candidate())
+        assert [match.vacancy_id for match in world.matches] == titles[:2]
+
+    async def test_others_fill_the_list_however_deep_they_are(self, world, make, nearest_first):
+        *acme, other = nearest_first
+        await world.vacancies(
+            *(make.vacancy(title, title=title, employer="Acme") for title in acme),
+            make.vacancy("other", title=other, employer="Globex"),
+        )
+        await world.candidates(make.candidate())
+        listed = [(match.rank, match.vacancy_id) for match in world.matches]
+        assert listed == [(1, acme[0]), (2, acme[1]), (3, "other")]
+
+    async def test_vacancies_of_nobody_known_are_not_counted(self, world, make):
+        await world.vacancies(*(make.vacancy(f"v{n}") for n in range(9)))
+        await world.candidates(make.candidate())
+        assert len(world.matches) == 3
+
+    async def test_without_a_limit_one_may_have_all(self, new_world, make):
+        world = new_world(top_k=3)
+        await world.vacancies(*(make.vacancy(f"v{n}", employer="Acme") for n in range(9)))
+        await world.candidates(make.candidate())
+        assert len(world.matches) == 3
+
+    async def test_what_is_below_the_threshold_takes_no_place(self, encoder, now, vacancy, candidate):
+        """By score it comes first, but it is too uncertain to be told."""
+        encoder.confidence = lambda scores, *_: np.where(scores > 0.8, 0.1, scores)
+        hits = [hit(vacancy(id, employer="Acme"), score) for id, score in (("v1", 0.9), ("v2", 0.7))]
+        found = compatible_hits(candidate().entity, hits, now)
+        chosen = matches(encoder, candidate(), found, Policy(5, 0.5, max_per_employer=1), now)
+        assert [(each.rank, each.vacancy_id) for each in chosen] == [(1, "v2")]
 
 
 class TestRates:
