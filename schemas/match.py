@@ -62,7 +62,8 @@ class MatchesWithdrawn(Contract):
     """Every match of the entity with an older revision of it no longer holds.
 
     The order of arrival does not matter: a match holds while no withdrawal names one of its two entities
-    with a revision above the match's.
+    with a revision above the match's. With `counterparts`, only matches with these are withdrawn: those whose
+    revision of the entity is `revision` or older, and of the counterpart the one given or older.
     """
 
     type: Literal["matches_withdrawn"] = "matches_withdrawn"
@@ -71,3 +72,6 @@ class MatchesWithdrawn(Contract):
     revision: MillisecondsSinceEpoch
     reason: WithdrawalReason
     occurred_at: OccurredAt
+    counterparts: dict[EntityId, MillisecondsSinceEpoch] | None = Field(
+        default=None, description="Ids of the other side with their revisions; given with `excluded`."
+    )

@@ -5,9 +5,8 @@ out of `run` means that nothing was acked and the process must end: the broker w
 """
 
 import asyncio
-import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,9 +24,11 @@ from schemas.dead_letter import Stage
 from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
 from streams.cache import Cache
-from streams.index import Index, IndexMismatch, IndexUnavailable, Point, Query
-from streams.match import Embedded, Found, Policy, compatible_hits, is_filled, matches, point, wanted
-from streams.publish import Outgoing, Publisher, PublishFailed, dead_letter, match_record, withdrawal_record
+from streams.exclusion import Exclusions
+from streams.index import Hit, Index, IndexMismatch, Point, Query
+from streams.match import Embedded, Found, Policy, Vector, compatible_hits, is_filled, matches, point, wanted
+from streams.patience import GaveUp, patiently
+from streams.publish import Outgoing, Publisher, dead_letter, match_record, withdrawal_record
 from streams.receive import Entity, Erased, Event, Limits, Published, Record, Reject, newest, receive
 
 log = structlog.get_logger()
@@ -38,10 +39,6 @@ PART = 64  # events of a batch that go through together
 OVERFETCH = 1.5  # first search; deeper ones follow only where the recheck left a list short
 DEEPER = 4
 MAX_DEPTH = 10_000
-
-
-class GaveUp(Exception):
-    """A dependency stayed away for longer than `retry_seconds`. End the process; nothing was acked."""
 
 
 @dataclass(slots=True)
@@ -99,6 +96,7 @@ class BatchRunner:
     ) -> None:
         self._encoder = encoder
         self._index = index
+        self._exclusions = Exclusions(index)
         self._publisher = publisher
         self._policy = policy
         self._limits = limits
@@ -245,37 +243,49 @@ class BatchRunner:
         limits = [max(round(policy.top_k * OVERFETCH), policy.top_k + 5) for policy in policies]
         pending = list(range(len(embedded)))
         conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
+        excluded: list[set[str]] = [set() for _ in embedded]
+        last: dict[int, Hit] = {}  # where there may be more behind it
         while pending:
+            unchecked = pending
+            while pending:
+                with tally.timed(Stage.SEARCH):
+                    queries = [Query(embedded[i].vector, conditions[i], limits[i]) for i in pending]
+                    answers = await self._patiently(partial(self._index.search, side.other, queries), tally)
+                with tally.timed(Stage.MATCH):
+                    for i, hits in zip(pending, answers, strict=True):
+                        compatible = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
+                        found[i] = [each for each in compatible if each.hit.id not in excluded[i]]
+                        last.pop(i, None)
+                        if len(hits) == limits[i] < MAX_DEPTH:
+                            last[i] = hits[-1]
+                            limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
+                pending = [i for i in pending if i in last and not is_filled(found[i], last[i], policies[i])]
+            # The exclusion rules come after the search: streams.exclusion says why.
             with tally.timed(Stage.SEARCH):
-                queries = [Query(embedded[i].vector, conditions[i], limits[i]) for i in pending]
-                answers = await self._patiently(partial(self._index.search, side.other, queries), tally)
-            with tally.timed(Stage.MATCH):
-                short = []
-                for i, hits in zip(pending, answers, strict=True):
-                    found[i] = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
-                    if len(hits) == limits[i] < MAX_DEPTH and not is_filled(found[i], hits[-1], policies[i]):
-                        short.append(i)
-                        limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
-            pending = short
+                dropped = await self._excluded(side, {i: embedded[i].vector for i in unchecked}, found, tally)
+            for i, ids in dropped.items():
+                excluded[i] |= ids
+                found[i] = [each for each in found[i] if each.hit.id not in ids]
+            pending = [i for i in dropped if i in last and not is_filled(found[i], last[i], policies[i])]
         return found
 
+    async def _excluded(
+        self, side: Side, vectors: Mapping[int, Vector], found: Sequence[Sequence[Found]], tally: Tally
+    ) -> dict[int, set[str]]:
+        """By row, the hits that an exclusion rule forbids."""
+        opposite = partial(self._exclusions.opposite, list(vectors.values()))
+        closed = zip(vectors, await self._patiently(opposite, tally), strict=True)
+        asked = {i: ([each.hit.id for each in found[i]], areas) for i, areas in closed if areas and found[i]}
+        if not asked:
+            return {}
+        allowed = partial(self._exclusions.allowed, side.other, list(asked.values()))
+        kept = zip(asked, await self._patiently(allowed, tally), strict=True)
+        return {i: dropped for i, ids in kept if (dropped := set(asked[i][0]) - ids)}
+
     async def _patiently(self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:
-        """Retry what may pass by itself: exponential backoff with full jitter, up to `retry_seconds`."""
-        deadline = time.monotonic() + self._retry_seconds
-        ceiling = 0.05
-        while True:
-            try:
-                return await attempt()
-            except (IndexUnavailable, PublishFailed) as error:
-                pause = random.uniform(0, ceiling)
-                if time.monotonic() + pause > deadline:
-                    raise GaveUp(
-                        f"{tally.stage} failed for {self._retry_seconds:g} s, last with: {error}"
-                    ) from error
-                tally.retries += 1
-                log.warning("retry", stage=tally.stage, error=str(error), pause_seconds=round(pause, 3))
-                await asyncio.sleep(pause)
-                ceiling = min(ceiling * 2, 5.0)
+        answer, retries = await patiently(attempt, tally.stage, self._retry_seconds)
+        tally.retries += retries
+        return answer
 
 
 def document(entity: Entity) -> Document:

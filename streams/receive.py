@@ -1,7 +1,8 @@
 """Records from the broker -> events and rejects. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -9,11 +10,16 @@ from schemas.candidate import Candidate
 from schemas.common import EntityId
 from schemas.dead_letter import DeadLetterHeaders, Stage
 from schemas.match import Side
+from schemas.occupation import Occupation
+from schemas.rule import ExclusionRule
 from schemas.vacancy import Vacancy
 
 Entity = Vacancy | Candidate
 CONTRACTS: dict[Side, type[Vacancy] | type[Candidate]] = {Side.VACANCY: Vacancy, Side.CANDIDATE: Candidate}
 MAX_MESSAGE_CHARACTERS = 2_000
+Contracted = TypeVar("Contracted", bound=Vacancy | Candidate | ExclusionRule | Occupation)
+T = TypeVar("T")
+D = TypeVar("D", bound=ExclusionRule | Occupation)
 ENTITY_ID: TypeAdapter[str] = TypeAdapter(EntityId)
 
 
@@ -52,6 +58,30 @@ Event = Published | Erased
 
 
 @dataclass(frozen=True, slots=True)
+class Defined(Generic[D]):
+    record: Record
+    value: D
+
+    @property
+    def id(self) -> str:
+        return self.value.id
+
+    @property
+    def revision(self) -> int:
+        return self.value.revision
+
+
+class Revised(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+
+
+AnyEvent = TypeVar("AnyEvent", bound=Revised)
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     record: Record
     stage: Stage
@@ -85,11 +115,30 @@ def receive(
     side: Side, records: Iterable[Record], now_ms: int, limits: Limits
 ) -> tuple[list[Event], list[Reject]]:
     """Parse each record; what cannot be parsed becomes a reject that says why, without quoting the value."""
-    events: list[Event] = []
+
+    def read(record: Record) -> Event:
+        value = _value(CONTRACTS[side], record, now_ms, limits)
+        return value if isinstance(value, Erased) else Published(record, value)
+
+    return _each(records, read)
+
+
+def receive_definitions(
+    contract: type[D], records: Iterable[Record], now_ms: int, limits: Limits
+) -> tuple[list[Defined[D] | Erased], list[Reject]]:
+    def read(record: Record) -> Defined[D] | Erased:
+        value = _value(contract, record, now_ms, limits)
+        return value if isinstance(value, Erased) else Defined(record, value)
+
+    return _each(records, read)
+
+
+def _each(records: Iterable[Record], read: Callable[[Record], T]) -> tuple[list[T], list[Reject]]:
+    events: list[T] = []
     rejects: list[Reject] = []
     for record in records:
         try:
-            events.append(_event(side, record, now_ms, limits))
+            events.append(read(record))
         except ValidationError as error:
             rejects.append(Reject(record, Stage.RECEIVE, "ValidationError", _summary(error)))
         except Unacceptable as error:
@@ -97,16 +146,18 @@ def receive(
     return events, rejects
 
 
-def newest(events: Sequence[Event]) -> list[Event]:
+def newest(events: Sequence[AnyEvent]) -> list[AnyEvent]:
     """The newest revision of each id, in order of arrival; of equal revisions, the last to arrive."""
-    best: dict[str, Event] = {}
+    best: dict[str, AnyEvent] = {}
     for event in events:
         if event.id not in best or event.revision >= best[event.id].revision:
             best[event.id] = event
     return list(best.values())
 
 
-def _event(side: Side, record: Record, now_ms: int, limits: Limits) -> Event:
+def _value(
+    contract: type[Contracted], record: Record, now_ms: int, limits: Limits
+) -> Contracted | Erased:
     key = _key(record)
     if record.value is None:
         if key is None:
@@ -120,11 +171,11 @@ def _event(side: Side, record: Record, now_ms: int, limits: Limits) -> Event:
             f"the record has {len(record.value):,} bytes, the limit is {limits.max_record_bytes:,}: "
             "shorten the description, or raise max_record_bytes"
         )
-    entity = CONTRACTS[side].model_validate_json(record.value, strict=True)
-    if key is not None and key != entity.id:
+    value: Contracted = contract.model_validate_json(record.value, strict=True)  # type: ignore[assignment]
+    if key is not None and key != value.id:
         raise Unacceptable("the record key is not the id in the value: use the id as key")
-    _check_clock(entity.revision, now_ms, limits)
-    return Published(record, entity)
+    _check_clock(value.revision, now_ms, limits)
+    return value
 
 
 def _check_clock(revision: int, now_ms: int, limits: Limits) -> None:

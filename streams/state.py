@@ -23,25 +23,31 @@ from streams.tail import Lines, read_event
 
 Entity = tuple[Side, str]
 Pair = tuple[str, str]  # vacancy id, candidate id
+Revisions = tuple[int, int]
 
 
 class MatchState:
-    """A match holds while no withdrawal names one of its two entities with a revision above the match's.
+    """A match holds while no withdrawal names one of its two entities with a revision above the match's, or
+    both with revisions as high as the match's.
 
-    One match a pair: a newer one replaces an older one. Kept are the matches that hold and one number for
-    each entity ever withdrawn. A consumer that runs for longer than the topic keeps its records may drop
-    numbers older than that: matches they speak of no longer come.
+    One match a pair: a newer one replaces an older one. Kept are the matches that hold, one number for each
+    entity ever withdrawn and the revisions of each excluded pair. A consumer that runs for longer than the
+    topic keeps its records may drop numbers older than that: matches they speak of no longer come.
     """
 
     def __init__(self, events: Iterable[Match | MatchesWithdrawn] = ()) -> None:
         self._withdrawn: dict[Entity, int] = {}  # the highest revision
+        self._excluded: defaultdict[Pair, set[Revisions]] = defaultdict(set)
         self._held: dict[Pair, list[Match]] = {}
         self._pairs: defaultdict[Entity, set[Pair]] = defaultdict(set)  # of the held matches
         for event in events:
             self.apply(event)
 
     def apply(self, event: Match | MatchesWithdrawn) -> None:
-        if isinstance(event, MatchesWithdrawn):
+        if isinstance(event, MatchesWithdrawn) and event.counterparts is not None:
+            for counterpart, revision in event.counterparts.items():
+                self._exclude(event, counterpart, revision)
+        elif isinstance(event, MatchesWithdrawn):
             self._withdraw((event.side, event.entity_id), event.revision)
         elif self._holds(event):
             self._hold(event)
@@ -64,10 +70,22 @@ class MatchState:
     def _withdraw(self, entity: Entity, revision: int) -> None:
         self._withdrawn[entity] = max(revision, self._withdrawn.get(entity, 0))
         for pair in list(self._pairs.get(entity, ())):
-            if held := [match for match in self._held[pair] if self._holds(match)]:
-                self._held[pair] = held
-            else:
-                self._drop(pair)
+            self._recheck(pair)
+
+    def _exclude(self, event: MatchesWithdrawn, counterpart: str, revision: int) -> None:
+        if event.side is Side.VACANCY:
+            pair, revisions = (event.entity_id, counterpart), (event.revision, revision)
+        else:
+            pair, revisions = (counterpart, event.entity_id), (revision, event.revision)
+        self._excluded[pair].add(revisions)
+        if pair in self._held:
+            self._recheck(pair)
+
+    def _recheck(self, pair: Pair) -> None:
+        if held := [match for match in self._held[pair] if self._holds(match)]:
+            self._held[pair] = held
+        else:
+            self._drop(pair)
 
     def _drop(self, pair: Pair) -> None:
         for entity in _entities(self._held.pop(pair)[0]):
@@ -78,6 +96,9 @@ class MatchState:
     def _holds(self, match: Match) -> bool:
         return all(
             revision >= self._withdrawn.get(entity, 0) for entity, revision in _entities(match).items()
+        ) and not any(
+            match.vacancy_revision <= vacancy and match.candidate_revision <= candidate
+            for vacancy, candidate in self._excluded.get((match.vacancy_id, match.candidate_id), ())
         )
 
 

@@ -142,6 +142,14 @@ EVENTS: dict[str, Contract] = {
         reason=WithdrawalReason.SUPERSEDED,
         occurred_at=A_QUARTER_SECOND_LATER,
     ),
+    "matches_withdrawn_with_counterparts": MatchesWithdrawn(
+        side=Side.VACANCY,
+        entity_id="acme/v-2 ✓",
+        revision=1_795_339_800_252,
+        reason=WithdrawalReason.EXCLUDED,
+        occurred_at=A_QUARTER_SECOND_LATER,
+        counterparts={"c-1": 0, "c-2": 2**53},
+    ),
     "feedback_minimal": Feedback(
         id="f-1",
         occurred_at=HALF_PAST_NINE,

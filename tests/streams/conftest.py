@@ -18,6 +18,7 @@ from schemas.match import Match, MatchesWithdrawn, Side
 from schemas.topics import DEAD_LETTERS, MATCHES
 from streams.batch import BatchRunner, Tally
 from streams.index import (
+    SPACES,
     All,
     AnyOf,
     AtLeast,
@@ -29,6 +30,7 @@ from streams.index import (
     Not,
     Point,
     Query,
+    Space,
     Within,
     write_decision,
 )
@@ -96,11 +98,11 @@ class FakeIndex(FailsOnDemand):
 
     def __init__(self, *, pushes_down: bool = True) -> None:
         super().__init__()
-        self.points: dict[Side, dict[str, Point]] = {side: {} for side in Side}
+        self.points: dict[Space, dict[str, Point]] = {space: {} for space in SPACES}
         self.pushes_down = pushes_down
         self.searches: list[Sequence[Query]] = []
 
-    async def upsert(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+    async def upsert(self, side: Space, points: Sequence[Point]) -> list[int | None]:
         self.called("upsert", points)
         stored = self.points[side]
         assert len({point.id for point in points}) == len(points), "ids within one call are distinct"
@@ -117,10 +119,10 @@ class FakeIndex(FailsOnDemand):
                 stored[point.id] = point
         return before
 
-    async def fetch(self, side: Side, ids: Sequence[str]) -> dict[str, Point]:
+    async def fetch(self, side: Space, ids: Sequence[str]) -> dict[str, Point]:
         return {id: self.points[side][id] for id in ids if id in self.points[side]}
 
-    async def expired(self, side: Side, before_ms: int, limit: int) -> list[tuple[str, int]]:
+    async def expired(self, side: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
         self.called("expired")
         return [
             (point.id, point.revision)
@@ -128,28 +130,33 @@ class FakeIndex(FailsOnDemand):
             if point.vector is not None and (point.payload or {}).get("expires", before_ms) < before_ms
         ][:limit]
 
-    async def purge(self, side: Side, before_ms: int) -> None:
+    async def purge(self, side: Space, before_ms: int) -> None:
         self.called("purge")
         self.purged_before_ms = before_ms
 
-    async def search(self, side: Side, queries: Sequence[Query]) -> list[list[Hit]]:
+    async def count(self, space: Space) -> int:
+        return len(self.live(space))
+
+    async def search(self, side: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         self.called("search", queries)
         self.searches.append(queries)
         return [self._best(side, query) for query in queries]
 
-    def _best(self, side: Side, query: Query) -> list[Hit]:
+    def _best(self, side: Space, query: Query) -> list[Hit]:
         hits = [
             Hit(point.id, point.revision, float(point.vector @ query.vector), dict(point.payload or {}))
             for point in self.points[side].values()
             if point.vector is not None
             and (not self.pushes_down or passes(query.condition, point.payload or {}))
         ]
+        if query.min_score is not None:
+            hits = [hit for hit in hits if hit.score >= query.min_score]
         return sorted(hits, key=lambda hit: -hit.score)[: query.limit]
 
-    def revisions(self, side: Side) -> dict[str, int]:
+    def revisions(self, side: Space) -> dict[str, int]:
         return {point.id: point.revision for point in self.points[side].values()}
 
-    def live(self, side: Side) -> set[str]:
+    def live(self, side: Space) -> set[str]:
         return {point.id for point in self.points[side].values() if point.vector is not None}
 
 

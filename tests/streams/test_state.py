@@ -57,6 +57,29 @@ def test_a_late_older_withdrawal_changes_nothing():
     assert MatchState(events).matches() == []
 
 
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("first", ["match", "withdrawal"])
+def test_an_exclusion_ends_the_pair_up_to_both_its_revisions(side: Side, first: str):
+    pair = [("v1", 5), ("c1", 7)] if side is Side.VACANCY else [("c1", 7), ("v1", 5)]
+    (id, revision), counterpart = pair
+    excluded = MatchesWithdrawn(
+        side=side,
+        entity_id=id,
+        revision=revision,
+        reason=WithdrawalReason.EXCLUDED,
+        occurred_at=NOW,
+        counterparts=dict([counterpart]),
+    )
+
+    def left(found: Match) -> list[Match]:
+        return MatchState([found, excluded] if first == "match" else [excluded, found]).matches()
+
+    for revisions in ((5, 7), (4, 7), (5, 6)):
+        assert left(match(revisions=revisions)) == []
+    for other in (match(revisions=(6, 7)), match(revisions=(5, 8)), match("v2"), match(candidate="c2")):
+        assert left(other) == [other]
+
+
 def test_others_matches_stay():
     assert MatchState([match(), match("v2"), withdrawn()]).matches() == [match("v2")]
 

@@ -1,0 +1,85 @@
+"""Records of the compacted side topics (rules, references) -> their effect, or the dead letters."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Generic
+
+import structlog
+
+from schemas.common import milliseconds
+from schemas.dead_letter import Stage
+from streams.index import IndexMismatch
+from streams.patience import GaveUp, patiently
+from streams.publish import Outgoing, Publisher, dead_letter
+from streams.receive import D, Defined, Erased, Limits, Record, Reject, newest, receive_definitions
+
+log = structlog.get_logger()
+
+Apply = Callable[[Sequence[Defined[D] | Erased], datetime], Awaitable[list[Outgoing]]]
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionTally:
+    topic: str
+    events: int
+    published: int
+    dead_letters: int
+
+
+class DefinitionRunner(Generic[D]):
+    """`apply` brings events with distinct ids to their effect, as often as it is tried."""
+
+    def __init__(
+        self,
+        contract: type[D],
+        apply: Apply[D],
+        *,
+        publisher: Publisher,
+        limits: Limits,
+        retry_seconds: float = 60.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._contract = contract
+        self._apply = apply
+        self._publisher = publisher
+        self._limits = limits
+        self._retry_seconds = retry_seconds
+        self._now = now
+
+    async def run(self, records: Sequence[Record]) -> DefinitionTally:
+        """Raises `GaveUp` or `IndexMismatch`: then nothing may be acked."""
+        now = self._now()
+        events, rejects = receive_definitions(self._contract, records, milliseconds(now), self._limits)
+        outgoing, poison = await self._process(newest(events), now)
+        rejects += poison
+        letters = [dead_letter(reject) for reject in rejects]
+        publish = partial(self._publisher.publish, [*outgoing, *letters])
+        await patiently(publish, Stage.PUBLISH, self._retry_seconds)
+        for reject in rejects:
+            log.warning(
+                "dead_letter", topic=reject.record.topic, offset=reject.record.offset, reason=reject.message
+            )
+        return DefinitionTally(records[0].topic if records else "", len(records), len(outgoing), len(rejects))
+
+    async def _process(
+        self, events: Sequence[Defined[D] | Erased], now: datetime
+    ) -> tuple[list[Outgoing], list[Reject]]:
+        """Poison is found by halving."""
+        if not events:
+            return [], []
+        try:
+            outgoing, _ = await patiently(
+                partial(self._apply, events, now), Stage.UPSERT, self._retry_seconds
+            )
+            return outgoing, []
+        except (GaveUp, IndexMismatch):
+            raise
+        except Exception as error:  # noqa: BLE001 - what one event breaks must not stop the others
+            if len(events) == 1:
+                return [], [Reject(events[0].record, Stage.UPSERT, type(error).__name__, str(error))]
+        half = len(events) // 2
+        left, left_poison = await self._process(events[:half], now)
+        right, right_poison = await self._process(events[half:], now)
+        return left + right, left_poison + right_poison

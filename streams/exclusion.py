@@ -1,0 +1,215 @@
+"""Exclusion rules: what lies in the area of one anchor never meets what lies in the area of the other.
+
+The anchors live in the index, so that a rule taken up by one worker holds for all. An anchor is stored
+divided by its radius: a point is inside its area when their dot product is 1 or more, and one search with
+that least score finds every area a batch is in, however many rules there are.
+
+Nothing forbidden stands, whoever comes first. An event goes: upsert, search, then look for areas. A rule
+goes: upsert its anchors, then look for the pairs that it forbids and withdraw them. If the event misses the
+anchors, then they were written after its look; everything its search had found was in the index by then, the
+event itself too, and the rule finds them all. (With the areas before the search it would not hold: a
+counterpart could come in between the rule's look and the event's search, unseen by the first.) Points that
+changed in between are withdrawn as superseded, and a withdrawal counts whether the match comes before it or
+after. Anchors seen only in half are the same case: the event's look came before the write was done.
+
+Removing a rule allows its pairs again from the next revision of either entity on; it publishes no matches.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from encoder.document import Document
+from encoder.model import Encoder
+from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
+from schemas.rule import Anchor, ExclusionRule
+from streams.index import All, Hit, Index, Lookup, Point, Query, Space
+from streams.publish import Outgoing, withdrawal_record
+from streams.receive import Defined, Erased, Unacceptable
+
+Vector = npt.NDArray[np.float32]
+Area = Vector  # (dims,): an anchor divided by its radius
+Pair = tuple[Hit, Hit]  # vacancy, candidate
+
+INSIDE = 1 - 1e-5  # engines round: an entity is inside an area of radius 1 around itself
+SMALLEST_RADIUS = 1e-3
+DEPTH = 1_000
+DEEPER = 4
+MAX_COUNTERPARTS = 500  # of one withdrawal
+
+
+class Exclusions:
+    """The areas that events are in, as the index has them now."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._any = False
+
+    async def opposite(self, vectors: Sequence[Vector]) -> list[list[Area]]:
+        """For each vector, the areas that are closed to it: one search for all, nearly none without rules."""
+        closed: list[list[Area]] = [[] for _ in vectors]
+        if not self._any:
+            self._any = await self._index.count(Lookup.ANCHOR) > 0
+        if not (self._any and vectors):
+            return closed
+        found = await inside(self._index, Lookup.ANCHOR, vectors)
+        opposite = [[_other_anchor(hit.id) for hit in hits] for hits in found]
+        ids = sorted({id for each in opposite for id in each})
+        stored = await self._index.fetch(Lookup.ANCHOR, ids) if ids else {}
+        areas = {id: point.vector for id, point in stored.items() if point.vector is not None}
+        return [[areas[id] for id in each if id in areas] for each in opposite]
+
+    async def allowed(
+        self, side: Side, asked: Sequence[tuple[Sequence[str], Sequence[Area]]]
+    ) -> list[set[str]]:
+        """For each list of ids on that side, those that lie in none of its areas."""
+        stored = await self._index.fetch(side, sorted({id for ids, _ in asked for id in ids}))
+        vectors = {id: point.vector for id, point in stored.items() if point.vector is not None}
+        return [
+            {id for id in ids if id in vectors and not _in_any(vectors[id], areas)} for ids, areas in asked
+        ]
+
+
+async def inside(index: Index, space: Space, vectors: Sequence[Vector]) -> list[list[Hit]]:
+    """Everything that scores 1 or more with each vector, however much that is."""
+    found: list[list[Hit]] = [[] for _ in vectors]
+    pending, limit = list(range(len(vectors))), DEPTH
+    while pending:
+        answers = await index.search(space, [Query(vectors[i], All(), limit, INSIDE) for i in pending])
+        for i, hits in zip(pending, answers, strict=True):
+            found[i] = hits
+        pending, limit = [i for i in pending if len(found[i]) == limit], limit * DEEPER
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """What a rule excludes among the indexed points: what lies in its one area, and what in its other."""
+
+    vacancies: tuple[list[Hit], list[Hit]]
+    candidates: tuple[list[Hit], list[Hit]]
+
+    @property
+    def crossed(self) -> tuple[tuple[list[Hit], list[Hit]], ...]:
+        """(vacancies, candidates): each of the one list with each of the other."""
+        return (self.vacancies[0], self.candidates[1]), (self.vacancies[1], self.candidates[0])
+
+    def pairs(self) -> Iterator[Pair]:
+        seen: set[tuple[str, str]] = set()
+        for vacancies, candidates in self.crossed:
+            for vacancy in vacancies:
+                for candidate in candidates:
+                    if (vacancy.id, candidate.id) not in seen:
+                        seen.add((vacancy.id, candidate.id))
+                        yield vacancy, candidate
+
+
+class Rules:
+    """Takes rules up, and says what they forbid."""
+
+    def __init__(self, encoder: Encoder, index: Index) -> None:
+        self._encoder = encoder
+        self._index = index
+
+    async def apply(self, events: Sequence[Defined[ExclusionRule] | Erased], now: datetime) -> list[Outgoing]:
+        """Write the anchors, then withdraw what they forbid. `Unacceptable` if an anchor has no vector."""
+        rules = [event.value for event in events if isinstance(event, Defined)]
+        areas = await self.areas(rules)
+        points = [
+            Point(f"{event.id}#{number}", event.revision)
+            for event in events
+            if isinstance(event, Erased)
+            for number in (0, 1)
+        ]
+        points += [
+            Point(f"{rule.id}#{number}", rule.revision, areas[rule.id][number], _card(rule, number))
+            for rule in rules
+            for number in (0, 1)
+        ]
+        stored = await self._index.upsert(Lookup.ANCHOR, points)
+        before = dict(zip((point.id for point in points), stored, strict=True))
+        current = [rule for rule in rules if (before[f"{rule.id}#0"] or 0) <= rule.revision]
+        forbidden = await self.forbidden([areas[rule.id] for rule in current])
+        return [
+            withdrawal_record(withdrawal)
+            for each in forbidden
+            for vacancies, candidates in each.crossed
+            for withdrawal in _withdrawals(vacancies, candidates, now)
+        ]
+
+    async def forbidden(self, areas: Sequence[tuple[Area, Area]]) -> list[Forbidden]:
+        if not areas:
+            return []
+        flat = [area for pair in areas for area in pair]
+        vacancies = await inside(self._index, Side.VACANCY, flat)
+        candidates = await inside(self._index, Side.CANDIDATE, flat)
+        return [
+            Forbidden((vacancies[i], vacancies[i + 1]), (candidates[i], candidates[i + 1]))
+            for i in range(0, len(flat), 2)
+        ]
+
+    async def areas(self, rules: Sequence[ExclusionRule]) -> dict[str, tuple[Area, Area]]:
+        """By rule id. An entity id stands for the vector that is indexed now."""
+        anchors = [anchor for rule in rules for anchor in rule.anchors]
+        texts = sorted({anchor.text for anchor in anchors if anchor.text is not None})
+        ids = sorted({anchor.entity_id for anchor in anchors if anchor.entity_id is not None})
+        encoded: Mapping[str, Vector] = {}
+        if texts:
+            documents = [Document(text) for text in texts]
+            embeddings = await asyncio.to_thread(self._encoder.encode, documents)
+            encoded = dict(zip(texts, embeddings.vectors, strict=True))
+        indexed: dict[str, Vector] = {}
+        for side in (Side.CANDIDATE, Side.VACANCY) if ids else ():  # the vacancy, where an id is both
+            for id, point in (await self._index.fetch(side, ids)).items():
+                if point.vector is not None:
+                    indexed[id] = point.vector
+
+        def area(anchor: Anchor) -> Area:
+            vector = encoded[anchor.text] if anchor.text is not None else indexed.get(anchor.entity_id or "")
+            if vector is None:
+                raise Unacceptable(
+                    f"no vacancy or candidate {anchor.entity_id!r} is indexed: publish the rule again once it"
+                    " is, or give a text as anchor"
+                )
+            return (vector / max(anchor.min_similarity, SMALLEST_RADIUS)).astype(np.float32, copy=False)
+
+        return {rule.id: (area(rule.anchors[0]), area(rule.anchors[1])) for rule in rules}
+
+
+def _withdrawals(
+    vacancies: Sequence[Hit], candidates: Sequence[Hit], now: datetime
+) -> Iterator[MatchesWithdrawn]:
+    """One event an entity of the shorter list, and more where it has very many counterparts."""
+    side, entities, others = Side.VACANCY, vacancies, candidates
+    if len(candidates) < len(vacancies):
+        side, entities, others = Side.CANDIDATE, candidates, vacancies
+    for entity in entities:
+        rest = iter(others)
+        while part := list(islice(rest, MAX_COUNTERPARTS)):
+            yield MatchesWithdrawn(
+                side=side,
+                entity_id=entity.id,
+                revision=entity.revision,
+                reason=WithdrawalReason.EXCLUDED,
+                occurred_at=now,
+                counterparts={hit.id: hit.revision for hit in part},
+            )
+
+
+def _card(rule: ExclusionRule, number: int) -> dict[str, object]:
+    anchor = rule.anchors[number]
+    return {"card": orjson.dumps({"rule": rule.id, "min_similarity": anchor.min_similarity}).decode()}
+
+
+def _in_any(vector: Vector, areas: Sequence[Area]) -> bool:
+    return any(float(vector @ area) >= INSIDE for area in areas)
+
+
+def _other_anchor(id: str) -> str:
+    return id[:-1] + ("1" if id.endswith("0") else "0")
