@@ -22,7 +22,9 @@ class Side(StrEnum):
 class Reasons(Contract):
     """Why the pair matched."""
 
-    shared_skills: tuple[str, ...] = Field(default=(), description="In the vacancy's spelling.")
+    shared_skills: tuple[str, ...] = Field(
+        default=(), description="In the vacancy's spelling; other names of a skill count."
+    )
     missing_skills: tuple[str, ...] = Field(default=(), description="Asked for, not in the profile.")
     features: tuple[str, ...] = Field(default=(), description="What the model sees on both sides.")
     soft_rules: tuple[str, ...] = Field(

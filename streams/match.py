@@ -22,6 +22,7 @@ from streams.index import Condition, Hit, Payload, Point
 from streams.publish import NAMESPACE
 from streams.receive import Entity
 from streams.rules import ALL_HARD, Rule, RuleBook
+from streams.skills import skill_key
 
 Vector = npt.NDArray[np.float32]
 Terms = TypeVar("Terms", VacancyTerms, CandidateTerms)
@@ -229,9 +230,13 @@ def _match(
 
 
 def _compare_skills(asked: Sequence[str], offered: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    known = {skill.casefold() for skill in offered}
-    shared = tuple(skill for skill in asked if skill.casefold() in known)
-    missing = tuple(skill for skill in asked if skill.casefold() not in known) if offered else ()
+    """Shared and missing ones, each once, as the vacancy writes it."""
+    wanted: dict[str, str] = {}
+    for skill in asked:
+        wanted.setdefault(skill_key(skill), skill)
+    known = {skill_key(skill) for skill in offered}
+    shared = tuple(skill for key, skill in wanted.items() if key in known)
+    missing = tuple(skill for key, skill in wanted.items() if key not in known) if offered else ()
     return shared, missing
 
 

@@ -142,6 +142,14 @@ class TestSkills:
     def test_of_a_profile_without_skills_none_is_missing(self, reasons):
         assert reasons(("SQL",), ()).missing_skills == ()
 
+    def test_other_names_of_a_skill_count(self, reasons):
+        told = reasons(("k8s", "Node.js", "Go"), ("Kubernetes", "NodeJS"))
+        assert (told.shared_skills, told.missing_skills) == (("k8s", "Node.js"), ("Go",))
+
+    def test_a_skill_asked_for_twice_is_told_once(self, reasons):
+        told = reasons(("SQL", "Python", "sql", "python"), ("SQL",))
+        assert (told.shared_skills, told.missing_skills) == (("SQL",), ("Python",))
+
     def test_the_same_found_from_the_other_side(self, encoder, now, vacancy, candidate, reasons):
         asked, offered = ("SQL", "Python"), ("sql", "Java")
         other_way = found(encoder, now, candidate(skills=offered), vacancy(skills=asked))
@@ -174,6 +182,15 @@ class TestPrivacy:
 
 
 class TestSize:
+    def test_with_every_soft_rule_broken_too(self, encoder, now, vacancy, candidate):
+        book = RuleBook(dict.fromkeys(Rule, Mode.SOFT))
+        skills = tuple(f"{number:03}" + "\x01" * 100 for number in range(100))
+        job = vacancy("v" * 36, 2**42, skills=skills)
+        person = candidate("c" * 36, 2**42, skills=skills[::2])
+        [one] = compatible_hits(job.entity, [hit(person)], now, book)
+        [match] = matches(encoder, job, [replace(one, soft=tuple(Rule))], ALL, now)
+        assert len(match_record(match).value) < 2048
+
     def test_a_match_with_many_skills_stays_under_2_kb(self, encoder, now, vacancy, candidate):
         skills = tuple(f"a rather long name of a skill, number {number}" for number in range(100))
         pair = vacancy("v" * 36, 2**42, skills=skills), candidate("c" * 36, 2**42, skills=skills[::2])
