@@ -47,14 +47,15 @@ def demo(vacancies: int, candidates: int, seed: int) -> None:
     """Match a made-up sample live, on a stack of its own, and stop.
 
     Starts broker, index and worker on this machine, publishes the sample at 100 events/s, shows matches as
-    they are found, and ends with a summary. Nothing is left behind. Exits with 1 if the worker fails.
+    they are found, and ends with a summary. Nothing is left behind. Exits with 1 if the worker fails, or
+    finds nothing.
     """
-    from streams.demo import WorkerEnded, run_demo
+    from streams.demo import DemoFailed, run_demo
 
     with explained():
         try:
             run_demo(vacancies=vacancies, candidates=candidates, seed=seed)
-        except WorkerEnded as error:
+        except DemoFailed as error:
             fail(str(error), FAILED)
 
 

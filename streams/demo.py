@@ -61,20 +61,22 @@ def run_demo(*, vacancies: int, candidates: int, seed: int) -> None:
                 status.stop()
                 demo = Demo(stack, process, entities)
                 asyncio.run(demo.run(console))
-            except WorkerEnded as error:
-                raise WorkerEnded(f"{error}; the end of its log:\n{_end(log)}") from error
+            except DemoFailed as error:
+                raise DemoFailed(f"{error}; the end of its log:\n{_end(log)}") from error
             demo.summary(console)
+            if not demo.matches:
+                raise DemoFailed(f"nothing matched; the end of the worker's log:\n{_end(log)}")
             status.start()
             status.update("stopping…")
 
 
-class WorkerEnded(Exception):
-    """The worker process ended while the demo waited for it."""
+class DemoFailed(Exception):
+    """The worker ended, or found nothing at all."""
 
 
 def _check(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
-        raise WorkerEnded(f"the worker ended with exit code {process.returncode}")
+        raise DemoFailed(f"the worker ended with exit code {process.returncode}")
 
 
 def _end(log: io.BytesIO) -> str:
@@ -92,7 +94,7 @@ class Demo:
         }
         self._sent: dict[str, float] = {}
         self._latencies: dict[str, float] = {}
-        self._matches: dict[str, Match] = {}
+        self.matches: dict[str, Match] = {}
 
     async def run(self, console: Console) -> None:
         sender = producer(self._stack.broker, idempotent=False)
@@ -118,7 +120,7 @@ class Demo:
 
     def summary(self, console: Console) -> None:
         console.print(
-            f"\n[bold]{len(self._sent):,}[/bold] events, [bold]{len(self._matches):,}[/bold] matches",
+            f"\n[bold]{len(self._sent):,}[/bold] events, [bold]{len(self.matches):,}[/bold] matches",
             soft_wrap=True,
         )
         if self._latencies:
@@ -158,18 +160,18 @@ class Demo:
         for record in (record for batch in batches.values() for record in batch):
             event = read_event(record.value)
             if isinstance(event, Match):
-                self._matches[event.id] = event
+                self.matches[event.id] = event
                 found_by = event.vacancy_id if event.found_by is Side.VACANCY else event.candidate_id
                 self._latencies.setdefault(found_by, (now - self._sent[found_by]) * 1000)
         return bool(batches)
 
     def _table(self) -> Table:
-        caption = f"{len(self._sent)} of {len(self._entities)} events, {len(self._matches)} matches"
+        caption = f"{len(self._sent)} of {len(self._entities)} events, {len(self.matches)} matches"
         table = Table(box=None, pad_edge=False, caption=caption, expand=True)
         table.add_column("confidence", width=10)
         for name, ratio in (("vacancy", 4), ("candidate", 4), ("why", 5)):
             table.add_column(name, ratio=ratio, no_wrap=True, overflow="ellipsis")
-        for match in list(self._matches.values())[-ROWS:]:
+        for match in list(self.matches.values())[-ROWS:]:
             colour = "green" if match.confidence >= 0.8 else "yellow"
             table.add_row(
                 f"[{colour}]{match.confidence:>8.0%}[/]",

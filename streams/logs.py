@@ -1,6 +1,7 @@
 """Structured logs, one renderer for ours and the libraries'. Payload text never goes in."""
 
 import logging
+import sys
 from typing import Literal
 
 import structlog
@@ -15,7 +16,7 @@ def configure(form: Literal["console", "json"], level: str) -> None:
     if form == "json":
         render = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        render = [structlog.dev.ConsoleRenderer()]
+        render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -30,5 +31,14 @@ def configure(form: Literal["console", "json"], level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for library in ("faust", "mode", "aiokafka", "kafka", "httpx", "httpcore", "asyncio"):
+    for library in (
+        "faust",
+        "mode",
+        "aiokafka",
+        "kafka",
+        "httpx",
+        "httpcore",
+        "asyncio",
+        "streams.transport",
+    ):
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -30,21 +30,23 @@ class Settings(BaseSettings):
     )
 
     index: Literal["qdrant", "edge"] = Field("qdrant", description="Qdrant server, or the embedded index")
-    qdrant_url: str = "http://127.0.0.1:6333"
+    qdrant_url: str = Field("http://127.0.0.1:6333", description="gRPC is expected on the next port")
     qdrant_api_key: SecretStr | None = None
     edge_socket: Path = Field(Path(".rolecall/index.sock"), description="Unix socket of the embedded index")
-    index_timeout_seconds: Positive = 30
+    index_timeout_seconds: Positive = Field(30, description="One request to the index")
 
     redis_url: SecretStr | None = Field(None, description="Embedding cache; empty: no cache")
-    redis_timeout_seconds: Positive = 0.05
-    cache_ttl_seconds: Count = 86_400
+    redis_timeout_seconds: Positive = Field(0.05, description="Past this, a batch goes on without it")
+    cache_ttl_seconds: Count = Field(86_400, description="How long an embedding is kept")
 
     model: Path | None = Field(None, description="Model directory; empty: the bundled one")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    encoder_threads: Count = 1
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is one")
+    encoder_threads: Count = Field(1, description="Processor threads of the encoder")
 
     top_k: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Most matches per event")
-    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="Least confidence of a match"
+    )
 
     max_per_employer: Count | None = Field(
         None, description="Most vacancies of one employer in a candidate's list; empty: no limit"
@@ -58,12 +60,13 @@ class Settings(BaseSettings):
         {}, description='What one unit of a currency is worth in a common one: {"EUR":1,"USD":0.9}'
     )
 
-    batch_size: Annotated[int, Field(ge=1, le=500)] = 128
-    batch_within_seconds: Positive = 0.01
-    max_record_bytes: Count = 1_048_576
+    batch_size: Annotated[int, Field(ge=1, le=500)] = Field(128, description="Most events of a batch")
+    batch_within_seconds: Positive = Field(0.01, description="How long a batch waits to fill")
+    max_record_bytes: Count = Field(1_048_576, description="Larger records go to the dead letters")
     max_clock_skew_seconds: Positive = Field(
         300, description="Events dated further ahead than this go to the dead letters"
     )
+    expiry_interval_seconds: Positive = Field(60, description="How often expired vacancies are taken out")
     retry_seconds: Positive = Field(
         60, description="How long a failing dependency is retried before the exit"
     )
