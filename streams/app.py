@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import faust
@@ -14,19 +15,27 @@ import structlog
 from encoder.model import Encoder
 from schemas.dead_letter import Stage
 from schemas.match import Side
-from schemas.topics import VACANCIES
+from schemas.occupation import Occupation
+from schemas.rule import ExclusionRule
+from schemas.topics import CANDIDATES, RULES, VACANCIES
 from streams import publish
 from streams.agents import Acknowledge, add_agents
 from streams.batch import BatchRunner, Tally
 from streams.cache import Cache
+from streams.definitions import DefinitionRunner
+from streams.exclusion import Rules
 from streams.index import Index
+from streams.lifecycle import Sweeper, keep_sweeping
 from streams.match import Policy
 from streams.receive import Limits, Record
+from streams.reference import Occupations
 from streams.rules import RuleBook
 from streams.settings import Settings
 from streams.transport import Transport
 
 log = structlog.get_logger()
+
+SIDES = {VACANCIES.name: Side.VACANCY, CANDIDATES.name: Side.CANDIDATE}
 
 EXIT_FAILED = 1
 EXIT_DEADLINE = 3
@@ -67,6 +76,7 @@ def policy(settings: Settings) -> Policy:
         book=RuleBook(settings.rules, {str(currency): rate for currency, rate in settings.rates.items()}),
         soft_penalty=settings.soft_penalty,
         max_per_employer=settings.max_per_employer,
+        min_reference_score=settings.min_reference_score,
     )
 
 
@@ -107,25 +117,49 @@ async def serve(settings: Settings) -> None:
     letters = publish.letter_producer(settings.broker, idempotent=settings.idempotent_producer)
     await events.start()
     await letters.start()
+    publisher = publish.KafkaPublisher(events, letters)
+    limits = Limits(settings.max_record_bytes, round(settings.max_clock_skew_seconds * 1000))
     runner = BatchRunner(
         encoder=encoder,
         index=index,
         cache=cache,
-        publisher=publish.KafkaPublisher(events, letters),
+        publisher=publisher,
         policy=policy(settings),
-        limits=Limits(settings.max_record_bytes, round(settings.max_clock_skew_seconds * 1000)),
+        limits=limits,
+        retry_seconds=settings.retry_seconds,
+    )
+    rules = DefinitionRunner(
+        ExclusionRule,
+        Rules(encoder, index).apply,
+        publisher=publisher,
+        limits=limits,
+        retry_seconds=settings.retry_seconds,
+    )
+    occupations = DefinitionRunner(
+        Occupation,
+        Occupations(encoder, index).apply,
+        publisher=publisher,
+        limits=limits,
         retry_seconds=settings.retry_seconds,
     )
 
-    async def handle(side: Side, records: list[Record], acknowledge: Acknowledge) -> None:
-        try:
-            tally = await runner.run(side, records)
+    async def run(topic: str, records: list[Record], acknowledge: Acknowledge) -> None:
+        if topic in SIDES:
+            tally = await runner.run(SIDES[topic], records)
             with tally.timed(Stage.ACK):
                 await acknowledge()
+            _log_batch(tally)
+        else:
+            counts = await (rules if topic == RULES.name else occupations).run(records)
+            await acknowledge()
+            log.info("definitions", topic=topic, **asdict(counts))
+
+    async def handle(topic: str, records: list[Record], acknowledge: Acknowledge) -> None:
+        try:
+            await run(topic, records, acknowledge)
         except Exception as error:
-            log.critical("worker_failed", side=side, error=str(error), exc_info=error)
+            log.critical("worker_failed", topic=topic, error=str(error), exc_info=error)
             os._exit(EXIT_FAILED)
-        _log_batch(tally)
 
     app = create_app(settings)
     add_agents(app, handle, batch_size=settings.batch_size, within_seconds=settings.batch_within_seconds)
@@ -136,9 +170,13 @@ async def serve(settings: Settings) -> None:
     await app.start()
     gc.collect()
     gc.freeze()  # a full collection past the libraries' objects takes longer than a batch
+    sweeper = Sweeper(index=index, publisher=publisher, cache=cache)
+    sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
+    sweeping.add_done_callback(_end_if_failed)
     log.info("worker_started", model=encoder.version, dims=encoder.dims, device=str(encoder.device))
     await app.wait_for_stopped(stop)
     _arm_deadline(settings.stop_seconds)
+    sweeping.cancel()
     await app.stop()
     await events.stop()
     await letters.stop()
@@ -148,6 +186,12 @@ async def serve(settings: Settings) -> None:
     log.info("worker_stopped", crashed=app.crashed)
     if app.crashed:
         raise SystemExit(EXIT_FAILED)
+
+
+def _end_if_failed(sweeping: "asyncio.Task[None]") -> None:
+    if not sweeping.cancelled() and (error := sweeping.exception()):
+        log.critical("worker_failed", error=str(error), exc_info=error)
+        os._exit(EXIT_FAILED)
 
 
 def _arm_deadline(seconds: float) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -23,13 +23,15 @@ from schemas.common import Status, milliseconds
 from schemas.dead_letter import Stage
 from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
-from streams.cache import Cache
+from streams.cache import Cache, Row
 from streams.exclusion import Exclusions
 from streams.index import Hit, Index, IndexMismatch, Point, Query
+from streams.lifecycle import forget
 from streams.match import Embedded, Found, Policy, Vector, compatible_hits, is_filled, matches, point, wanted
 from streams.patience import GaveUp, patiently
 from streams.publish import Outgoing, Publisher, dead_letter, match_record, withdrawal_record
 from streams.receive import Entity, Erased, Event, Limits, Published, Record, Reject, newest, receive
+from streams.reference import References
 
 log = structlog.get_logger()
 
@@ -97,6 +99,7 @@ class BatchRunner:
         self._encoder = encoder
         self._index = index
         self._exclusions = Exclusions(index)
+        self._references = References(index, policy.min_reference_score)
         self._publisher = publisher
         self._policy = policy
         self._limits = limits
@@ -174,13 +177,24 @@ class BatchRunner:
         ]
         with tally.timed(Stage.ENCODE):
             embedded = await self._embed(staying, tally)
+        with tally.timed(Stage.SEARCH):
+            nearest = partial(self._references.nearest, [each.vector for each in embedded])
+            occupations = await self._patiently(nearest, tally)
+            embedded = [
+                each if occupation is None else replace(each, occupation=occupation)
+                for each, occupation in zip(embedded, occupations, strict=True)
+            ]
         with tally.timed(Stage.UPSERT):
             points = [Point(entry.event.id, entry.event.revision) for entry in gone]
             points += [point(each, self._policy.book) for each in embedded]
-            before = await self._patiently(lambda: self._index.upsert(side, points), tally)
+            before = await self._patiently(partial(self._write, side, points), tally)
         known = dict(zip((each.id for each in points), before, strict=True))
         gone = [entry for entry in gone if _is_current(entry.event, known[entry.event.id])]
         embedded = [each for each in embedded if _is_current(each.entity, known[each.entity.id])]
+        if self._cache is not None:  # not before: nobody would delete what a stale event had left there
+            await self._cache.put(
+                {each.content: _row(each) for each in embedded if each.content and not each.cached}
+            )
         hits = await self._search(side, embedded, now, tally)
         with tally.timed(Stage.MATCH):
             found = [
@@ -201,7 +215,7 @@ class BatchRunner:
                     MatchesWithdrawn(
                         side=side,
                         entity_id=what.id,
-                        revision=what.revision,
+                        revision=_withdrawing_revision(what, reason, known[what.id]),
                         reason=reason,
                         occurred_at=now,
                     )
@@ -210,24 +224,28 @@ class BatchRunner:
                 if known[what.id] is not None
             ] + [match_record(match) for match in found]
 
+    async def _write(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+        if self._cache is not None:
+            await forget(self._index, self._cache, side, points)
+        return await self._index.upsert(side, points)
+
     async def _embed(self, entities: Sequence[Entity], tally: Tally) -> list[Embedded]:
         documents = [document(entity) for entity in entities]
         if self._cache is None:
             rows = await asyncio.to_thread(self._rows, documents)
-        else:
-            hashes = [content_hash(document) for document in documents]
-            cached = await self._cache.get(hashes)
-            tally.cache_hits += len(cached)
-            missing = {key: doc for key, doc in zip(hashes, documents, strict=True) if key not in cached}
-            fresh_rows = await asyncio.to_thread(self._rows, list(missing.values()))
-            fresh = dict(zip(missing, fresh_rows, strict=True))
-            await self._cache.put(fresh)
-            rows = [cached[key] if key in cached else fresh[key] for key in hashes]
+            return [Embedded(entity, *_split(row)) for entity, row in zip(entities, rows, strict=True)]
+        hashes = [content_hash(document) for document in documents]
+        cached = await self._cache.get(hashes)
+        tally.cache_hits += len(cached)
+        missing = {key: doc for key, doc in zip(hashes, documents, strict=True) if key not in cached}
+        fresh = await asyncio.to_thread(self._rows, list(missing.values()))
+        known = {**dict(zip(missing, fresh, strict=True)), **cached}
         return [
-            Embedded(entity, row[:-1], float(row[-1])) for entity, row in zip(entities, rows, strict=True)
+            Embedded(entity, *_split(known[key]), key, key in cached)
+            for entity, key in zip(entities, hashes, strict=True)
         ]
 
-    def _rows(self, documents: Sequence[Document]) -> list[np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    def _rows(self, documents: Sequence[Document]) -> list[Row]:
         """One (dims + 1,) row a document: the vector, then its certainty."""
         if not documents:
             return []
@@ -300,6 +318,21 @@ def _reason_to_go(event: Event, now: datetime) -> WithdrawalReason | None:
     if isinstance(event.entity, Vacancy) and event.entity.expires_at and event.entity.expires_at <= now:
         return WithdrawalReason.EXPIRED
     return None
+
+
+def _withdrawing_revision(what: Event | Entity, reason: WithdrawalReason, stored: int | None) -> int:
+    """Of an entity taken out at the revision that was matched, the matches of that revision end too."""
+    ends_its_own = reason is not WithdrawalReason.SUPERSEDED and stored == what.revision
+    return what.revision + 1 if ends_its_own else what.revision
+
+
+def _split(row: Row) -> tuple[Row, float]:
+    return row[:-1], float(row[-1])
+
+
+def _row(embedded: Embedded) -> Row:
+    """(dims + 1,): the vector, then its certainty."""
+    return np.append(embedded.vector, np.float32(embedded.certainty))
 
 
 def _is_current(what: Event | Entity, stored_revision: int | None) -> bool:

@@ -72,6 +72,14 @@ class Cache:
         except RedisError as error:
             self._trip(error)
 
+    async def forget(self, hashes: Sequence[bytes]) -> None:
+        if not hashes or self._is_open():
+            return
+        try:
+            await self._redis.unlink(*(self._prefix + key for key in hashes))
+        except RedisError as error:
+            self._trip(error)
+
     async def close(self) -> None:
         await self._redis.aclose()
 

@@ -38,6 +38,8 @@ class Embedded:
     entity: Entity
     vector: Vector  # (dims,)
     certainty: float  # 0..1
+    content: bytes | None = None  # the hash of its text; with a cache only
+    cached: bool = False
 
     @property
     def side(self) -> Side:
@@ -100,6 +102,8 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
         **entity.model_dump(include={"employer", "matching"}, exclude_none=True),
     }
     payload: Payload = {**fields, "card": orjson.dumps(card).decode()}
+    if embedded.content is not None:
+        payload["content"] = embedded.content.hex()
     return Point(entity.id, entity.revision, embedded.vector, payload)
 
 

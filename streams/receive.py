@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -147,17 +147,19 @@ def _each(records: Iterable[Record], read: Callable[[Record], T]) -> tuple[list[
 
 
 def newest(events: Sequence[AnyEvent]) -> list[AnyEvent]:
-    """The newest revision of each id, in order of arrival; of equal revisions, the last to arrive."""
+    """The newest revision of each id, in order of arrival; of equal ones, an erasure or else the last."""
     best: dict[str, AnyEvent] = {}
     for event in events:
-        if event.id not in best or event.revision >= best[event.id].revision:
+        if event.id not in best or _age(event) >= _age(best[event.id]):
             best[event.id] = event
     return list(best.values())
 
 
-def _value(
-    contract: type[Contracted], record: Record, now_ms: int, limits: Limits
-) -> Contracted | Erased:
+def _age(event: Published | Erased | Defined[Any]) -> tuple[int, bool]:
+    return event.revision, isinstance(event, Erased)
+
+
+def _value(contract: type[Contracted], record: Record, now_ms: int, limits: Limits) -> Contracted | Erased:
     key = _key(record)
     if record.value is None:
         if key is None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from encoder.document import Document, content_hash
 from schemas.match import Side
 from streams.batch import GaveUp
 from streams.index import IndexMismatch, IndexUnavailable
@@ -141,6 +142,27 @@ class TestRevisions:
         await world.candidates(candidate)
         assert {match.id for match in world.matches} == first
         assert len(world.matches) == 3
+
+
+class TestOneRevisionTwice:
+    """An erasure takes out what changed in the same millisecond, whichever comes first."""
+
+    async def test_an_erasure_of_the_matched_revision_takes_it_out(self, world, make, holding):
+        await world.candidates(make.candidate("c1"))
+        await world.vacancies(make.vacancy("v1", revision=5))
+        await world.vacancies(make.erasure("v1", at=5))
+        assert world.index.live(Side.VACANCY) == set()
+        assert holding(world.matches, world.withdrawn) == set()
+
+    async def test_nor_in_one_batch_behind_the_erasure(self, world, make):
+        await world.vacancies(make.erasure("v1", at=5), make.vacancy("v1", revision=5))
+        assert world.index.live(Side.VACANCY) == set()
+
+    async def test_the_erased_revision_does_not_come_back(self, world, make):
+        await world.candidates(make.candidate("c1"))
+        await world.vacancies(make.erasure("v1", at=5))
+        tally = await world.vacancies(make.vacancy("v1", revision=5))
+        assert (world.index.live(Side.VACANCY), world.matches, tally.stale) == (set(), [], 1)
 
 
 class TestWithdrawal:
@@ -319,6 +341,10 @@ class DictCache:
     async def put(self, rows):
         self.rows.update(rows)
 
+    async def forget(self, hashes):
+        for key in hashes:
+            self.rows.pop(key, None)
+
 
 class NoCache(DictCache):
     """What a dead Redis looks like."""
@@ -334,6 +360,16 @@ class TestCache:
     @pytest.fixture
     def cached(self, new_world):
         return new_world(cache=DictCache())
+
+    @pytest.fixture
+    def rows(self, cached):
+        """The titles whose embeddings are cached."""
+
+        def titles():
+            known = {content_hash(Document(title)): title for title in ("nurse", "cook")}
+            return {known[key] for key in cached.runner._cache.rows}
+
+        return titles
 
     async def test_the_same_text_is_encoded_once(self, cached, make):
         tally = await cached.vacancies(make.vacancy("v1"), make.vacancy("v2"), make.vacancy("v3"))
@@ -353,7 +389,40 @@ class TestCache:
         for id, point in plain.index.points[Side.VACANCY].items():
             twin = other.index.points[Side.VACANCY][id]
             assert point.vector.tobytes() == twin.vector.tobytes()
-            assert point.payload == twin.payload
+            assert point.payload == {key: value for key, value in twin.payload.items() if key != "content"}
+
+    async def test_a_new_text_takes_the_place_of_the_old(self, cached, make, rows):
+        await cached.vacancies(make.vacancy("v1", 1, title="nurse"))
+        await cached.vacancies(make.vacancy("v1", 2, title="cook"))
+        assert rows() == {"cook"}
+
+    async def test_the_same_text_stays_with_a_new_revision(self, cached, make, rows):
+        await cached.vacancies(make.vacancy("v1", 1, title="nurse"))
+        await cached.vacancies(make.vacancy("v1", 2, title="nurse"))
+        assert rows() == {"nurse"}
+
+    async def test_an_erased_text_is_forgotten(self, cached, make, rows):
+        await cached.candidates(make.candidate("c1", 1, title="nurse"), make.candidate("c2", 1, title="cook"))
+        await cached.candidates(make.erasure("c1", at=2))
+        assert rows() == {"cook"}
+
+    async def test_a_closed_text_is_forgotten(self, cached, make, rows):
+        await cached.candidates(make.candidate("c1", 1, title="nurse"))
+        await cached.candidates(make.candidate("c1", 2, title="nurse", status="closed"))
+        assert rows() == set()
+
+    async def test_a_late_older_event_leaves_nothing(self, cached, make, rows):
+        await cached.candidates(make.erasure("c1", at=5))
+        await cached.candidates(make.candidate("c1", 4, title="nurse"))
+        assert rows() == set()
+
+    async def test_it_is_forgotten_however_the_process_dies(self, cached, make, rows):
+        """Before the index changes: the run after the crash could not know what to forget."""
+        await cached.candidates(make.candidate("c1", 1, title="nurse"))
+        cached.index.fail("upsert", Killed())
+        with pytest.raises(Killed):
+            await cached.candidates(make.erasure("c1", at=2))
+        assert rows() == set()
 
     @pytest.mark.parametrize("cache", [DictCache, NoCache])
     async def test_with_or_without_it_the_matches_are_the_same(self, new_world, make, cache):

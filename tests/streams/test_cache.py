@@ -80,6 +80,18 @@ async def test_of_several_only_the_known_come_back(cache):
 async def test_nothing_is_asked_for_nothing(cache):
     assert await cache.get([]) == {}
     await cache.put({})
+    await cache.forget([])
+
+
+async def test_what_is_forgotten_is_a_miss(cache, redis):
+    await cache.put({b"a": ROW, b"b": ROW})
+    await cache.forget([b"a", b"unknown"])
+    assert list(await cache.get([b"a", b"b"])) == [b"b"]
+    assert len(await redis.keys()) == 1
+
+
+async def test_forgetting_on_a_dead_server_is_no_error(connect):
+    await connect(NOBODY).forget([b"a"])
 
 
 async def test_rows_expire(connect, server, redis):
