@@ -19,6 +19,15 @@ class Side(StrEnum):
         return Side.CANDIDATE if self is Side.VACANCY else Side.VACANCY
 
 
+class NearestOccupation(Contract):
+    """The reference occupation that a vacancy or candidate is most like."""
+
+    id: EntityId
+    label: str
+    score: Unit
+    unfamiliar: bool = Field(default=False, description="It is far from every reference.")
+
+
 class Reasons(Contract):
     """Why the pair matched."""
 
@@ -30,6 +39,8 @@ class Reasons(Contract):
     soft_rules: tuple[str, ...] = Field(
         default=(), description="Rules that the pair breaks, at the cost of confidence."
     )
+    vacancy_occupation: NearestOccupation | None = None
+    candidate_occupation: NearestOccupation | None = None
     vacancy_certainty: Unit
     candidate_certainty: Unit
 

@@ -10,18 +10,17 @@ from typing import Any
 
 import faust
 
-from schemas.match import Side
-from schemas.topics import CANDIDATES, VACANCIES
+from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES
 from streams.receive import Record
 
 Acknowledge = Callable[[], Awaitable[None]]
-Handle = Callable[[Side, list[Record], Acknowledge], Awaitable[None]]
+Handle = Callable[[str, list[Record], Acknowledge], Awaitable[None]]  # of a topic
 
-INPUTS = {VACANCIES.name: Side.VACANCY, CANDIDATES.name: Side.CANDIDATE}
+INPUTS = (RULES.name, OCCUPATIONS.name, VACANCIES.name, CANDIDATES.name)
 
 
 def add_agents(app: faust.App, handle: Handle, *, batch_size: int, within_seconds: float) -> None:
-    for name, side in INPUTS.items():
+    for name in INPUTS:
         topic = app.topic(
             name,
             key_type=bytes,
@@ -30,20 +29,20 @@ def add_agents(app: faust.App, handle: Handle, *, batch_size: int, within_second
             value_serializer="raw",
             allow_empty=True,
         )
-        app.agent(topic, name=f"match_{name}", concurrency=1)(
-            _agent(side, handle, batch_size, within_seconds)
+        app.agent(topic, name=f"take_{name}", concurrency=1)(
+            _agent(name, handle, batch_size, within_seconds)
         )
 
 
-def _agent(side: Side, handle: Handle, batch_size: int, within_seconds: float) -> Any:
-    async def match_side(stream: Any) -> None:
+def _agent(topic: str, handle: Handle, batch_size: int, within_seconds: float) -> Any:
+    async def take(stream: Any) -> None:
         batches = stream.noack()
         async for events in batches.noack_take(batch_size, within=within_seconds):
             await handle(
-                side, [record(event.message) for event in events], partial(_acknowledge, batches, events)
+                topic, [record(event.message) for event in events], partial(_acknowledge, batches, events)
             )
 
-    return match_side
+    return take
 
 
 async def _acknowledge(stream: Any, events: list[Any]) -> None:

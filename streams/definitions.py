@@ -22,7 +22,6 @@ Apply = Callable[[Sequence[Defined[D] | Erased], datetime], Awaitable[list[Outgo
 
 @dataclass(frozen=True, slots=True)
 class DefinitionTally:
-    topic: str
     events: int
     published: int
     dead_letters: int
@@ -61,7 +60,7 @@ class DefinitionRunner(Generic[D]):
             log.warning(
                 "dead_letter", topic=reject.record.topic, offset=reject.record.offset, reason=reject.message
             )
-        return DefinitionTally(records[0].topic if records else "", len(records), len(outgoing), len(rejects))
+        return DefinitionTally(len(records), len(outgoing), len(rejects))
 
     async def _process(
         self, events: Sequence[Defined[D] | Erased], now: datetime

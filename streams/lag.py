@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from schemas.topics import CANDIDATES, VACANCIES, Topic
+from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES, Topic
 
-INPUTS = (VACANCIES, CANDIDATES)
+INPUTS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS)
 
 
 async def lag(broker: str, group: str, topics: Sequence[Topic] = INPUTS) -> int:

@@ -15,7 +15,7 @@ import orjson
 from encoder.model import Encoder
 from schemas.candidate import CandidateTerms
 from schemas.common import Contract, Matching
-from schemas.match import Match, Reasons, Side
+from schemas.match import Match, NearestOccupation, Reasons, Side
 from schemas.vacancy import Vacancy, VacancyTerms
 from streams import rules
 from streams.index import Condition, Hit, Payload, Point
@@ -39,7 +39,7 @@ class Embedded:
     vector: Vector  # (dims,)
     certainty: float  # 0..1
     content: bytes | None = None  # the hash of its text; with a cache only
-    cached: bool = False
+    occupation: NearestOccupation | None = None
 
     @property
     def side(self) -> Side:
@@ -53,6 +53,7 @@ class Card(Contract, Generic[Terms]):
     skills: tuple[str, ...]
     certainty: float
     peaks: tuple[int, ...]
+    occupation: NearestOccupation | None = None
     employer: str | None = None  # of a vacancy
     matching: Matching | None = None
 
@@ -79,6 +80,7 @@ class Policy:
     book: RuleBook = ALL_HARD
     soft_penalty: float = 0.8  # what is left of the confidence for each soft rule that is broken
     max_per_employer: int | None = None
+    min_reference_score: float = 0.5
 
     def of(self, entity: Entity) -> "Policy":
         """With what the event itself asks for."""
@@ -101,6 +103,8 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
         "peaks": peaks(embedded.vector),
         **entity.model_dump(include={"employer", "matching"}, exclude_none=True),
     }
+    if embedded.occupation is not None:
+        card["occupation"] = embedded.occupation.model_dump()
     payload: Payload = {**fields, "card": orjson.dumps(card).decode()}
     if embedded.content is not None:
         payload["content"] = embedded.content.hex()
@@ -204,8 +208,9 @@ def _match(
     now: datetime,
 ) -> Match:
     hit, card = found.hit, found.card
-    own = (embedded.entity.id, embedded.entity.revision, embedded.certainty, embedded.entity.skills)
-    other = (hit.id, hit.revision, card.certainty, card.skills)
+    entity = embedded.entity
+    own = (entity.id, entity.revision, embedded.certainty, entity.skills, embedded.occupation)
+    other = (hit.id, hit.revision, card.certainty, card.skills, card.occupation)
     vacancy, candidate = (own, other) if embedded.side is Side.VACANCY else (other, own)
     shared, missing = _compare_skills(asked=vacancy[3], offered=candidate[3])
     return Match(
@@ -227,6 +232,8 @@ def _match(
             missing_skills=_named(missing),
             features=_shared_features(model, prominent, card.peaks),
             soft_rules=found.soft,
+            vacancy_occupation=vacancy[4],
+            candidate_occupation=candidate[4],
             vacancy_certainty=vacancy[2],
             candidate_certainty=candidate[2],
         ),

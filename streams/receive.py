@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -155,7 +155,7 @@ def newest(events: Sequence[AnyEvent]) -> list[AnyEvent]:
     return list(best.values())
 
 
-def _age(event: Published | Erased | Defined[Any]) -> tuple[int, bool]:
+def _age(event: Revised) -> tuple[int, bool]:
     return event.revision, isinstance(event, Erased)
 
 

@@ -22,7 +22,7 @@ from schemas.common import (
 )
 from schemas.dead_letter import DeadLetterHeaders, Stage
 from schemas.feedback import Feedback, Verdict
-from schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
+from schemas.match import Match, MatchesWithdrawn, NearestOccupation, Reasons, Side, WithdrawalReason
 from schemas.occupation import Occupation
 from schemas.rule import Anchor, ExclusionRule
 from schemas.vacancy import Vacancy
@@ -127,6 +127,25 @@ EVENTS: dict[str, Contract] = {
         found_by=Side.VACANCY,
         rank=1,
         reasons=Reasons(soft_rules=("permit", "salary"), vacancy_certainty=0, candidate_certainty=1),
+    ),
+    "match_with_occupations": Match(
+        id="5f3c1e0a-8f0e-5b0e-9d9e-0a8f2b6f7c14",
+        occurred_at=HALF_PAST_NINE,
+        vacancy_id="v-1",
+        vacancy_revision=0,
+        candidate_id="c-1",
+        candidate_revision=1,
+        model_version="m",
+        score=0.5,
+        confidence=0.5,
+        found_by=Side.VACANCY,
+        rank=1,
+        reasons=Reasons(
+            vacancy_occupation=NearestOccupation(id="15-1252.00", label="Software developers", score=0.75),
+            candidate_occupation=NearestOccupation(id="o-1", label="Köche", score=0.25, unfamiliar=True),
+            vacancy_certainty=0,
+            candidate_certainty=1,
+        ),
     ),
     "matches_withdrawn_minimal": MatchesWithdrawn(
         side=Side.CANDIDATE,

@@ -11,7 +11,6 @@ from faust.transport.consumer import Consumer
 from faust.types import TP
 from intervaltree import IntervalTree
 
-from schemas.match import Side
 from streams.agents import add_agents
 
 HERE = TP("vacancies", 0)
@@ -98,7 +97,7 @@ class TestAgents:
         return make
 
     async def test_a_batch_is_acked_in_order_of_arrival(self, agent):
-        async def handle(side, records, acknowledge):
+        async def handle(topic, records, acknowledge):
             await acknowledge()
 
         stream = FakeStream(events(3, 4), events(5))
@@ -106,7 +105,7 @@ class TestAgents:
         assert stream.acked == [3, 4, 5]
 
     async def test_nothing_is_acked_before_its_handler_says_so(self, agent):
-        async def handle(side, records, acknowledge):
+        async def handle(topic, records, acknowledge):
             assert stream.acked == []
 
         stream = FakeStream(events(3, 4), events(5))
@@ -114,7 +113,7 @@ class TestAgents:
         assert stream.acked == []
 
     async def test_when_the_handler_fails_nothing_is_acked(self, agent):
-        async def handle(side, records, acknowledge):
+        async def handle(topic, records, acknowledge):
             raise RuntimeError
 
         stream = FakeStream(events(3, 4))
@@ -122,15 +121,15 @@ class TestAgents:
             await agent(handle).fun(stream)
         assert stream.acked == []
 
-    @pytest.mark.parametrize(("topic", "side"), [("vacancies", Side.VACANCY), ("candidates", Side.CANDIDATE)])
-    async def test_the_handler_gets_records_with_their_place_and_time(self, agent, topic, side):
+    @pytest.mark.parametrize("topic", ["vacancies", "candidates", "rules", "occupations"])
+    async def test_the_handler_gets_records_with_their_place_and_time(self, agent, topic):
         seen = []
 
-        async def handle(side, records, acknowledge):
-            seen.append((side, [(record.offset, record.timestamp_ms) for record in records]))
+        async def handle(topic, records, acknowledge):
+            seen.append((topic, [(record.offset, record.timestamp_ms) for record in records]))
 
         await agent(handle, topic).fun(FakeStream(events(3, 4)))
-        assert seen == [(side, [(3, 1500), (4, 1500)])]
+        assert seen == [(topic, [(3, 1500), (4, 1500)])]
 
     def test_one_at_a_time(self, agent):
         """More would ack out of order."""
