@@ -190,11 +190,10 @@ class BatchRunner:
             before = await self._patiently(partial(self._write, side, points), tally)
         known = dict(zip((each.id for each in points), before, strict=True))
         gone = [entry for entry in gone if _is_current(entry.event, known[entry.event.id])]
+        if self._cache is not None:
+            stale = (each for each in embedded if not _is_current(each.entity, known[each.entity.id]))
+            await self._cache.forget([each.content for each in stale if each.content])
         embedded = [each for each in embedded if _is_current(each.entity, known[each.entity.id])]
-        if self._cache is not None:  # not before: nobody would delete what a stale event had left there
-            await self._cache.put(
-                {each.content: _row(each) for each in embedded if each.content and not each.cached}
-            )
         hits = await self._search(side, embedded, now, tally)
         with tally.timed(Stage.MATCH):
             found = [
@@ -238,10 +237,11 @@ class BatchRunner:
         cached = await self._cache.get(hashes)
         tally.cache_hits += len(cached)
         missing = {key: doc for key, doc in zip(hashes, documents, strict=True) if key not in cached}
-        fresh = await asyncio.to_thread(self._rows, list(missing.values()))
-        known = {**dict(zip(missing, fresh, strict=True)), **cached}
+        fresh_rows = await asyncio.to_thread(self._rows, list(missing.values()))
+        fresh = dict(zip(missing, fresh_rows, strict=True))
+        await self._cache.put(fresh)  # before the write: whoever replaces the point can forget this too
         return [
-            Embedded(entity, *_split(known[key]), key, key in cached)
+            Embedded(entity, *_split(cached[key] if key in cached else fresh[key]), key)
             for entity, key in zip(entities, hashes, strict=True)
         ]
 
@@ -328,11 +328,6 @@ def _withdrawing_revision(what: Event | Entity, reason: WithdrawalReason, stored
 
 def _split(row: Row) -> tuple[Row, float]:
     return row[:-1], float(row[-1])
-
-
-def _row(embedded: Embedded) -> Row:
-    """(dims + 1,): the vector, then its certainty."""
-    return np.append(embedded.vector, np.float32(embedded.certainty))
 
 
 def _is_current(what: Event | Entity, stored_revision: int | None) -> bool:

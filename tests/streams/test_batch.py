@@ -416,6 +416,14 @@ class TestCache:
         await cached.candidates(make.candidate("c1", 4, title="nurse"))
         assert rows() == set()
 
+    async def test_nor_does_one_that_dies_and_comes_again(self, cached, make, rows):
+        await cached.candidates(make.erasure("c1", at=5))
+        cached.index.fail("upsert", Killed())
+        with pytest.raises(Killed):
+            await cached.candidates(make.candidate("c1", 4, title="nurse"))
+        await cached.candidates(make.candidate("c1", 4, title="nurse"))
+        assert rows() == set()
+
     async def test_it_is_forgotten_however_the_process_dies(self, cached, make, rows):
         """Before the index changes: the run after the crash could not know what to forget."""
         await cached.candidates(make.candidate("c1", 1, title="nurse"))
