@@ -1,0 +1,92 @@
+"""A rule and a reference published once hold on both workers."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.match import Side
+from schemas.topics import OCCUPATIONS, RULES
+
+ONE, OTHER = "astronaut", "beekeeper"
+EACH = 24
+
+
+def record(kit, topic, id, **fields):
+    value = {"id": id, "occurred_at": datetime.now(UTC).isoformat(), **fields}
+    return kit.sent(topic, id.encode(), json.dumps(value).encode())
+
+
+def people(kit, wave):
+    """As many of each title on each side, over all partitions."""
+    for number in range(EACH):
+        title = ONE if number % 2 else OTHER
+        yield record(kit, kit.topic[Side.VACANCY], f"{wave}-v{number}-{title}", title=title)
+        yield record(kit, kit.topic[Side.CANDIDATE], f"{wave}-c{number}-{title}", titles=[title])
+
+
+def standing(wire, holding, wave):
+    return {
+        (vacancy, candidate)
+        for vacancy, _, candidate, _ in holding(wire.matches, wire.withdrawn)
+        if vacancy.startswith(wave) and candidate.startswith(wave)
+    }
+
+
+def crossed(pairs):
+    return {(v, c) for v, c in pairs if v.rsplit("-")[-1] != c.rsplit("-")[-1]}
+
+
+@pytest.fixture
+def before(wire, workers, kit):
+    wire.send_all(people(kit, "xa"))
+    wire.settle()
+
+
+@pytest.fixture
+def rule(wire, kit, before):
+    anchors = [{"text": text, "min_similarity": 0.99} for text in (ONE, OTHER)]
+    wire.send(record(kit, RULES.name, "apart", anchors=anchors))
+    wire.settle()
+    yield
+    wire.send(kit.sent(RULES.name, b"apart", None, at=time.time_ns() // 1_000_000))
+    wire.settle()
+
+
+def test_a_rule_withdraws_what_it_forbids_and_holds_on_both_workers(
+    wire, workers, kit, holding, before, rule
+):
+    assert len(standing(wire, holding, "xa")) == EACH * EACH / 2
+    assert not crossed(standing(wire, holding, "xa"))
+    seen = [len(worker.lines("batch")) for worker in workers]
+    wire.send_all(people(kit, "xb"))
+    wire.settle()
+    assert all(len(worker.lines("batch")) > was for worker, was in zip(workers, seen, strict=True))
+    found = {
+        (match.vacancy_id, match.candidate_id) for match in wire.matches if match.vacancy_id.startswith("xb")
+    }
+    within = {(vacancy, candidate) for vacancy, candidate in found if candidate.startswith("xb")}
+    assert len(within) == EACH * EACH / 2
+    assert not crossed(within)
+
+
+def test_a_rule_about_nobody_is_dead_lettered(wire, workers, kit):
+    anchors = [{"entity_id": "nobody", "min_similarity": 1}, {"text": ONE, "min_similarity": 1}]
+    sent = wire.send(record(kit, RULES.name, "nobody", anchors=anchors))
+    wire.until(lambda: sent.place in wire.letters, "the dead letter")
+    said = dict(wire.letters[sent.place].headers)["__connect.errors.exception.message"].decode()
+    assert "'nobody' is indexed" in said
+
+
+def test_a_reference_is_named_by_the_next_match(wire, workers, kit):
+    wire.send(record(kit, OCCUPATIONS.name, "o-lamp", label="lamplighter"))
+    wire.settle()
+    wire.send(record(kit, kit.topic[Side.VACANCY], "xo-v", title="lamplighter"))
+    wire.send(record(kit, kit.topic[Side.CANDIDATE], "xo-c", titles=["lamplighter"]))
+    match = wire.until(
+        lambda: next((m for m in wire.matches if (m.vacancy_id, m.candidate_id) == ("xo-v", "xo-c")), None),
+        "the match",
+    )
+    assert match.reasons.vacancy_occupation.id == match.reasons.candidate_occupation.id == "o-lamp"
+    assert match.reasons.vacancy_occupation.score == pytest.approx(1, abs=1e-3)
