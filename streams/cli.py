@@ -240,6 +240,30 @@ def matches(state: bool, as_json: bool) -> None:
         asyncio.run(show(effective_settings(), as_json=as_json))
 
 
+@main.command()
+@click.argument("vacancy")
+@click.argument("candidate")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def explain(vacancy: str, candidate: str, as_json: bool) -> None:
+    """Say why VACANCY and CANDIDATE match, or what stands in the way.
+
+    By what the index holds of the two ids now, and by this machine's settings: score, confidence, every rule
+    with what it compares, skills, and the model's features. Exits with 1 if one of the two is not there.
+
+    \b
+    Example:  rolecall explain acme-4711 c-2
+    """
+    from encoder.artifact import ArtifactError
+    from streams.explain import Unexplainable, show
+    from streams.index import IndexMismatch, IndexUnavailable
+
+    with explained():
+        try:
+            asyncio.run(show(effective_settings(), vacancy, candidate, as_json=as_json))
+        except (Unexplainable, ArtifactError, IndexMismatch, IndexUnavailable) as error:
+            fail(str(error), FAILED)
+
+
 main.add_command(forward("train", "Train a model from occupation data (rolecall[training])."))
 main.add_command(forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
 

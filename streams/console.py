@@ -16,7 +16,7 @@ FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 SECTIONS = {
     "Try it": ("demo", "up"),
     "Run it": ("topics", "worker", "doctor", "settings"),
-    "Use it": ("publish", "tail", "matches"),
+    "Use it": ("publish", "tail", "matches", "explain"),
     "Improve it": ("train", "evaluate"),
 }
 

@@ -59,7 +59,7 @@ class Card(Contract, Generic[Terms]):
 
 
 # Subscripting a generic model takes longer than reading a card.
-_VacancyCard, _CandidateCard = Card[VacancyTerms], Card[CandidateTerms]
+VacancyCard, CandidateCard = Card[VacancyTerms], Card[CandidateTerms]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class Policy:
     max_per_employer: int | None = None
     min_reference_score: float = 0.5
 
-    def of(self, entity: Entity) -> "Policy":
+    def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":
         """With what the event itself asks for."""
-        asked = entity.matching
+        asked = asker.matching
         return self if asked is None else replace(self, **asked.model_dump(exclude_none=True))
 
 
@@ -116,15 +116,15 @@ def peaks(vector: Vector) -> list[int]:
     return [int(i) for i in np.argpartition(-vector, PEAKS_KEPT)[:PEAKS_KEPT]]
 
 
-def wanted(entity: Entity, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
+def wanted(terms: VacancyTerms | CandidateTerms, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
     """The push-down filter for the other side."""
-    if isinstance(entity, Vacancy):
-        return rules.wanted_candidates(entity, now, book)
-    return rules.wanted_vacancies(entity, now, book)
+    if isinstance(terms, VacancyTerms):
+        return rules.wanted_candidates(terms, now, book)
+    return rules.wanted_vacancies(terms, now, book)
 
 
 def compatible_hits(
-    entity: Entity, hits: Sequence[Hit], now: datetime, book: RuleBook = ALL_HARD
+    terms: VacancyTerms | CandidateTerms, hits: Sequence[Hit], now: datetime, book: RuleBook = ALL_HARD
 ) -> list[Found]:
     """The hits that pass the one predicate; the engine's filter may have let too many through."""
     found: list[Found] = []
@@ -133,12 +133,12 @@ def compatible_hits(
         card: Card[VacancyTerms] | Card[CandidateTerms]
         vacancy: VacancyTerms
         candidate: CandidateTerms
-        if isinstance(entity, Vacancy):
-            card = _CandidateCard.model_validate_json(text)
-            vacancy, candidate = entity, card.terms
+        if isinstance(terms, VacancyTerms):
+            card = CandidateCard.model_validate_json(text)
+            vacancy, candidate = terms, card.terms
         else:
-            card = _VacancyCard.model_validate_json(text)
-            vacancy, candidate = card.terms, entity
+            card = VacancyCard.model_validate_json(text)
+            vacancy, candidate = card.terms, terms
         if rules.compatible(vacancy, candidate, now, book):
             soft = rules.broken_rules(vacancy, candidate, now, book) if book.soft else ()
             found.append(Found(hit, card, soft))
@@ -177,24 +177,32 @@ def is_filled(found: Sequence[Found], last: Hit, policy: Policy) -> bool:
     return len(best) == policy.top_k and merit(best[-1], policy) >= last.score
 
 
-def matches(
-    model: Encoder, embedded: Embedded, found: Sequence[Found], policy: Policy, now: datetime
-) -> list[Match]:
-    """The best `top_k` above the confidence threshold, best first."""
+def chosen(
+    model: Encoder, certainty: float, found: Sequence[Found], policy: Policy
+) -> list[tuple[Found, float]]:
+    """Those above the confidence threshold, best first, each with its confidence."""
     if not found:
         return []
-    policy = policy.of(embedded.entity)
     raw = model.confidence(
         np.array([each.hit.score for each in found], np.float32).clip(0, 1),
-        np.full(len(found), embedded.certainty, np.float32),
+        np.full(len(found), certainty, np.float32),
         np.array([each.card.certainty for each in found], np.float32),
     )
     confidence = {each.hit.id: float(p) * _penalty(each, policy) for each, p in zip(found, raw, strict=True)}
     kept = [each for each in found if confidence[each.hit.id] >= policy.min_confidence]
+    return [(each, confidence[each.hit.id]) for each in ranked(kept, policy)]
+
+
+def matches(
+    model: Encoder, embedded: Embedded, found: Sequence[Found], policy: Policy, now: datetime
+) -> list[Match]:
+    """The best `top_k` above the confidence threshold, best first."""
+    policy = policy.of(embedded.entity)
+    best = chosen(model, embedded.certainty, found, policy)[: policy.top_k]
     prominent = {position: float(embedded.vector[position]) for position in peaks(embedded.vector)}
     return [
-        _match(model, embedded, prominent, each, confidence[each.hit.id], rank, now)
-        for rank, each in enumerate(ranked(kept, policy)[: policy.top_k], start=1)
+        _match(model, embedded, prominent, each, confidence, rank, now)
+        for rank, (each, confidence) in enumerate(best, start=1)
     ]
 
 
@@ -212,7 +220,7 @@ def _match(
     own = (entity.id, entity.revision, embedded.certainty, entity.skills, embedded.occupation)
     other = (hit.id, hit.revision, card.certainty, card.skills, card.occupation)
     vacancy, candidate = (own, other) if embedded.side is Side.VACANCY else (other, own)
-    shared, missing = _compare_skills(asked=vacancy[3], offered=candidate[3])
+    shared, missing = compare_skills(asked=vacancy[3], offered=candidate[3])
     return Match(
         id=str(
             uuid5(NAMESPACE, f"{vacancy[0]}\n{vacancy[1]}\n{candidate[0]}\n{candidate[1]}\n{model.version}")
@@ -240,7 +248,7 @@ def _match(
     )
 
 
-def _compare_skills(asked: Sequence[str], offered: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def compare_skills(asked: Sequence[str], offered: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Shared and missing ones, each once, as the vacancy writes it."""
     wanted: dict[str, str] = {}
     for skill in asked:

@@ -1,0 +1,323 @@
+"""Why a vacancy and a candidate match, or what stands in the way, from what the index holds of them now."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic
+
+import click
+import numpy as np
+import orjson
+
+from encoder.model import Encoder
+from schemas.candidate import CandidateTerms
+from schemas.common import Language, Location, Salary, Workplace
+from schemas.match import NearestOccupation, Side
+from schemas.vacancy import VacancyTerms
+from streams import rules
+from streams.exclusion import inside
+from streams.index import Index, Lookup, Query
+from streams.match import (
+    CandidateCard,
+    Card,
+    Policy,
+    Terms,
+    VacancyCard,
+    Vector,
+    chosen,
+    compare_skills,
+    compatible_hits,
+    wanted,
+)
+from streams.rules import Mode, Rule, RuleBook
+from streams.settings import Settings
+
+FEATURES = 5
+DEPTH = 1_000  # how far down a list a pair is looked for
+UNKNOWN = "-"
+
+
+class Unexplainable(Exception):
+    """The index holds nothing of one of the two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    rule: Rule
+    mode: Mode
+    passes: bool
+    vacancy: str  # what it says, in the words of docs/rules.md; - for nothing
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnList:
+    """The list that an event of this side would make now."""
+
+    side: Side
+    top_k: int
+    min_confidence: float
+    rank: int | None  # of the pair among what passes; None: not among the first 1,000
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    vacancy_id: str
+    vacancy_revision: int
+    candidate_id: str
+    candidate_revision: int
+    model_version: str
+    stopped_by: str | None  # None: the pair is a match
+    score: float
+    vacancy_certainty: float
+    candidate_certainty: float
+    vacancy_occupation: NearestOccupation | None
+    candidate_occupation: NearestOccupation | None
+    confidence: float
+    rules: tuple[Check, ...]
+    exclusion_rules: tuple[str, ...]
+    lists: tuple[OwnList, ...]
+    shared_skills: tuple[str, ...]
+    missing_skills: tuple[str, ...]
+    features: tuple[tuple[str, float], ...]  # name, share of the score
+
+
+async def explain(
+    model: Encoder, index: Index, vacancy_id: str, candidate_id: str, policy: Policy, now: datetime
+) -> Explanation:
+    """Raises `Unexplainable`."""
+    vacancy = await _half(model, index, Side.VACANCY, vacancy_id, VacancyCard)
+    candidate = await _half(model, index, Side.CANDIDATE, candidate_id, CandidateCard)
+    offer, person = vacancy.card, candidate.card
+    checks = tuple(_checks(offer.terms, person.terms, policy.book, now))
+    soft = sum(check.mode is Mode.SOFT and not check.passes for check in checks)
+    score = float(np.clip(vacancy.vector @ candidate.vector, 0, 1))
+    certainties = (np.array([card.certainty], np.float32) for card in (offer, person))
+    [confidence] = model.confidence(np.array([score], np.float32), *certainties)
+    excluding = await _excluding(index, vacancy.vector, candidate.vector)
+    shared, missing = compare_skills(asked=offer.skills, offered=person.skills)
+    lists = (
+        await _own_list(model, index, vacancy, candidate_id, policy, now),
+        await _own_list(model, index, candidate, vacancy_id, policy, now),
+    )
+    features = model.features.explain(vacancy.vector, candidate.vector, FEATURES)
+    lowered = float(confidence) * policy.soft_penalty**soft
+    return Explanation(
+        vacancy_id=vacancy.id,
+        vacancy_revision=vacancy.revision,
+        candidate_id=candidate.id,
+        candidate_revision=candidate.revision,
+        model_version=model.version,
+        stopped_by=_stopped_by(checks, excluding, lowered, lists),
+        score=score,
+        vacancy_certainty=offer.certainty,
+        candidate_certainty=person.certainty,
+        vacancy_occupation=offer.occupation,
+        candidate_occupation=person.occupation,
+        confidence=lowered,
+        rules=checks,
+        exclusion_rules=excluding,
+        lists=lists,
+        shared_skills=shared,
+        missing_skills=missing,
+        features=tuple((each.name, each.share) for each in features),
+    )
+
+
+async def show(settings: Settings, vacancy_id: str, candidate_id: str, *, as_json: bool) -> None:
+    """Print it. Raises `Unexplainable`, and what loading the model or asking the index raises."""
+    from streams.app import connect_index, policy
+
+    model = Encoder.load(settings.model, device="cpu", threads=settings.encoder_threads)
+    index = connect_index(settings, model.version, model.dims)
+    try:
+        found = await explain(model, index, vacancy_id, candidate_id, policy(settings), datetime.now(UTC))
+    finally:
+        await index.close()
+    if as_json:
+        click.echo(as_json_object(found))
+    else:
+        click.echo("\n".join(lines(found)))
+
+
+def as_json_object(found: Explanation) -> bytes:
+    return orjson.dumps(found, default=NearestOccupation.model_dump, option=orjson.OPT_INDENT_2)
+
+
+def lines(found: Explanation) -> Iterator[str]:
+    if found.stopped_by:
+        yield click.style(f"no match: {found.stopped_by}", fg="red", bold=True)
+    else:
+        yield click.style("match", fg="green", bold=True)
+    yield ""
+    vacancy, candidate = _near(found.vacancy_occupation), _near(found.candidate_occupation)
+    yield f"vacancy     {found.vacancy_id}, certainty {found.vacancy_certainty:.2f}{vacancy}"
+    yield f"candidate   {found.candidate_id}, certainty {found.candidate_certainty:.2f}{candidate}"
+    yield f"score       {found.score:.3f} by model {found.model_version}"
+    yield f"confidence  {found.confidence:.3f}"
+    for each in found.lists:
+        place = f"place {each.rank}" if each.rank else "not in it"
+        yield (
+            f"list        of the {each.side}: {place}; holds {each.top_k} from {each.min_confidence:.2f} up"
+        )
+    yield ""
+    rows = [("rule", "mode", "verdict", "vacancy", "candidate")] + [
+        (each.rule, each.mode, "passes" if each.passes else "breaks", each.vacancy, each.candidate)
+        for each in found.rules
+    ]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield click.style(line, bold=row is rows[0], fg="red" if row[2] == "breaks" else None)
+    yield ""
+    yield f"exclusion rules  {', '.join(found.exclusion_rules) or 'none'}"
+    yield f"shared skills    {', '.join(found.shared_skills) or 'none'}"
+    yield f"missing skills   {', '.join(found.missing_skills) or 'none'}"
+    told = "; ".join(f"{name} ({share:.0%})" for name, share in found.features)
+    yield f"features         {told or 'none'}"
+
+
+def _near(occupation: NearestOccupation | None) -> str:
+    return f", nearest to {occupation.label} ({occupation.score:.2f})" if occupation else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Half(Generic[Terms]):
+    """One of the two, as stored."""
+
+    side: Side
+    id: str
+    revision: int
+    vector: Vector  # (dims,)
+    card: Card[Terms]
+
+
+async def _half(
+    model: Encoder, index: Index, side: Side, id: str, contract: type[Card[Terms]]
+) -> Half[Terms]:
+    found = (await index.fetch(side, [id])).get(id)
+    if found is None and not await index.count(side):
+        raise Unexplainable(
+            f"the index holds no {side} of model {model.version}; set ROLECALL_MODEL to the workers' model"
+        )
+    if found is None:
+        raise Unexplainable(
+            f"{side} {id!r} is not in the index of model {model.version}: it was never published, was refused"
+            " (see the dead letters), or is not read yet"
+        )
+    if found.vector is None:
+        raise Unexplainable(
+            f"{side} {id!r} was erased, closed or has expired (revision {found.revision}); no more is left"
+        )
+    card = contract.model_validate_json(str((found.payload or {})["card"]))
+    return Half(side, found.id, found.revision, found.vector, card)
+
+
+async def _excluding(index: Index, *vectors: Vector) -> tuple[str, ...]:
+    """The exclusion rules with one of the two in one area and the other in the other."""
+    of_vacancy, of_candidate = (
+        {tuple(hit.id.rsplit("#", 1)) for hit in hits} for hits in await inside(index, Lookup.ANCHOR, vectors)
+    )
+    crossed = {(rule, "1" if anchor == "0" else "0") for rule, anchor in of_vacancy} & of_candidate
+    return tuple(sorted({rule for rule, _ in crossed}))
+
+
+async def _own_list(
+    model: Encoder, index: Index, own: Half[Terms], other_id: str, policy: Policy, now: datetime
+) -> OwnList:
+    policy = policy.of(own.card)
+    query = Query(own.vector, wanted(own.card.terms, now, policy.book), DEPTH)
+    [hits] = await index.search(own.side.other, [query])
+    found = compatible_hits(own.card.terms, hits, now, policy.book)
+    ids = [each.hit.id for each, _ in chosen(model, own.card.certainty, found, policy)]
+    rank = ids.index(other_id) + 1 if other_id in ids else None
+    return OwnList(own.side, policy.top_k, policy.min_confidence, rank)
+
+
+def _stopped_by(
+    checks: Sequence[Check], excluding: Sequence[str], confidence: float, lists: Sequence[OwnList]
+) -> str | None:
+    for check in checks:
+        if check.mode is Mode.HARD and not check.passes:
+            return f"rule {check.rule}"
+    if excluding:
+        return f"exclusion rule {excluding[0]}"
+    least = min(each.min_confidence for each in lists)
+    if confidence < least:
+        return f"confidence {confidence:.3f} is below {least:g}"
+    if not any(each.rank and each.rank <= each.top_k for each in lists):
+        return "others are better in both lists"
+    return None
+
+
+def _checks(
+    vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook, now: datetime
+) -> Iterator[Check]:
+    broken = rules.broken_rules(vacancy, candidate, now, RuleBook(rates=book.rates))
+    for rule in Rule:
+        offered, wished = _said(rule, vacancy, candidate)
+        yield Check(
+            rule, book.modes.get(rule, Mode.HARD), rule not in broken, offered or UNKNOWN, wished or UNKNOWN
+        )
+
+
+def _said(rule: Rule, vacancy: VacancyTerms, candidate: CandidateTerms) -> tuple[str, str]:
+    """What each side says that the rule looks at."""
+    match rule:
+        case Rule.EXPIRY:
+            return f"expires {vacancy.expires_at:%Y-%m-%d %H:%M %Z}" if vacancy.expires_at else "", ""
+        case Rule.PERMIT:
+            country = vacancy.location and vacancy.location.country
+            return f"country {country}" if country else "", _listed("may work in", candidate.work_countries)
+        case Rule.WORKPLACE:
+            return _listed("", [vacancy.workplace or ""]), _listed("", candidate.workplaces)
+        case Rule.PLACE:
+            return _job(vacancy), _home(candidate, vacancy.location)
+        case Rule.LANGUAGES:
+            return _languages(vacancy.languages), _languages(candidate.languages)
+        case Rule.EMPLOYMENT_TYPE:
+            return _listed("", vacancy.employment_types), _listed("", candidate.employment_types)
+        case Rule.SENIORITY:
+            return vacancy.seniority or "", candidate.seniority or ""
+        case Rule.SALARY:
+            return _pay(vacancy.salary, "max"), _pay(candidate.salary, "min")
+
+
+def _listed(word: str, values: Sequence[str]) -> str:
+    return f"{word} {', '.join(values)}".strip() if values else ""
+
+
+def _languages(languages: Sequence[Language]) -> str:
+    return _listed("", [f"{each.code} {each.level or ''}".strip() for each in languages])
+
+
+def _place(location: Location | None) -> list[str]:
+    if location is None:
+        return []
+    named = {"country": location.country, "city": location.city}
+    told = [f"{word} {value}" for word, value in named.items() if value]
+    return [*told, f"at {location.lat:g} {location.lon:g}"] if location.point else told
+
+
+def _job(vacancy: VacancyTerms) -> str:
+    remote = [Workplace.REMOTE.value] if vacancy.workplace is Workplace.REMOTE else []
+    return "; ".join([*remote, *_place(vacancy.location)])
+
+
+def _home(candidate: CandidateTerms, job: Location | None) -> str:
+    home = candidate.location
+    told = _place(home)
+    if candidate.radius_km is not None:
+        told.append(f"radius {candidate.radius_km:g} km")
+    if home and home.point and job and job.point:
+        told.append(f"{rules.distance_km(home.point, job.point):.1f} km away")
+    return "; ".join([*told, *(["relocates"] if candidate.relocate else [])])
+
+
+def _pay(salary: Salary | None, end: str) -> str:
+    """The end of the range that the rule looks at, a year's pay."""
+    if salary is None:
+        return ""
+    yearly = salary.yearly_max if end == "max" else salary.yearly_min
+    limit = "up to" if end == "max" else "from"
+    return "no limit" if yearly is None else f"{limit} {yearly:,.0f} {salary.currency} a year"
