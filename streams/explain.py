@@ -156,7 +156,7 @@ def lines(found: Explanation) -> Iterator[str]:
     yield f"score       {found.score:.3f} by model {found.model_version}"
     yield f"confidence  {found.confidence:.3f}"
     for each in found.lists:
-        place = f"place {each.rank}" if each.rank else "not in it"
+        place = f"place {each.rank}" if each.rank else "no place"
         yield (
             f"list        of the {each.side}: {place}; holds {each.top_k} from {each.min_confidence:.2f} up"
         )
@@ -295,8 +295,7 @@ def _place(location: Location | None) -> list[str]:
     if location is None:
         return []
     named = {"country": location.country, "city": location.city}
-    told = [f"{word} {value}" for word, value in named.items() if value]
-    return [*told, f"at {location.lat:g} {location.lon:g}"] if location.point else told
+    return [f"{word} {value}" for word, value in named.items() if value]
 
 
 def _job(vacancy: VacancyTerms) -> str:

@@ -52,6 +52,8 @@ _EXACT = models.SearchParams(exact=True)
 _CARRIED = models.PayloadSelectorExclude(exclude=sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
 _LIVE = models.FieldCondition(key="live", match=models.MatchValue(value=1))
 _ALREADY_THERE = 409
+_NOT_FOUND = 404
+_OTHER_MODEL = "no worker has run with this model: set ROLECALL_MODEL to theirs"
 _TRY_AGAIN = {408, 429}
 _PASSING = {
     grpc.StatusCode.ABORTED,
@@ -230,10 +232,14 @@ def _translated() -> Iterator[None]:
         raise IndexUnavailable(f"Qdrant: {error}") from error
     except UnexpectedResponse as error:
         status = error.status_code or 500
+        if status == _NOT_FOUND:
+            raise IndexMismatch(f"Qdrant: {error}; {_OTHER_MODEL}") from error
         if status < 500 and status not in _TRY_AGAIN:
             raise
         raise IndexUnavailable(f"Qdrant: {error}") from error
     except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            raise IndexMismatch(f"Qdrant: {error.details()}; {_OTHER_MODEL}") from error
         if error.code() not in _PASSING:
             raise
         raise IndexUnavailable(f"Qdrant: {error.code().name}, {error.details()}") from error

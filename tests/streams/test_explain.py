@@ -121,7 +121,7 @@ class TestContent:
              ("hybrid", "remote, hybrid")),
             (Rule.PLACE, {"location": {"city": "Ulm", "lat": 0, "lon": 1}},
              {"location": {"lat": 0, "lon": 0}, "radius_km": 200, "relocate": True},
-             ("city Ulm; at 0 1", "at 0 0; radius 200 km; 111.2 km away; relocates")),
+             ("city Ulm", "radius 200 km; 111.2 km away; relocates")),
             (Rule.LANGUAGES, {"languages": [{"code": "de", "level": "B2"}]}, {"languages": [{"code": "de"}]},
              ("de B2", "de")),
             (Rule.EMPLOYMENT_TYPE, {"employment_types": ["full_time"]}, {}, ("full_time", "-")),

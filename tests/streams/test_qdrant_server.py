@@ -128,7 +128,6 @@ async def test_what_may_pass_is_unavailable(error: Exception) -> None:
     [
         status(400),
         status(401),
-        status(404),
         rpc(grpc.StatusCode.INVALID_ARGUMENT),
         rpc(grpc.StatusCode.UNAUTHENTICATED),
     ],
@@ -136,4 +135,10 @@ async def test_what_may_pass_is_unavailable(error: Exception) -> None:
 )
 async def test_a_mistake_is_not_retried(error: Exception) -> None:
     with pytest.raises(type(error)):
+        await count_with(error)
+
+
+@pytest.mark.parametrize("error", [status(404), rpc(grpc.StatusCode.NOT_FOUND)], ids=repr)
+async def test_collections_of_another_model_are_a_mismatch(error: Exception) -> None:
+    with pytest.raises(IndexMismatch, match="no worker has run with this model: set ROLECALL_MODEL"):
         await count_with(error)
