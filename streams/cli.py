@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from streams.console import FAILED, Sections, effective_settings, explained, fail, forward
+from streams.define_cli import occupations, rules
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -264,6 +265,8 @@ def explain(vacancy: str, candidate: str, as_json: bool) -> None:
             fail(str(error), FAILED)
 
 
+main.add_command(rules)
+main.add_command(occupations)
 main.add_command(forward("train", "Train a model from occupation data (rolecall[training])."))
 main.add_command(forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
 

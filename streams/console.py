@@ -16,7 +16,7 @@ FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 SECTIONS = {
     "Try it": ("demo", "up"),
     "Run it": ("topics", "worker", "doctor", "settings"),
-    "Use it": ("publish", "tail", "matches", "explain"),
+    "Use it": ("publish", "tail", "matches", "explain", "rules", "occupations"),
     "Improve it": ("train", "evaluate"),
 }
 

@@ -1,13 +1,17 @@
 """A rule and a reference published once hold on both workers."""
 
 import json
+import re
 import time
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 
 from schemas.match import Side
+from schemas.rule import ExclusionRule
 from schemas.topics import OCCUPATIONS, RULES
+from streams.cli import main
 
 ONE, OTHER = "astronaut", "beekeeper"
 EACH = 24
@@ -69,6 +73,45 @@ def test_a_rule_withdraws_what_it_forbids_and_holds_on_both_workers(
     within = {(vacancy, candidate) for vacancy, candidate in found if candidate.startswith("xb")}
     assert len(within) == EACH * EACH / 2
     assert not crossed(within)
+
+
+def test_the_command_line_tells_what_a_rule_would_exclude(stack, before, monkeypatch):
+    for name, value in stack.environment().items():
+        monkeypatch.setenv(name, value)
+    options = ["--first", ONE, "--second", OTHER, "--min-similarity", "0.99"]
+    tried = CliRunner().invoke(main, ["rules", "test", *options])
+    assert (tried.exit_code, tried.exception) == (0, None)
+    vacancies, candidates = [int(n) for n in re.findall(r"(\d+) (?:vacancies|candidates)", tried.output)[:2]]
+    assert vacancies == candidates >= EACH / 2
+    assert f"{vacancies * candidates * 2} pairs excluded" in tried.output.replace(",", "")
+
+
+def test_the_command_line_adds_lists_and_removes(stack, wire, before, monkeypatch):
+    for name, value in stack.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def rolecall(*arguments):
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    options = [
+        "--first",
+        "lion tamer",
+        "--second",
+        "lion",
+        "--min-similarity",
+        "1",
+        "--min-similarity",
+        "0.9",
+    ]
+    rolecall("rules", "add", "--id", "lions", *options, "--author", "ann", "--note", "they bite")
+    [line] = [line for line in rolecall("rules", "list").splitlines() if '"lions"' in line]
+    rule = ExclusionRule.model_validate_json(line)
+    assert (rule.author, rule.note) == ("ann", "they bite")
+    assert [anchor.min_similarity for anchor in rule.anchors] == [1, 0.9]
+    rolecall("rules", "remove", "lions")
+    assert '"lions"' not in rolecall("rules", "list")
 
 
 def test_a_rule_about_nobody_is_dead_lettered(wire, workers, kit):
