@@ -29,9 +29,7 @@ def add_agents(app: faust.App, handle: Handle, *, batch_size: int, within_second
             value_serializer="raw",
             allow_empty=True,
         )
-        app.agent(topic, name=f"take_{name}", concurrency=1)(
-            _agent(name, handle, batch_size, within_seconds)
-        )
+        app.agent(topic, name=f"take_{name}", concurrency=1)(_agent(name, handle, batch_size, within_seconds))
 
 
 def _agent(topic: str, handle: Handle, batch_size: int, within_seconds: float) -> Any:

@@ -28,7 +28,7 @@ Vector = npt.NDArray[np.float32]
 Terms = TypeVar("Terms", VacancyTerms, CandidateTerms)
 
 MAX_NAMED_SKILLS = 10
-MAX_NAMED_BYTES = 500  # of each list: a match stays under 2 KB
+MAX_NAMED_BYTES = 300  # of each list: a match stays under 2 KB
 MAX_NAMED_FEATURES = 3
 PEAKS_KEPT = 12
 

@@ -9,8 +9,9 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from encoder.features import Features
 from schemas.candidate import Candidate
-from schemas.match import Side
+from schemas.match import NearestOccupation, Side
 from schemas.vacancy import Vacancy
 from streams.index import Hit
 from streams.match import Embedded, Policy, compatible_hits, matches, point
@@ -182,13 +183,16 @@ class TestPrivacy:
 
 
 class TestSize:
-    def test_with_every_soft_rule_broken_too(self, encoder, now, vacancy, candidate):
-        book = RuleBook(dict.fromkeys(Rule, Mode.SOFT))
-        skills = tuple(f"{number:03}" + "\x01" * 100 for number in range(100))
-        job = vacancy("v" * 36, 2**42, skills=skills)
-        person = candidate("c" * 36, 2**42, skills=skills[::2])
-        [one] = compatible_hits(job.entity, [hit(person)], now, book)
+    @pytest.mark.parametrize("char", ["x", "語", '"'])
+    def test_with_occupations_features_and_every_soft_rule_too(self, encoder, now, vacancy, candidate, char):
+        encoder.features = Features((tuple(f"{n:02}" + "x" * 98 for n in range(16)),))
+        occupation = NearestOccupation(id="o" * 36, label=char * (100 // len(char.encode())), score=1 / 3)
+        skills = tuple(f"{number:03}" + char * 100 for number in range(100))
+        job = replace(vacancy("v" * 36, 2**42, skills=skills), occupation=occupation)
+        person = replace(candidate("c" * 36, 2**42, skills=skills[::2]), occupation=occupation)
+        [one] = compatible_hits(job.entity, [hit(person, 1 / 3)], now)
         [match] = matches(encoder, job, [replace(one, soft=tuple(Rule))], ALL, now)
+        assert match.reasons.features
         assert len(match_record(match).value) < 2048
 
     def test_a_match_with_many_skills_stays_under_2_kb(self, encoder, now, vacancy, candidate):
