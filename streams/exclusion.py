@@ -71,9 +71,7 @@ class Exclusions:
         """For each list of ids on that side, those that lie in none of its areas."""
         stored = await self._index.fetch(side, sorted({id for ids, _ in asked for id in ids}))
         vectors = {id: point.vector for id, point in stored.items() if point.vector is not None}
-        return [
-            {id for id in ids if id in vectors and not _in_any(vectors[id], areas)} for ids, areas in asked
-        ]
+        return [_outside({id: vectors[id] for id in ids if id in vectors}, areas) for ids, areas in asked]
 
 
 async def inside(index: Index, space: Space, vectors: Sequence[Vector]) -> list[list[Hit]]:
@@ -207,8 +205,11 @@ def _card(rule: ExclusionRule, number: int) -> dict[str, object]:
     return {"card": orjson.dumps({"rule": rule.id, "min_similarity": anchor.min_similarity}).decode()}
 
 
-def _in_any(vector: Vector, areas: Sequence[Area]) -> bool:
-    return any(float(vector @ area) >= INSIDE for area in areas)
+def _outside(vectors: Mapping[str, Vector], areas: Sequence[Area]) -> set[str]:
+    if not vectors:
+        return set()
+    scores = np.stack(list(vectors.values())) @ np.stack(areas).T  # (ids, areas)
+    return {id for id, best in zip(vectors, scores.max(axis=1).tolist(), strict=True) if best < INSIDE}
 
 
 def _other_anchor(id: str) -> str:

@@ -29,6 +29,9 @@ class Nearest:
             self._vectors = np.concatenate([self._vectors, np.empty_like(self._vectors)])
         self._vectors[row] = vector
 
+    def vectors(self, ids: Sequence[Id]) -> Vectors:
+        return self._vectors[[self._rows[id] for id in ids]]  # (ids, dims)
+
     def drop(self, id: Id) -> None:
         row = self._rows.pop(id, None)
         if row is None:

@@ -398,9 +398,9 @@ class Shard:
 
     def fetch(self, _: Vectors, ids: list[str]) -> Answer:
         wanted: list[Id] = [_short_id(id) for id in dict.fromkeys(ids)]
-        records = self._shard.retrieve(wanted, with_payload=True, with_vector=True)
-        vectors = [record.vector for record in records if record.payload and "live" in record.payload]
-        return [record.payload for record in records], np.array(vectors, np.float32).tobytes()
+        records = self._shard.retrieve(wanted, with_payload=True, with_vector=False)
+        live = [record.id for record in records if record.payload and "live" in record.payload]
+        return [record.payload for record in records], self._nearest.vectors(live).tobytes()
 
     def count(self, _: Vectors) -> Answer:
         return len(self._nearest), b""
