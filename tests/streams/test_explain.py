@@ -1,5 +1,6 @@
 """`rolecall explain`: the whole reasoning about one pair."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,9 +9,12 @@ from tempfile import TemporaryDirectory
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from encoder.features import Features
+from encoder.model import Encoder
 from schemas.match import NearestOccupation
+from streams.cli import main
 from streams.explain import Unexplainable, as_json_object, explain, lines
 from streams.index import Lookup, Point
 from streams.match import Policy
@@ -192,7 +196,11 @@ class TestTerminal:
 
 @pytest.fixture
 def edge_socket() -> Iterator[Path]:
-    with TemporaryDirectory() as folder, start_edge(Path(folder, "data"), Path(folder, "socket")):
+    memory = Path("/dev/shm")
+    with (
+        TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
+        start_edge(Path(folder, "data"), Path(folder, "socket")),
+    ):
         yield Path(folder, "socket")
 
 
@@ -208,3 +216,33 @@ async def test_on_the_embedded_index(new_world, make, edge_socket, now):
     with pytest.raises(Unexplainable, match="v2"):
         await explain(world.encoder, index, "v2", "c1", POLICY, now)
     await index.close()
+
+
+class TestCommand:
+    @pytest.fixture
+    def rolecall(self, tmp_path, monkeypatch, edge_socket):
+        monkeypatch.chdir(tmp_path)
+        return lambda *arguments, **settings: CliRunner().invoke(
+            main,
+            ["explain", *arguments],
+            env={"ROLECALL_INDEX": "edge", "ROLECALL_EDGE_SOCKET": str(edge_socket), **settings},
+        )
+
+    def test_it_explains_by_this_machines_settings(self, rolecall, edge_socket, make, new_world):
+        async def publish():
+            world = new_world()
+            world.runner._encoder = model = Encoder.load()
+            world.runner._index = index = QdrantEdge(edge_socket, model.version, model.dims)
+            await index.prepare()
+            await world.vacancies(make.vacancy(**EUR_50))
+            await world.candidates(make.candidate(**EUR_60))
+            await index.close()
+
+        asyncio.run(publish())
+        assert rolecall("v1", "c1").output.splitlines()[0] == "no match: rule salary"
+        soft = rolecall("v1", "c1", "--json", ROLECALL_RULES='{"salary":"soft"}')
+        assert json.loads(soft.output)["stopped_by"] is None
+
+    def test_an_unknown_id_ends_with_1_and_says_so(self, rolecall):
+        result = rolecall("v1", "c1")
+        assert (result.exit_code, "the index holds no vacancy of model" in result.output) == (1, True)
