@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -230,6 +231,49 @@ class Slow:
     async def _pause(self):
         for _ in range(self._random.randrange(6)):
             await asyncio.sleep(0)
+
+
+class Interrupted:
+    """An index that lets others do their whole work just before one of its calls."""
+
+    def __init__(self, index, before_call, others):
+        self._index = index
+        self._left = before_call
+        self._others = others
+
+    def __getattr__(self, name):
+        call = getattr(self._index, name)
+
+        async def interrupted(*arguments):
+            self._left -= 1
+            if self._left == -1:
+                await self._others()
+            return await call(*arguments)
+
+        return interrupted
+
+
+@pytest.mark.parametrize("before_call", range(7))
+@pytest.mark.parametrize("order", [*permutations(("rule", "candidate", "candidate again"))])
+async def test_whatever_comes_in_between_two_steps_of_an_event(world, make, now, holding, before_call, order):
+    world.now = now
+    other = Office(world)
+    records = {
+        "rule": ("rule", rule_record(make, anchor("nurse"), anchor("cook"))),
+        "candidate": ("candidate", make.candidate("c1", title="cook")),
+        "candidate again": ("candidate", make.candidate("c1", revision=2, title="cook")),
+    }
+
+    async def others():
+        for each in order:
+            await other.publish(*records[each])
+
+    await other.publish("candidate", make.candidate("c2", title="pilot"))
+    interrupted = Interrupted(world.index, before_call, others)
+    await Office(world, interrupted).publish("vacancy", make.vacancy("v1", title="nurse"))
+    if world.index.live(Lookup.ANCHOR) == set():  # it takes fewer calls
+        await others()
+    assert await standing(holding, world) == {("v1", "c2")}
 
 
 @given(asked=entities, offered=entities, rules=rules, seed=st.integers(0, 2**32))
