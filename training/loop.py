@@ -126,17 +126,6 @@ def embed(network: Network, tokens: Tokens) -> torch.Tensor:
     return vectors.float()
 
 
-@torch.inference_mode()
-def embed_pieces(network: Network, count: int) -> torch.Tensor:
-    """What the network makes of every piece of the vocabulary as a title of its own. (count, dims)"""
-    parts = []
-    for ids in torch.arange(count).split(1024):  # type: ignore[no-untyped-call]
-        places = torch.arange(len(ids))
-        offsets = torch.stack([places, places + 1, places + 1], 1).flatten()  # (pieces * fields,)
-        parts.append(embed(network, Tokens(ids, offsets)))
-    return torch.cat(parts).cpu()
-
-
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:
     """A pretrained transformer learns slowly, everything that starts from nothing fast."""
     if network.shape.backbone == "static":

@@ -54,7 +54,6 @@ class Opinions:
     """A teacher's vectors."""
 
     texts: torch.Tensor  # (texts, width) by text number; zeros for texts it was not asked about
-    pieces: torch.Tensor  # (vocabulary, width)
     minutes: torch.Tensor  # (), what they took
 
 
@@ -102,7 +101,6 @@ def fit(
         start.network(
             ground.pretrained,
             config,
-            pieces=opinions.pieces if opinions else None,
             frequencies=torch.from_numpy(ground.data.store.frequencies()),
         ),
         PairSampler(ground.data, config),
@@ -116,7 +114,7 @@ def fit(
 
 
 def teach(ground: Ground, config: TrainConfig) -> Opinions:
-    """A teacher is trained, and asked about all titles, the lexicon and the pieces of the vocabulary."""
+    """A teacher is trained, and asked about all titles and the lexicon."""
     file = ground.run.work / "opinions.safetensors"
     if not file.is_file():
         teacher, progress = fit(ground, config, "teacher", None)
@@ -129,11 +127,10 @@ def teach(ground: Ground, config: TrainConfig) -> Opinions:
         vectors = encode(teacher, ground.pretrained.vocabulary, [Document(known[n]) for n in numbers])
         texts = torch.zeros(len(known), vectors.shape[1])
         texts[numbers] = torch.from_numpy(vectors)
-        pieces = loop.embed_pieces(teacher, len(ground.pretrained.tokens))
         minutes = torch.tensor(progress.minutes + (time.monotonic() - began) / 60)
-        save_file({"texts": texts.half(), "pieces": pieces, "minutes": minutes}, file)
+        save_file({"texts": texts.half(), "minutes": minutes}, file)
     stored = load_file(file)
-    return Opinions(stored["texts"].float(), stored["pieces"], stored["minutes"])
+    return Opinions(stored["texts"].float(), stored["minutes"])
 
 
 def finish(network: Network, ground: Ground) -> Encoder:

@@ -57,12 +57,10 @@ def network(
     start: Pretrained,
     config: TrainConfig,
     *,
-    pieces: torch.Tensor | None = None,
     frequencies: torch.Tensor | None = None,
 ) -> Network:
     """Untrained but for what the checkpoint brings; seeded by the caller.
 
-    pieces: (vocabulary, hidden), what a teacher makes of every piece alone: better than its word embeddings.
     frequencies: (vocabulary,) shares of the tokens in all texts, for `config.rare` (Arora et al. 2017).
     """
     shape = Shape(
@@ -79,7 +77,7 @@ def network(
     backbone = fresh.backbone
     with torch.no_grad():
         if isinstance(backbone, StaticBag):
-            table = start.weights["table.weight"] if pieces is None else pieces
+            table = start.weights["table.weight"]
             backbone.table.weight.copy_(table / table.std())
             if frequencies is not None and config.rare:
                 weights = config.rare / (config.rare + frequencies)
