@@ -50,7 +50,7 @@ VERSIONS = (f"v{number}" for number in count())
 Connect = Callable[[int], Index]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture  # a process for each test: one shard holds on to 67 MB, and a version has four
 def edge_socket() -> Iterator[Path]:
     memory = Path("/dev/shm")  # new collections wait for the disk many times; a busy one takes seconds
     with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
