@@ -29,7 +29,7 @@ from streams.tail import read_event
 
 IDS = range(3)
 TITLES = ("nurse", "cook", "welder")
-EVENTS = st.tuples(st.sampled_from(Side), st.sampled_from(IDS), st.integers(1, 12), st.booleans())
+EVENTS = st.tuples(st.sampled_from(Side), st.sampled_from(IDS), st.integers(1, 8), st.booleans())
 DIES_IN = ("upsert", "search", "publish", "fetch", "put")
 
 
@@ -265,5 +265,5 @@ def test_the_state_is_exact_whatever_happens(new_world, make, now):
     world = new_world
     run_state_machine_as_test(
         lambda: history_machine(world, make, now)(),
-        settings=settings(max_examples=60, stateful_step_count=25, deadline=None),
+        settings=settings(max_examples=150, stateful_step_count=30, deadline=None),
     )
