@@ -38,10 +38,10 @@ from qdrant_edge import (
     UpdateOperation,
 )
 
+from schemas.match import Side
 from streams.frames import MAX_FRAME_BYTES, Connection, Frame, listen, serve
 from streams.index import (
     PAYLOAD_INDEXES,
-    SPACES,
     All,
     AnyOf,
     AtLeast,
@@ -81,8 +81,8 @@ class QdrantEdge:
         self._connecting = asyncio.Lock()
 
     async def prepare(self) -> None:
-        for space in SPACES:
-            await self._ask("prepare", space)
+        for side in Side:  # the lookup spaces when first asked for: each keeps dozens of files open
+            await self._ask("prepare", side)
 
     async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
         rows = [(p.id, p.revision, None if p.vector is None else p.payload or {}) for p in points]
