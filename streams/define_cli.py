@@ -48,7 +48,7 @@ def add(id: str, author: str, note: str, **anchors: Any) -> None:
     It holds on all workers within seconds, and withdraws the matches that it forbids.
 
     \b
-    Example:  rolecall rules add --id apart --first nurse --second 'truck driver' --min-similarity 0.8
+    Example:  rolecall rules add --id apart --first nurse --second 'truck driver' --min-similarity 0.9
     """
     from streams.define import definition_record, send
 
@@ -89,7 +89,7 @@ def test_rules(file: Path | None, **anchors: Any) -> None:
     FILE has one rule a line, as `rules list` prints them.
 
     \b
-    Example:  rolecall rules test --first nurse --second 'truck driver' --min-similarity 0.8
+    Example:  rolecall rules test --first nurse --second 'truck driver' --min-similarity 0.9
     """
     from pydantic import ValidationError
 
