@@ -67,6 +67,7 @@ from streams.nearest import Id, Nearest, Vectors
 POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
 FEW_QUERIES = 8  # below it the matrix product costs more than it saves
 LIKELY_PER_HIT = 8
+DEEPER = 8
 
 # The client
 
@@ -353,10 +354,8 @@ class Shard:
             return self._search_all(vectors, [(limit, least) for _, limit, least in queries]), b""
         tests = [(Filter(must=[_LIVE, _decode(test)]), limit, least) for test, limit, least in queries]
         likely = LIKELY_PER_HIT * max(limit for _, limit, _ in queries)
-        if len(queries) < FEW_QUERIES or likely >= len(self._nearest):
-            hits = self._query(vectors, tests)
-        else:
-            hits = self._search_near(vectors, tests, likely)
+        few = len(queries) < FEW_QUERIES
+        hits = self._query(vectors, tests) if few else self._search_near(vectors, tests, likely)
         return [[(hit.score, hit.payload) for hit in each] for each in hits], b""
 
     def _search_all(
@@ -372,6 +371,9 @@ class Shard:
         return [[(score, payloads[id]) for id, score in hits] for hits in ranked]
 
     def _search_near(self, vectors: Vectors, tests: list[Test], likely: int) -> list[list[ScoredPoint]]:
+        """Among the `likely` nearest first; where they leave too few hits, among ever more, then all."""
+        if not tests or likely * DEEPER > len(self._nearest):
+            return self._query(vectors, tests)
         nearest = self._nearest.best(vectors, likely)
         near = [
             (Filter(must=[HasIdCondition(ids), test]), limit, least)
@@ -379,7 +381,8 @@ class Shard:
         ]
         hits = self._query(vectors, near)
         short = [row for row, (_, limit, _) in enumerate(tests) if len(hits[row]) < limit]
-        for row, found in zip(short, self._query(vectors[short], [tests[row] for row in short]), strict=True):
+        deeper = self._search_near(vectors[short], [tests[row] for row in short], likely * DEEPER)
+        for row, found in zip(short, deeper, strict=True):
             hits[row] = found
         return hits
 
