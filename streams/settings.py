@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         {}, description='What one unit of a currency is worth in a common one: {"EUR":1,"USD":0.9}'
     )
 
-    batch_size: Annotated[int, Field(ge=1, le=500)] = Field(128, description="Most events of a batch")
+    batch_size: Annotated[int, Field(ge=1, le=500)] = Field(256, description="Most events of a batch")
     batch_within_seconds: Positive = Field(0.01, description="How long a batch waits to fill")
     max_record_bytes: Count = Field(1_048_576, description="Larger records go to the dead letters")
     max_clock_skew_seconds: Positive = Field(
