@@ -45,7 +45,7 @@ class Settings(BaseSettings):
 
     top_k: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Most matches per event")
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="Least confidence of a match"
+        0.2, description="Least confidence of a match"
     )
 
     min_reference_score: Annotated[float, Field(ge=0, le=1)] = Field(

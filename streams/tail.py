@@ -28,14 +28,11 @@ def read_event(value: bytes) -> Match | MatchesWithdrawn | None:
 
 def why(match: Match) -> Iterator[str]:
     reasons = match.reasons
-    if reasons.features:
-        yield reasons.features[0]
     if reasons.shared_skills:
         yield "skills " + ", ".join(reasons.shared_skills[:3])
     if reasons.missing_skills:
         yield "missing " + ", ".join(reasons.missing_skills[:2])
-    if not (reasons.features or reasons.shared_skills):
-        yield f"texts {match.score:.0%} alike"
+    yield f"texts {match.score:.0%} alike"
 
 
 class Lines:

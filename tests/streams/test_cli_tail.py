@@ -38,7 +38,7 @@ def plain(text: str) -> list[str]:
 
 def test_a_match_is_confidence_ids_and_reasons():
     words = [word.strip() for word in plain(Lines(120).line(match())) if word.strip()]
-    assert words == ["91%", "v1", "c1", "skills Python, SQL"]
+    assert words == ["91%", "v1", "c1", "skills Python, SQL; texts 84% alike"]
 
 
 def test_without_skills_in_common_the_texts_are_the_reason():
