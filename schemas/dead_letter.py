@@ -3,7 +3,9 @@
 Header names follow Kafka Connect's error context, so that existing tools read them.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import Self
 
 from pydantic import Field
 
@@ -30,7 +32,23 @@ class DeadLetterHeaders(Contract):
     exception: str = Field(serialization_alias="__connect.errors.exception.class.name")
     message: str = Field(serialization_alias="__connect.errors.exception.message")
     attempts: int = Field(default=1, ge=1, serialization_alias="__rolecall.errors.attempts")
+    timestamp_ms: int | None = Field(
+        default=None,
+        ge=0,
+        serialization_alias="__rolecall.errors.timestamp",
+        description="Of the original record, where it had one: the revision of an erasure.",
+    )
 
     def records(self) -> list[tuple[str, bytes]]:
         """Kafka record headers."""
-        return [(name, str(value).encode()) for name, value in self.model_dump(by_alias=True).items()]
+        said = self.model_dump(by_alias=True, exclude_none=True)
+        return [(name, str(value).encode()) for name, value in said.items()]
+
+    @classmethod
+    def read(cls, headers: Iterable[tuple[str, bytes]]) -> Self:
+        """Of a record of the topic; `ValueError` where its headers are not ours."""
+        said = dict(headers)
+        fields = {name: said.get(str(field.serialization_alias)) for name, field in cls.model_fields.items()}
+        return cls.model_validate_strings(
+            {name: value.decode() for name, value in fields.items() if value is not None}
+        )

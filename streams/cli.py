@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from streams.console import FAILED, Sections, effective_settings, explained, fail, forward
+from streams.dead_letters_cli import dead_letters
 from streams.define_cli import occupations, rules
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -265,6 +266,7 @@ def explain(vacancy: str, candidate: str, as_json: bool) -> None:
             fail(str(error), FAILED)
 
 
+main.add_command(dead_letters)
 main.add_command(rules)
 main.add_command(occupations)
 main.add_command(forward("train", "Train a model from occupation data (rolecall[training])."))

@@ -1,12 +1,11 @@
 """Rules and references from the command line: publish, remove, list, try."""
 
 import csv
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import ValidationError
 
 from encoder.model import Encoder
@@ -19,6 +18,7 @@ from streams.exclusion import Forbidden, Rules
 from streams.publish import KafkaPublisher, Outgoing, cloud_event, producer
 from streams.reach import require_topics
 from streams.settings import Settings
+from streams.to_end import records_to_end
 
 CHUNK = 500
 TOPIC_OF = {ExclusionRule: RULES.name, Occupation: OCCUPATIONS.name}
@@ -53,35 +53,9 @@ async def current_rules(settings: Settings) -> list[ExclusionRule]:
     """As the topic has them now, by id."""
     await require_topics(settings.broker)
     newest: dict[bytes, bytes | None] = {}
-    async for key, value in _records(settings, RULES.name):
-        newest[key] = value
+    async for record in records_to_end(settings, RULES.name):
+        newest[record.key] = record.value
     return [ExclusionRule.model_validate_json(value) for _, value in sorted(newest.items()) if value]
-
-
-async def _records(settings: Settings, topic: str) -> AsyncIterator[tuple[bytes, bytes | None]]:
-    """From the topic's start to where it ends now, as fetches tell it."""
-    consumer = AIOKafkaConsumer(
-        topic,
-        bootstrap_servers=settings.broker,
-        fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    try:
-        ends: dict[TopicPartition, int] = {}
-        while True:
-            for partition in consumer.assignment():
-                if (end := consumer.highwater(partition)) is not None:
-                    ends.setdefault(partition, end)
-            if ends.keys() == consumer.assignment() and all(
-                [await consumer.position(partition) >= end for partition, end in ends.items()]
-            ):
-                return
-            for records in (await consumer.getmany(timeout_ms=50)).values():
-                for record in records:
-                    yield record.key, record.value
-    finally:
-        await consumer.stop()
 
 
 async def dry_run(settings: Settings, rules: list[ExclusionRule]) -> list[Forbidden]:

@@ -24,6 +24,8 @@ class Outgoing:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+    partition: int | None = None  # by the key
+    timestamp_ms: int | None = None  # now
 
 
 class Publisher(Protocol):
@@ -52,7 +54,12 @@ class KafkaPublisher:
     async def _send(self, record: Outgoing) -> Any:
         sender = self._letters if record.topic == DEAD_LETTERS.name else self._events
         return await sender.send(
-            record.topic, value=record.value, key=record.key, headers=list(record.headers)
+            record.topic,
+            value=record.value,
+            key=record.key,
+            partition=record.partition,
+            timestamp_ms=record.timestamp_ms,
+            headers=list(record.headers),
         )
 
 

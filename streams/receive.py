@@ -98,6 +98,7 @@ class Reject:
             exception=self.exception,
             message=self.message.encode(errors="replace").decode()[:MAX_MESSAGE_CHARACTERS],
             attempts=self.attempts,
+            timestamp_ms=self.record.timestamp_ms if self.record.timestamp_ms >= 0 else None,
         ).records()
 
 

@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import click
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.match import Match, MatchesWithdrawn, Side
 from schemas.topics import MATCHES
 from streams.reach import require_topics
 from streams.settings import Settings
 from streams.tail import Lines, read_event
+from streams.to_end import records_to_end
 
 Entity = tuple[Side, str]
 Pair = tuple[str, str]  # vacancy id, candidate id
@@ -126,33 +126,11 @@ def _age(match: Match) -> tuple[object, ...]:
 
 async def current_state(settings: Settings) -> MatchState:
     """Read the topic from its start to where it ends now."""
-    consumer = AIOKafkaConsumer(
-        MATCHES.name,
-        bootstrap_servers=settings.broker,
-        fetch_max_wait_ms=settings.fetch_max_wait_ms,
-        auto_offset_reset="earliest",
-    )
     state = MatchState()
-    await consumer.start()
-    try:
-        ends: dict[TopicPartition, int] = {}  # as fetches tell them: the embedded broker counts otherwise
-        while not await _reached(consumer, ends):
-            batches = await consumer.getmany(timeout_ms=50)
-            for record in (record for batch in batches.values() for record in batch):
-                if event := read_event(record.value):
-                    state.apply(event)
-    finally:
-        await consumer.stop()
+    async for record in records_to_end(settings, MATCHES.name):
+        if event := read_event(record.value):
+            state.apply(event)
     return state
-
-
-async def _reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
-    for partition in consumer.assignment():
-        if (end := consumer.highwater(partition)) is not None:
-            ends.setdefault(partition, end)
-    return ends.keys() == consumer.assignment() and all(
-        [await consumer.position(partition) >= end for partition, end in ends.items()]
-    )
 
 
 async def show(settings: Settings, *, as_json: bool) -> None:

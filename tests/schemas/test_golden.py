@@ -232,6 +232,15 @@ HEADERS = {
         message="NotLeaderForPartitionError: Köln 🚀",
         attempts=12,
     ),
+    "dead_letter_headers_with_timestamp": DeadLetterHeaders(
+        topic="vacancies",
+        partition=0,
+        offset=7,
+        stage=Stage.MATCH,
+        exception="ValueError",
+        message="no",
+        timestamp_ms=1_795_339_800_250,
+    ),
 }
 
 
@@ -276,6 +285,18 @@ def test_a_minimal_golden_file_sets_required_fields_only(name):
 def test_dead_letter_headers_are_the_golden_bytes(name):
     expected = {key: value.encode() for key, value in json.loads(golden(name)).items()}
     assert dict(HEADERS[name].records()) == expected
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_golden_dead_letter_headers_read_back_equal(name):
+    headers = [(key, value.encode()) for key, value in json.loads(golden(name)).items()]
+    assert DeadLetterHeaders.read([*headers, ("added_in_v9", b"\xff")]) == HEADERS[name]
+
+
+@pytest.mark.parametrize("headers", [[], [("__connect.errors.topic", b"vacancies")]])
+def test_headers_of_another_program_are_refused(headers):
+    with pytest.raises(ValueError, match="Field required"):
+        DeadLetterHeaders.read(headers)
 
 
 @pytest.mark.parametrize("name", EVENTS)

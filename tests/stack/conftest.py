@@ -25,7 +25,7 @@ from schemas.vacancy import Vacancy
 from streams.embedded import Stack, embedded_stack, worker
 from streams.index import Point
 from streams.lag import lag
-from streams.publish import producer
+from streams.publish import Outgoing, producer
 from streams.qdrant_edge import QdrantEdge
 from streams.rules import compatible
 
@@ -161,6 +161,11 @@ class Wire:
             Sent(each.topic, each.key, each.value, each.at, where.partition, where.offset)
             for each, where in zip(records, stored, strict=True)
         ]
+
+    async def send_letter(self, letter: Outgoing) -> None:
+        await self._producer.send_and_wait(
+            letter.topic, key=letter.key, value=letter.value, headers=list(letter.headers)
+        )
 
     async def send_nothing(self, topic: str, partition: int) -> tuple[str, int, int]:
         """A record without key and value, past the check of `send`; its place."""

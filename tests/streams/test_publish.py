@@ -114,7 +114,12 @@ class TestDeadLetter:
             "__connect.errors.exception.class.name": b"ValueError",
             "__connect.errors.exception.message": "größer\nals".encode(),
             "__rolecall.errors.attempts": b"3",
+            "__rolecall.errors.timestamp": b"0",
         }
+
+    def test_a_record_without_a_time_has_none_there(self, make):
+        letter = dead_letter(Reject(make.raw(b"{", at=-1), Stage.RECEIVE, "ValueError", "no"))
+        assert "__rolecall.errors.timestamp" not in dict(letter.headers)
 
     def test_a_reason_that_is_not_unicode_does_not_stop_it(self, make):
         letter = dead_letter(Reject(make.raw(b"{"), Stage.ENCODE, "ValueError", "a lone \ud800"))
@@ -133,7 +138,7 @@ class Deliveries:
         self.expected = expected
         self.all_made = asyncio.Event()
 
-    async def send(self, topic, *, value, key, headers):
+    async def send(self, topic, *, value, key, headers, **_):
         self.made.append(asyncio.get_running_loop().create_future())
         if len(self.made) == self.expected:
             self.all_made.set()
