@@ -271,6 +271,7 @@ main.add_command(rules)
 main.add_command(occupations)
 main.add_command(forward("train", "Train a model from occupation data (rolecall[training])."))
 main.add_command(forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
+main.add_command(forward("feedback", "Export feedback on matches: feedback export (rolecall[training])."))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ SECTIONS = {
     "Try it": ("demo", "up"),
     "Run it": ("topics", "worker", "doctor", "dead-letters", "settings"),
     "Use it": ("publish", "tail", "matches", "explain", "rules", "occupations"),
-    "Improve it": ("train", "evaluate"),
+    "Improve it": ("train", "evaluate", "feedback"),
 }
 
 

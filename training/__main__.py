@@ -15,6 +15,7 @@ from encoder.model import Encoder
 from training import evaluate, recipe, sources
 from training.config import TrainConfig
 from training.evaluate import System
+from training.feedback_cli import feedback
 from training.sampler import Batch
 
 DEFAULT = Path(__file__).parent / "default.toml"
@@ -105,6 +106,9 @@ def export(model: Path, out: Path, data: Path) -> None:
     ]
     (out / "metadata.tsv").write_text("\n".join(["title\tsource\tbranch\tcertainty", *rows]) + "\n")
     click.echo(f"{len(rows)} occupations in {out}; load both files at projector.tensorflow.org")
+
+
+main.add_command(feedback)
 
 
 def _loaded(model: Path) -> Encoder:

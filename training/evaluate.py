@@ -70,7 +70,14 @@ def titles_of(occupations: Sequence[Occupation]) -> Corpus:
 
 
 def title_recall(system: System, split: Split) -> float:
-    """Each title of a test occupation looks for the others among all titles of all splits: recall@10."""
+    return float(title_recalls(system, split).mean())
+
+
+def title_recalls(system: System, split: Split) -> Floats:
+    """Each title of a test occupation looks for the others among all titles of all splits: recall@10.
+
+    (queries,)
+    """
     corpus = titles_of([*split.test, *split.validation, *split.train])
     rows = system(corpus.documents)
     counts = np.bincount(corpus.occupations)
@@ -82,7 +89,7 @@ def title_recall(system: System, split: Split) -> float:
         scores[np.arange(len(part)), part] = -np.inf
         relevant[np.arange(len(part)), part] = False
         found.append(metrics.recall_at(scores, relevant, TOP))
-    return float(np.concatenate(found).mean())
+    return np.concatenate(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,11 @@ def _corpus(pairs: Sequence[tuple[Document, int]]) -> Corpus:
 
 
 def match_recall(system: System, task: Matching) -> float:
-    """Recall@10 of the candidates of the vacancy's occupation."""
+    return float(match_recalls(system, task).mean())
+
+
+def match_recalls(system: System, task: Matching) -> Floats:
+    """Recall@10 of the candidates of the vacancy's occupation. (vacancies,)"""
     vacancies, candidates = system(task.vacancies.documents), system(task.candidates.documents)
     found = [
         metrics.recall_at(
@@ -131,7 +142,7 @@ def match_recall(system: System, task: Matching) -> float:
         )
         for part in _parts(np.arange(len(task.vacancies)))
     ]
-    return float(np.concatenate(found).mean())
+    return np.concatenate(found)
 
 
 def held_out(system: System, split: Split) -> dict[str, float]:

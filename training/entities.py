@@ -1,0 +1,86 @@
+"""Vacancies and candidates as the compacted topics have them: the text that feedback is about."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from encoder.document import Document, candidate_document, vacancy_document
+from schemas.candidate import Candidate
+from schemas.common import Status, milliseconds
+from schemas.match import Side
+from schemas.topics import CANDIDATES, VACANCIES
+from schemas.vacancy import Vacancy
+from training import topics
+from training.topics import Ranges, Record
+
+Key = tuple[Side, str]
+CONTRACTS: dict[Side, type[Vacancy] | type[Candidate]] = {Side.VACANCY: Vacancy, Side.CANDIDATE: Candidate}
+
+
+@dataclass(frozen=True, slots=True)
+class Entities:
+    """The newest state of everyone who is still there.
+
+    closed: since when a state says closed, or a vacancy has expired. erased: the last erasure.
+    Both in milliseconds since the epoch.
+    """
+
+    documents: Mapping[Key, Document]
+    closed: Mapping[Key, float]
+    erased: Mapping[Key, int]
+
+    def document(self, side: Side, id: str) -> Document:
+        return self.documents[side, id]
+
+
+def fold(records: Mapping[Side, Iterable[Record]]) -> Entities:
+    """The highest revision wins; no value erases, also what is of the same millisecond.
+
+    What cannot be read is no state: the worker has dead-lettered it.
+    """
+    newest: dict[Key, Vacancy | Candidate] = {}
+    erased: dict[Key, int] = {}
+    for side, found in records.items():
+        for record in found:
+            if record.key is None:
+                continue
+            key = side, record.key.decode("utf-8", "replace")
+            if record.value is None:
+                erased[key] = max(record.timestamp_ms, erased.get(key, 0))
+                continue
+            try:
+                entity = CONTRACTS[side].model_validate_json(record.value)
+            except ValidationError:
+                continue
+            if key not in newest or entity.revision >= newest[key].revision:
+                newest[key] = entity
+    here = {key: entity for key, entity in newest.items() if entity.revision > erased.get(key, -1)}
+    return Entities(
+        documents={key: _document(entity) for key, entity in here.items()},
+        closed={key: since for key, entity in here.items() if (since := _closed_at(entity)) < math.inf},
+        erased=erased,
+    )
+
+
+async def read(broker: str) -> tuple[Entities, dict[str, Ranges]]:
+    """All that the topics hold now, and the offsets."""
+    vacancies, vacancy_ranges = await topics.read(broker, VACANCIES.name)
+    candidates, candidate_ranges = await topics.read(broker, CANDIDATES.name)
+    return fold({Side.VACANCY: vacancies, Side.CANDIDATE: candidates}), {
+        VACANCIES.name: vacancy_ranges,
+        CANDIDATES.name: candidate_ranges,
+    }
+
+
+def _document(entity: Vacancy | Candidate) -> Document:
+    return vacancy_document(entity) if isinstance(entity, Vacancy) else candidate_document(entity)
+
+
+def _closed_at(entity: Vacancy | Candidate) -> float:
+    if entity.status is Status.CLOSED:
+        return entity.revision
+    if isinstance(entity, Vacancy) and entity.expires_at is not None:
+        return milliseconds(entity.expires_at)
+    return math.inf
