@@ -14,8 +14,11 @@ COPY --from=build /opt/rolecall /opt/rolecall
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin rolecall
 # Faust makes its data directory, which stays empty, in the working directory.
 WORKDIR /tmp
-ENV PATH=/opt/rolecall/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ROLECALL_LOG_FORMAT=json
+ENV PATH=/opt/rolecall/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ROLECALL_LOG_FORMAT=json \
+    ROLECALL_HTTP_PORT=9464
 USER 10001:10001
-HEALTHCHECK --interval=60s --timeout=30s --start-period=60s --retries=3 CMD ["rolecall", "doctor"]
+# The worker's; other commands have no such port: --no-healthcheck.
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=4 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9464/ready', timeout=8)"]
 ENTRYPOINT ["rolecall"]
 CMD ["worker"]

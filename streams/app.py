@@ -6,7 +6,8 @@ import os
 import signal
 import tempfile
 import threading
-from dataclasses import asdict
+import time
+from functools import partial
 from pathlib import Path
 
 import faust
@@ -22,16 +23,18 @@ from streams import publish
 from streams.agents import Acknowledge, add_agents
 from streams.batch import BatchRunner, Tally
 from streams.cache import Cache
-from streams.definitions import DefinitionRunner
+from streams.definitions import DefinitionRunner, DefinitionTally
 from streams.exclusion import Rules
+from streams.health import Health, HealthServer
 from streams.index import Index
 from streams.lifecycle import Sweeper, keep_sweeping
 from streams.match import Policy
+from streams.metrics import Metrics
 from streams.receive import Limits, Record
 from streams.reference import Occupations
 from streams.rules import RuleBook
 from streams.settings import Settings
-from streams.transport import Transport
+from streams.transport import Transport, progress
 
 log = structlog.get_logger()
 
@@ -109,10 +112,18 @@ def create_app(settings: Settings) -> faust.App:
 
 async def serve(settings: Settings) -> None:
     """Match until SIGTERM or SIGINT. A failed batch ends the process at once, unacked."""
-    encoder = Encoder.load(settings.model, device=settings.device, threads=settings.encoder_threads)
+    health = Health(asyncio.get_running_loop())
+    metrics = Metrics(health)
+    http = HealthServer(settings.http_host, settings.http_port, health, metrics.registry)
+    log.info("http_listening", host=settings.http_host, port=http.port)
+    load = partial(Encoder.load, settings.model, device=settings.device, threads=settings.encoder_threads)
+    encoder = await asyncio.to_thread(load)
+    health.model_version = encoder.version
+    metrics.model(encoder)
     index = connect_index(settings, encoder.version, encoder.dims)
     cache = connect_cache(settings, encoder.version, encoder.dims)
     await index.prepare()
+    health.index = index
     events = publish.producer(settings.broker, idempotent=settings.idempotent_producer)
     letters = publish.letter_producer(settings.broker, idempotent=settings.idempotent_producer)
     await events.start()
@@ -144,19 +155,23 @@ async def serve(settings: Settings) -> None:
     )
 
     async def run(topic: str, records: list[Record], acknowledge: Acknowledge) -> None:
+        started = time.perf_counter()
         if topic in SIDES:
             tally = await runner.run(SIDES[topic], records)
             with tally.timed(Stage.ACK):
                 await acknowledge()
+            metrics.entities(topic, tally, time.perf_counter() - started)
             _log_batch(tally)
         else:
             counts = await (rules if topic == RULES.name else occupations).run(records)
             await acknowledge()
-            log.info("definitions", topic=topic, **asdict(counts))
+            metrics.definitions(topic, counts, time.perf_counter() - started)
+            _log_definitions(topic, counts)
 
     async def handle(topic: str, records: list[Record], acknowledge: Acknowledge) -> None:
         try:
-            await run(topic, records, acknowledge)
+            with health.batch():
+                await run(topic, records, acknowledge)
         except Exception as error:
             log.critical("worker_failed", topic=topic, error=str(error), exc_info=error)
             os._exit(EXIT_FAILED)
@@ -168,6 +183,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await app.start()
+    health.consuming = partial(progress, app)
     gc.collect()
     gc.freeze()  # a full collection past the libraries' objects takes longer than a batch
     sweeper = Sweeper(index=index, publisher=publisher, cache=cache)
@@ -176,6 +192,7 @@ async def serve(settings: Settings) -> None:
     log.info("worker_started", model=encoder.version, dims=encoder.dims, device=str(encoder.device))
     await app.wait_for_stopped(stop)
     _arm_deadline(settings.stop_seconds)
+    health.consuming = None
     sweeping.cancel()
     await app.stop()
     await events.stop()
@@ -183,6 +200,7 @@ async def serve(settings: Settings) -> None:
     await index.close()
     if cache is not None:
         await cache.close()
+    http.close()
     log.info("worker_stopped", crashed=app.crashed)
     if app.crashed:
         raise SystemExit(EXIT_FAILED)
@@ -219,4 +237,15 @@ def _log_batch(tally: Tally) -> None:
         cache_hits=tally.cache_hits,
         retries=tally.retries,
         ms={stage.value: round(seconds * 1000, 1) for stage, seconds in tally.seconds.items()},
+    )
+
+
+def _log_definitions(topic: str, tally: DefinitionTally) -> None:
+    log.info(
+        "definitions",
+        topic=topic,
+        events=tally.events,
+        published=tally.published,
+        dead_letters=tally.dead_letters,
+        retries=tally.retries,
     )

@@ -52,12 +52,18 @@ class Tally:
     seconds: dict[Stage, float] = field(default_factory=lambda: dict.fromkeys(Stage, 0.0))
     stage: Stage = Stage.RECEIVE
     cache_hits: int = 0
+    cache_misses: int = 0
     upserted: int = 0
     removed: int = 0
     stale: int = 0
     matches: int = 0
-    dead_letters: int = 0
     retries: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    certainties: list[float] = field(default_factory=list)  # of what was upserted
+
+    @property
+    def dead_letters(self) -> int:
+        return len(self.rejects)
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:
@@ -71,8 +77,9 @@ class Tally:
     def add(self, part: "Tally") -> None:
         for stage, seconds in part.seconds.items():
             self.seconds[stage] += seconds
-        for count in ("cache_hits", "upserted", "removed", "stale", "matches", "retries"):
+        for count in ("cache_hits", "cache_misses", "upserted", "removed", "stale", "matches", "retries"):
             setattr(self, count, getattr(self, count) + getattr(part, count))
+        self.certainties += part.certainties
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,7 @@ class BatchRunner:
         for own in tallies:
             tally.add(own)
         rejects += chain.from_iterable(poison)
-        tally.dead_letters = len(rejects)
+        tally.rejects = rejects
         await self._publish([dead_letter(reject) for reject in rejects], tally)
         for reject in rejects:
             log.warning(
@@ -202,6 +209,7 @@ class BatchRunner:
                 for match in matches(self._encoder, each, compatible, self._policy, now)
             ]
             tally.upserted += len(embedded)
+            tally.certainties += (each.certainty for each in embedded)
             tally.removed += len(gone)
             tally.stale += len(points) - len(embedded) - len(gone)
             tally.matches += len(found)
@@ -237,6 +245,7 @@ class BatchRunner:
         cached = await self._cache.get(hashes)
         tally.cache_hits += len(cached)
         missing = {key: doc for key, doc in zip(hashes, documents, strict=True) if key not in cached}
+        tally.cache_misses += len(missing)
         fresh_rows = await asyncio.to_thread(self._rows, list(missing.values()))
         fresh = dict(zip(missing, fresh_rows, strict=True))
         await self._cache.put(fresh)  # before the write: whoever replaces the point can forget this too

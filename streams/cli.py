@@ -124,12 +124,15 @@ def worker() -> None:
     from encoder.artifact import ArtifactError
     from streams import logs
     from streams.app import serve
+    from streams.health import PortUnavailable
     from streams.index import IndexMismatch, IndexUnavailable
 
     settings = effective_settings()
     logs.configure(settings.log_format, settings.log_level)
     try:
         asyncio.run(serve(settings))
+    except PortUnavailable as error:
+        fail(str(error))
     except (ArtifactError, IndexMismatch, IndexUnavailable, KafkaError) as error:
         fail(f"{error} (`rolecall doctor` checks every part)")
 

@@ -1,7 +1,7 @@
 """Records of the compacted side topics (rules, references) -> their effect, or the dead letters."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Generic
@@ -20,11 +20,16 @@ log = structlog.get_logger()
 Apply = Callable[[Sequence[Defined[D] | Erased], datetime], Awaitable[list[Outgoing]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DefinitionTally:
     events: int
-    published: int
-    dead_letters: int
+    published: int = 0
+    retries: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def dead_letters(self) -> int:
+        return len(self.rejects)
 
 
 class DefinitionRunner(Generic[D]):
@@ -51,34 +56,37 @@ class DefinitionRunner(Generic[D]):
         """Raises `GaveUp` or `IndexMismatch`: then nothing may be acked."""
         now = self._now()
         events, rejects = receive_definitions(self._contract, records, milliseconds(now), self._limits)
-        outgoing, poison = await self._process(newest(events), now)
-        rejects += poison
+        tally = DefinitionTally(len(records), rejects=rejects)
+        outgoing = await self._process(newest(events), now, tally)
         letters = [dead_letter(reject) for reject in rejects]
         publish = partial(self._publisher.publish, [*outgoing, *letters])
-        await patiently(publish, Stage.PUBLISH, self._retry_seconds)
+        _, retries = await patiently(publish, Stage.PUBLISH, self._retry_seconds)
+        tally.published = len(outgoing)
+        tally.retries += retries
         for reject in rejects:
             log.warning(
                 "dead_letter", topic=reject.record.topic, offset=reject.record.offset, reason=reject.message
             )
-        return DefinitionTally(len(records), len(outgoing), len(rejects))
+        return tally
 
     async def _process(
-        self, events: Sequence[Defined[D] | Erased], now: datetime
-    ) -> tuple[list[Outgoing], list[Reject]]:
+        self, events: Sequence[Defined[D] | Erased], now: datetime, tally: DefinitionTally
+    ) -> list[Outgoing]:
         """Poison is found by halving."""
         if not events:
-            return [], []
+            return []
         try:
-            outgoing, _ = await patiently(
-                partial(self._apply, events, now), Stage.UPSERT, self._retry_seconds
-            )
-            return outgoing, []
+            apply = partial(self._apply, events, now)
+            outgoing, retries = await patiently(apply, Stage.UPSERT, self._retry_seconds)
+            tally.retries += retries
+            return outgoing
         except (GaveUp, IndexMismatch):
             raise
         except Exception as error:  # noqa: BLE001 - what one event breaks must not stop the others
             if len(events) == 1:
-                return [], [Reject(events[0].record, Stage.UPSERT, type(error).__name__, str(error))]
+                reject = Reject(events[0].record, Stage.UPSERT, type(error).__name__, str(error))
+                tally.rejects.append(reject)
+                return []
         half = len(events) // 2
-        left, left_poison = await self._process(events[:half], now)
-        right, right_poison = await self._process(events[half:], now)
-        return left + right, left_poison + right_poison
+        left = await self._process(events[:half], now, tally)
+        return left + await self._process(events[half:], now, tally)

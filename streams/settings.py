@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     )
     stop_seconds: Positive = Field(20, description="Deadline of a graceful stop")
 
+    http_host: str = Field(
+        "127.0.0.1", description="Where /live, /ready and /metrics are; 0.0.0.0: everywhere"
+    )
+    http_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="Their port, one for each worker; 0: a free one, which the log names"
+    )
+
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -9,6 +9,8 @@ from typing import Any
 import faust
 from faust.transport.drivers import aiokafka as driver
 
+from streams.health import Progress
+
 
 class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -28,3 +30,20 @@ class Transport(driver.Transport):
     def __init__(self, app: faust.App, *, fetch_max_wait_ms: int) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.fetch_max_wait_ms = fetch_max_wait_ms
+
+
+def progress(app: faust.App) -> Progress:
+    """Of a started app, from any thread. Lag goes from the last commit to the end that the last fetch saw."""
+    consumer = app.consumer
+    # One snapshot: the consumer's own methods refuse a partition that is taken away meanwhile.
+    subscription = consumer._thread._ensure_consumer()._subscription.subscription
+    assignment = subscription and subscription.assignment
+    tps = assignment.tps if assignment and assignment.active else ()
+    ends = {tp: assignment.state_value(tp).highwater for tp in tps}
+    lag = {
+        (tp.topic, tp.partition): None
+        if end is None
+        else max(0, end - (consumer._committed_offset.get(tp) or 0))
+        for tp, end in ends.items()
+    }
+    return Progress(lag, len(consumer.unacked))
