@@ -1,5 +1,7 @@
 """What every test shares."""
 
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -43,6 +45,21 @@ def holding() -> Callable[[Iterable[Match], Iterable[MatchesWithdrawn]], set[Pai
         }
 
     return pairs
+
+
+@pytest.fixture(scope="session")
+def http_get() -> Callable[[str], tuple[int, str]]:
+    """Status and body of a URL, whatever the status."""
+
+    def get(url: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    return get
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

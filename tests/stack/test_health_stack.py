@@ -2,8 +2,6 @@
 
 import json
 import signal
-import urllib.error
-import urllib.request
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,18 +35,9 @@ def worker(stack, index, kit, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ask(worker, kit):
-    def get(path):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
+def ask(worker, kit, http_get):
     [line] = kit.poll(lambda: worker.lines("http_listening"), "the port")
-    port = line["port"]
-    return get
+    return lambda path: http_get(f"http://127.0.0.1:{line['port']}{path}")
 
 
 @pytest.fixture(scope="module")

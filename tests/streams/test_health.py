@@ -3,8 +3,6 @@
 import asyncio
 import threading
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -58,19 +56,10 @@ def worker(loop, index, monkeypatch):
 
 
 @pytest.fixture
-def ask(worker):
+def ask(worker, http_get):
     """Status and body of a path."""
     server = HealthServer("127.0.0.1", 0, worker, CollectorRegistry())
-
-    def get(path):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-    yield get
+    yield lambda path: http_get(f"http://127.0.0.1:{server.port}{path}")
     server.close()
 
 
