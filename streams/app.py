@@ -12,6 +12,7 @@ from pathlib import Path
 
 import faust
 import structlog
+from aiokafka import AIOKafkaProducer
 
 from encoder.model import Encoder
 from schemas.dead_letter import Stage
@@ -30,6 +31,7 @@ from streams.index import Index
 from streams.lifecycle import Sweeper, keep_sweeping
 from streams.match import Policy
 from streams.metrics import Metrics
+from streams.patience import FATAL, GaveUp, patiently
 from streams.receive import Limits, Record
 from streams.reference import Occupations
 from streams.rules import RuleBook
@@ -122,12 +124,9 @@ async def serve(settings: Settings) -> None:
     metrics.model(encoder)
     index = connect_index(settings, encoder.version, encoder.dims)
     cache = connect_cache(settings, encoder.version, encoder.dims)
-    await index.prepare()
+    await patiently(index.prepare, "start", settings.retry_seconds)
     health.index = index
-    events = publish.producer(settings.broker, idempotent=settings.idempotent_producer)
-    letters = publish.letter_producer(settings.broker, idempotent=settings.idempotent_producer)
-    await events.start()
-    await letters.start()
+    events, letters = await _producers(settings)
     publisher = publish.KafkaPublisher(events, letters)
     limits = Limits(settings.max_record_bytes, round(settings.max_clock_skew_seconds * 1000))
     runner = BatchRunner(
@@ -138,6 +137,7 @@ async def serve(settings: Settings) -> None:
         policy=policy(settings),
         limits=limits,
         retry_seconds=settings.retry_seconds,
+        max_poison_in_a_row=settings.max_poison_in_a_row,
     )
     rules = DefinitionRunner(
         ExclusionRule,
@@ -173,7 +173,8 @@ async def serve(settings: Settings) -> None:
             with health.batch():
                 await run(topic, records, acknowledge)
         except Exception as error:
-            log.critical("worker_failed", topic=topic, error=str(error), exc_info=error)
+            unexplained = None if isinstance(error, FATAL) else error
+            log.critical("worker_failed", topic=topic, error=str(error), exc_info=unexplained)
             os._exit(EXIT_FAILED)
 
     app = create_app(settings)
@@ -204,6 +205,23 @@ async def serve(settings: Settings) -> None:
     log.info("worker_stopped", crashed=app.crashed)
     if app.crashed:
         raise SystemExit(EXIT_FAILED)
+
+
+async def _producers(settings: Settings) -> tuple[AIOKafkaProducer, AIOKafkaProducer]:
+    """Of events and of dead letters, started."""
+    idempotent = settings.idempotent_producer
+    made = (
+        publish.producer(settings.broker, idempotent=idempotent),
+        publish.letter_producer(settings.broker, idempotent=idempotent),
+    )
+    try:
+        for sender in made:
+            await patiently(partial(publish.start, sender), "start", settings.retry_seconds)
+    except GaveUp:
+        for sender in made:
+            await sender.stop()
+        raise
+    return made
 
 
 def _end_if_failed(sweeping: "asyncio.Task[None]") -> None:

@@ -25,10 +25,11 @@ from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
 from streams.cache import Cache, Row
 from streams.exclusion import Exclusions
-from streams.index import Hit, Index, IndexMismatch, Point, Query
+from streams.index import Hit, Index, Point, Query
 from streams.lifecycle import forget
 from streams.match import Embedded, Found, Policy, Vector, compatible_hits, is_filled, matches, point, wanted
-from streams.patience import GaveUp, patiently
+from streams.patience import patiently
+from streams.poison import Streak, sift
 from streams.publish import Outgoing, Publisher, dead_letter, match_record, withdrawal_record
 from streams.receive import Entity, Erased, Event, Limits, Published, Record, Reject, newest, receive
 from streams.reference import References
@@ -101,6 +102,7 @@ class BatchRunner:
         limits: Limits,
         cache: Cache | None = None,
         retry_seconds: float = 60.0,
+        max_poison_in_a_row: int = 50,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._encoder = encoder
@@ -112,10 +114,11 @@ class BatchRunner:
         self._limits = limits
         self._cache = cache
         self._retry_seconds = retry_seconds
+        self._streaks = {side: Streak(max_poison_in_a_row) for side in Side}
         self._now = now
 
     async def run(self, side: Side, records: Sequence[Record]) -> Tally:
-        """Bring every record to its effect or to the dead letters. Raises `GaveUp` or `IndexMismatch`."""
+        """Bring every record to its effect or to the dead letters. Raises what is `FATAL`."""
         now = self._now()
         tally = Tally(side, len(records))
         with tally.timed(Stage.RECEIVE):
@@ -129,7 +132,9 @@ class BatchRunner:
         )
         for own in tallies:
             tally.add(own)
-        rejects += chain.from_iterable(poison)
+        poisoned = list(chain.from_iterable(poison))
+        self._streaks[side].add(len(current), poisoned)
+        rejects += poisoned
         tally.rejects = rejects
         await self._publish([dead_letter(reject) for reject in rejects], tally)
         for reject in rejects:
@@ -146,7 +151,9 @@ class BatchRunner:
 
     async def _bring(self, side: Side, events: Sequence[Event], now: datetime, tally: Tally) -> list[Reject]:
         """While one part waits for the index, another has the processor."""
-        outgoing, poison = await self._process(side, events, now, tally)
+        outgoing, poison = await sift(
+            events, lambda some: self._effects(side, some, now, tally), lambda: tally.stage
+        )
         await self._publish(outgoing, tally)
         return poison
 
@@ -154,29 +161,10 @@ class BatchRunner:
         with tally.timed(Stage.PUBLISH):
             await self._patiently(partial(self._publisher.publish, records), tally)
 
-    async def _process(
-        self, side: Side, events: Sequence[Event], now: datetime, tally: Tally
-    ) -> tuple[list[Outgoing], list[Reject]]:
-        """Poison (an event no attempt can process) is found by halving the batch."""
-        try:
-            return await self._effects(side, events, now, tally), []
-        except (GaveUp, IndexMismatch):
-            raise
-        except Exception as error:  # noqa: BLE001 - what one event breaks must not stop the others
-            if len(events) == 1:
-                reject = Reject(events[0].record, tally.stage, type(error).__name__, str(error))
-                return [], [reject]
-        half = len(events) // 2
-        left, left_poison = await self._process(side, events[:half], now, tally)
-        right, right_poison = await self._process(side, events[half:], now, tally)
-        return left + right, left_poison + right_poison
-
     async def _effects(
         self, side: Side, events: Sequence[Event], now: datetime, tally: Tally
     ) -> list[Outgoing]:
         """Upsert, then search: of two events that arrive together on two workers, one sees the other."""
-        if not events:
-            return []
         gone = [Gone(event, reason) for event in events if (reason := _reason_to_go(event, now))]
         leaving = {entry.event.id for entry in gone}
         staying = [

@@ -117,7 +117,7 @@ def worker() -> None:
 
     Several workers share the partitions of the input topics. Nothing is lost when one dies: what it had not
     finished goes to the others. Exits with 1 when a dependency stays away (see ROLECALL_RETRY_SECONDS), so
-    that a supervisor restarts it.
+    that a supervisor restarts it; with 2, at once, when model, index or settings do not go together.
     """
     from aiokafka.errors import KafkaError
 
@@ -125,7 +125,8 @@ def worker() -> None:
     from streams import logs
     from streams.app import serve
     from streams.health import PortUnavailable
-    from streams.index import IndexMismatch, IndexUnavailable
+    from streams.index import IndexMismatch
+    from streams.patience import GaveUp
 
     settings = effective_settings()
     logs.configure(settings.log_format, settings.log_level)
@@ -133,7 +134,9 @@ def worker() -> None:
         asyncio.run(serve(settings))
     except PortUnavailable as error:
         fail(str(error))
-    except (ArtifactError, IndexMismatch, IndexUnavailable, KafkaError) as error:
+    except GaveUp as error:
+        fail(f"{error} (`rolecall doctor` checks every part)", FAILED)
+    except (ArtifactError, IndexMismatch, KafkaError) as error:
         fail(f"{error} (`rolecall doctor` checks every part)")
 
 

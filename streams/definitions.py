@@ -10,8 +10,8 @@ import structlog
 
 from schemas.common import milliseconds
 from schemas.dead_letter import Stage
-from streams.index import IndexMismatch
-from streams.patience import GaveUp, patiently
+from streams.patience import patiently
+from streams.poison import sift
 from streams.publish import Outgoing, Publisher, dead_letter
 from streams.receive import D, Defined, Erased, Limits, Record, Reject, newest, receive_definitions
 
@@ -53,11 +53,14 @@ class DefinitionRunner(Generic[D]):
         self._now = now
 
     async def run(self, records: Sequence[Record]) -> DefinitionTally:
-        """Raises `GaveUp` or `IndexMismatch`: then nothing may be acked."""
+        """Raises what is `FATAL`: then nothing may be acked."""
         now = self._now()
         events, rejects = receive_definitions(self._contract, records, milliseconds(now), self._limits)
         tally = DefinitionTally(len(records), rejects=rejects)
-        outgoing = await self._process(newest(events), now, tally)
+        outgoing, poison = await sift(
+            newest(events), lambda some: self._effects(some, now, tally), lambda: Stage.UPSERT
+        )
+        rejects += poison
         letters = [dead_letter(reject) for reject in rejects]
         publish = partial(self._publisher.publish, [*outgoing, *letters])
         _, retries = await patiently(publish, Stage.PUBLISH, self._retry_seconds)
@@ -69,24 +72,10 @@ class DefinitionRunner(Generic[D]):
             )
         return tally
 
-    async def _process(
+    async def _effects(
         self, events: Sequence[Defined[D] | Erased], now: datetime, tally: DefinitionTally
     ) -> list[Outgoing]:
-        """Poison is found by halving."""
-        if not events:
-            return []
-        try:
-            apply = partial(self._apply, events, now)
-            outgoing, retries = await patiently(apply, Stage.UPSERT, self._retry_seconds)
-            tally.retries += retries
-            return outgoing
-        except (GaveUp, IndexMismatch):
-            raise
-        except Exception as error:  # noqa: BLE001 - what one event breaks must not stop the others
-            if len(events) == 1:
-                reject = Reject(events[0].record, Stage.UPSERT, type(error).__name__, str(error))
-                tally.rejects.append(reject)
-                return []
-        half = len(events) // 2
-        left = await self._process(events[:half], now, tally)
-        return left + await self._process(events[half:], now, tally)
+        apply = partial(self._apply, events, now)
+        outgoing, retries = await patiently(apply, Stage.UPSERT, self._retry_seconds)
+        tally.retries += retries
+        return outgoing

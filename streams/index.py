@@ -199,4 +199,4 @@ class IndexUnavailable(Exception):
 
 
 class IndexMismatch(Exception):
-    """The stored collection does not fit this encoder (dimensions, distance). Retrying will not help."""
+    """What is stored does not fit this encoder, or the key does not fit the index. Retrying will not help."""

@@ -8,7 +8,14 @@ from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    InvalidTopicError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 from schemas.match import Match, MatchesWithdrawn
 from schemas.topics import DEAD_LETTERS, MATCHES, event_type
@@ -37,6 +44,18 @@ class PublishFailed(Exception):
     """The broker did not confirm a record. Publishing the whole list again is safe: ids are stable."""
 
 
+class PublishRefused(Exception):
+    """The broker will not take a record of this size, or from us. Publishing it again will not help."""
+
+
+REFUSALS = (
+    ClusterAuthorizationFailedError,
+    InvalidTopicError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
+
+
 class KafkaPublisher:
     """`letters` sends the dead letters, which may be far larger than any event of ours."""
 
@@ -45,9 +64,15 @@ class KafkaPublisher:
         self._letters = letters or events
 
     async def publish(self, records: Iterable[Outgoing]) -> None:
+        records = list(records)
         try:
             deliveries = [await self._send(record) for record in records]
             await asyncio.gather(*deliveries)
+        except REFUSALS as error:
+            topics = ", ".join(sorted({record.topic for record in records}))
+            raise PublishRefused(
+                f"{type(error).__name__}: {error}; check rights and max.message.bytes of {topics}"
+            ) from error
         except KafkaError as error:
             raise PublishFailed(f"{type(error).__name__}: {error}") from error
 
@@ -84,6 +109,14 @@ def letter_producer(broker: str, *, idempotent: bool) -> AIOKafkaProducer:
         max_request_size=2**31 - 1,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
+
+
+async def start(sender: AIOKafkaProducer) -> None:
+    """`PublishFailed` while no broker answers; it may be tried again."""
+    try:
+        await sender.start()
+    except KafkaConnectionError as error:
+        raise PublishFailed(f"no Kafka broker answers: {error}") from error
 
 
 def match_record(match: Match) -> Outgoing:

@@ -55,6 +55,8 @@ _ALREADY_THERE = 409
 _NOT_FOUND = 404
 _OTHER_MODEL = "no worker has run with this model: set ROLECALL_MODEL to theirs"
 _TRY_AGAIN = {408, 429}
+_NOT_LET_IN = {401, 403, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
+_KEY = "set ROLECALL_QDRANT_API_KEY to a key that may write"
 _PASSING = {
     grpc.StatusCode.ABORTED,
     grpc.StatusCode.CANCELLED,
@@ -234,12 +236,16 @@ def _translated() -> Iterator[None]:
         status = error.status_code or 500
         if status == _NOT_FOUND:
             raise IndexMismatch(f"Qdrant: {error}; {_OTHER_MODEL}") from error
+        if status in _NOT_LET_IN:
+            raise IndexMismatch(f"Qdrant: {error}; {_KEY}") from error
         if status < 500 and status not in _TRY_AGAIN:
             raise
         raise IndexUnavailable(f"Qdrant: {error}") from error
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
             raise IndexMismatch(f"Qdrant: {error.details()}; {_OTHER_MODEL}") from error
+        if error.code() in _NOT_LET_IN:
+            raise IndexMismatch(f"Qdrant: {error.details()}; {_KEY}") from error
         if error.code() not in _PASSING:
             raise
         raise IndexUnavailable(f"Qdrant: {error.code().name}, {error.details()}") from error

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     retry_seconds: Positive = Field(
         60, description="How long a failing dependency is retried before the exit"
     )
+    max_poison_in_a_row: Count = Field(
+        50, description="So many events that fail alike, and none that does not: the worker exits"
+    )
     stop_seconds: Positive = Field(20, description="Deadline of a graceful stop")
 
     http_host: str = Field(

@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from encoder.document import Document, content_hash
 from schemas.match import Side
-from streams.batch import GaveUp
 from streams.index import IndexMismatch, IndexUnavailable
-from streams.publish import PublishFailed
+from streams.patience import GaveUp, NotTheEvents
+from streams.publish import PublishFailed, PublishRefused
 
 AWAY = IndexUnavailable("gone fishing")
 
@@ -259,6 +259,12 @@ class TestFailingDependencies:
         world.publisher.fail("publish", *[PublishFailed("no leader")] * 1000)
         with pytest.raises(GaveUp, match="publish failed"):
             await world.vacancies(make.vacancy())
+
+    async def test_a_record_that_the_broker_will_never_take_ends_it_at_once(self, world, make):
+        world.publisher.fail("publish", PublishRefused("too large"))
+        with pytest.raises(PublishRefused):
+            await world.vacancies(make.vacancy())
+        assert world.publisher.calls == ["publish"]
 
     async def test_an_index_of_another_model_ends_it_at_once(self, world, make):
         world.index.fail("upsert", IndexMismatch("512 dimensions, not 1024"))
@@ -547,3 +553,41 @@ class TestProperties:
         await world.vacancies(*(make.vacancy(id) for id in ids))
         assert {key.decode() for key in world.stages} == poison
         assert world.index.live(Side.VACANCY) == set(ids) - poison
+
+
+class TestADefectOfOurs:
+    """What makes every event fail must not carry the topic into the dead letters."""
+
+    @pytest.fixture
+    def broken(self, new_world):
+        world = new_world(max_poison_in_a_row=4)
+        world.encoder.fail_on("encode", lambda document: document.title == "nurse")
+        return world
+
+    async def test_a_batch_that_fails_whole_ends_it_with_nothing_dead_lettered(self, broken, make):
+        with pytest.raises(NotTheEvents, match="all failed in encode with ValueError"):
+            await broken.vacancies(*(make.vacancy(f"v{number}") for number in range(4)))
+        assert broken.dead_letters == []
+
+    async def test_single_events_end_it_when_there_are_enough_in_a_row(self, broken, make):
+        for number in range(3):
+            await broken.vacancies(make.vacancy(f"v{number}"))
+        with pytest.raises(NotTheEvents):
+            await broken.vacancies(make.vacancy("v3"))
+        assert len(broken.dead_letters) == 3
+
+    async def test_a_good_event_among_them_says_that_they_are_poison(self, broken, make):
+        good = make.vacancy("good", title="cook")
+        await broken.vacancies(good, *(make.vacancy(f"v{number}") for number in range(8)))
+        assert len(broken.dead_letters) == 8
+
+    async def test_the_good_events_of_one_side_do_not_speak_for_the_other(self, broken, make):
+        for number in range(3):
+            await broken.vacancies(make.vacancy(f"v{number}"))
+            await broken.candidates(make.candidate(f"c{number}", title="cook"))
+        with pytest.raises(NotTheEvents):
+            await broken.vacancies(make.vacancy("v3"))
+
+    async def test_unreadable_records_are_their_producers_doing(self, broken, make):
+        tally = await broken.vacancies(*(make.raw(b"{") for _ in range(8)))
+        assert tally.dead_letters == 8

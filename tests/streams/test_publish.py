@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from schemas.dead_letter import Stage
 from schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
@@ -12,6 +12,7 @@ from streams.publish import (
     KafkaPublisher,
     Outgoing,
     PublishFailed,
+    PublishRefused,
     dead_letter,
     match_record,
     withdrawal_record,
@@ -170,6 +171,13 @@ class TestDelivery:
         deliveries.made[0].set_result(None)
         deliveries.made[1].set_exception(KafkaTimeoutError())
         with pytest.raises(PublishFailed, match="KafkaTimeoutError"):
+            await publishing
+
+    @pytest.mark.parametrize("refusal", [MessageSizeTooLargeError, TopicAuthorizationFailedError])
+    async def test_a_record_that_the_broker_will_never_take_is_refused(self, publishing, deliveries, refusal):
+        for delivery in deliveries.made:
+            delivery.set_exception(refusal("no"))
+        with pytest.raises(PublishRefused, match=r"check rights and max.message.bytes of matches"):
             await publishing
 
     async def test_a_record_that_cannot_be_queued_fails_it(self):

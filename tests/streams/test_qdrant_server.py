@@ -127,9 +127,7 @@ async def test_what_may_pass_is_unavailable(error: Exception) -> None:
     "error",
     [
         status(400),
-        status(401),
         rpc(grpc.StatusCode.INVALID_ARGUMENT),
-        rpc(grpc.StatusCode.UNAUTHENTICATED),
     ],
     ids=repr,
 )
@@ -141,4 +139,19 @@ async def test_a_mistake_is_not_retried(error: Exception) -> None:
 @pytest.mark.parametrize("error", [status(404), rpc(grpc.StatusCode.NOT_FOUND)], ids=repr)
 async def test_collections_of_another_model_are_a_mismatch(error: Exception) -> None:
     with pytest.raises(IndexMismatch, match="no worker has run with this model: set ROLECALL_MODEL"):
+        await count_with(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        status(401),
+        status(403),
+        rpc(grpc.StatusCode.UNAUTHENTICATED),
+        rpc(grpc.StatusCode.PERMISSION_DENIED),
+    ],
+    ids=repr,
+)
+async def test_a_key_that_does_not_fit_is_no_poison(error: Exception) -> None:
+    with pytest.raises(IndexMismatch, match="set ROLECALL_QDRANT_API_KEY"):
         await count_with(error)

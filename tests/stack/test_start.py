@@ -1,0 +1,71 @@
+"""What a worker does that cannot begin: it waits for what may come, and refuses what will not."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from streams.embedded import edge_index
+
+
+@pytest.fixture
+def start(stack):
+    """The exit code of a worker, and what it said last."""
+
+    def run(**settings):
+        ended = subprocess.run(
+            [sys.executable, "-m", "streams.cli", "worker"],
+            env=os.environ
+            | stack.environment()
+            | {f"ROLECALL_{name.upper()}": value for name, value in settings.items()},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return ended.returncode, ended.stderr.splitlines()[-1]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("away", "what"),
+    [
+        ({"edge_socket": "/tmp/rolecall-nowhere.sock"}, "index at /tmp/rolecall-nowhere.sock"),
+        ({"broker": "127.0.0.1:1"}, "no Kafka broker answers"),
+    ],
+)
+def test_what_stays_away_ends_it_with_one_line(start, away, what):
+    code, said = start(retry_seconds="0.3", **away)
+    assert code == 1
+    assert said.startswith(f"rolecall: start failed for 0.3 s, last with: {what}")
+
+
+def test_what_comes_is_waited_for(stack, kit, tmp_path):
+    socket = stack.edge_socket.with_name("late.sock")
+    settings = {"ROLECALL_EDGE_SOCKET": str(socket), "ROLECALL_CONSUMER_GROUP": "late"}
+    with ExitStack() as running:
+        worker = running.enter_context(
+            kit.running_worker(stack.environment() | kit.wide | settings, tmp_path / "log")
+        )
+        kit.poll(lambda: worker.lines("retry"), "a retry")
+        running.enter_context(edge_index(tmp_path / "index", socket))
+        kit.poll(lambda: worker.lines("worker_started"), "the start")
+
+
+def test_an_index_of_another_model_is_refused(start, stack, tmp_path):
+    """Two sizes under one version: as if a model had been changed in place."""
+    socket = stack.edge_socket.with_name("other.sock")
+    with edge_index(tmp_path / "index", socket):
+        from encoder.model import Encoder
+
+        version = Encoder.load().version
+        other = tmp_path / "index" / version / "vacancy"
+        other.mkdir(parents=True)
+        config = {"vectors": {"": {"size": 4, "distance": "Dot"}}}
+        (other / "edge_config.json").write_text(json.dumps(config))
+        code, said = start(edge_socket=str(socket))
+    assert code == 2
+    assert "holds Dot vectors of 4 dimensions, not Dot vectors of 1024" in said

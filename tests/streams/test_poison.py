@@ -1,0 +1,63 @@
+"""Poison told apart from a defect that would take the whole topic with it."""
+
+import pytest
+
+from schemas.dead_letter import Stage
+from streams.patience import NotTheEvents
+from streams.poison import Streak, sift
+from streams.receive import Reject
+
+
+def rejects(make, count, stage=Stage.ENCODE, exception="RuntimeError"):
+    return [Reject(make.raw(b"{}"), stage, exception, "out of luck") for _ in range(count)]
+
+
+class TestStreak:
+    def test_so_many_alike_and_none_good_are_no_coincidence(self, make):
+        streak = Streak(10)
+        streak.add(6, rejects(make, 6))
+        with pytest.raises(NotTheEvents, match="the last 12 events all failed in encode with RuntimeError"):
+            streak.add(6, rejects(make, 6))
+
+    def test_one_full_batch_is_enough(self, make):
+        with pytest.raises(NotTheEvents):
+            Streak(10).add(10, rejects(make, 10))
+
+    @pytest.mark.parametrize(
+        ("events", "kind"),
+        [
+            (6, {"exception": "KeyError"}),
+            (6, {"stage": Stage.MATCH}),
+            (7, {}),  # one of them was good
+        ],
+    )
+    def test_another_cause_or_one_good_event_ends_it(self, make, events, kind):
+        streak = Streak(10)
+        streak.add(6, rejects(make, 6))
+        streak.add(events, rejects(make, 6, **kind))
+        streak.add(3, rejects(make, 3))
+
+    def test_a_batch_that_was_all_unreadable_says_nothing(self, make):
+        streak = Streak(10)
+        streak.add(6, rejects(make, 6))
+        streak.add(0, [])
+        with pytest.raises(NotTheEvents):
+            streak.add(6, rejects(make, 6))
+
+
+@pytest.mark.parametrize(("events", "attempts"), [(1, 1), (2, 2), (8, 4), (9, 5)])
+async def test_poison_was_tried_with_ever_fewer_others(make, events, attempts):
+    """Nine in a batch are halved into 4 and 5, 5 into 2 and 3, 3 into 1 and 2, and 2 into single ones."""
+
+    class Event:
+        record = make.raw(b"{}")
+
+    batch = [Event() for _ in range(events)]
+
+    async def effects(some):
+        if batch[-1] in some:
+            raise ValueError
+        return []
+
+    _, [poison] = await sift(batch, effects, lambda: Stage.MATCH)
+    assert poison.attempts == attempts
