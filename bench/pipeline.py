@@ -92,11 +92,11 @@ class Bench:
         self.dead: set[str] = set()
 
     async def __aenter__(self) -> "Bench":
-        self.producer = producer(self.stack.broker, idempotent=False)
+        self.producer = producer(self.stack.settings)
         self.consumer = AIOKafkaConsumer(
             MATCHES.name,
             DEAD_LETTERS.name,
-            bootstrap_servers=self.stack.broker,
+            **self.stack.settings.client(),
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         )
@@ -136,7 +136,7 @@ class Bench:
             value = entity.model_dump_json(exclude_defaults=True).encode()
             pending.append(await self.producer.send(TOPIC[side], value=value, key=entity.id.encode()))
         await asyncio.gather(*pending)
-        while await lag(self.stack.broker, self.group):
+        while await lag(self.stack.settings, self.group):
             if self.process.poll() is not None:
                 raise RuntimeError(f"the worker ended with exit code {self.process.returncode}")
             await asyncio.sleep(0.25)
@@ -179,7 +179,7 @@ async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> d
     now = datetime.now(UTC)
     limits = Limits(1_048_576, 10**9)
     policy = Policy(TOP_K, 0.0)
-    sender = producer(stack.broker, idempotent=False)
+    sender = producer(stack.settings)
     await sender.start()
     seconds: dict[Stage, float] = defaultdict(float)
 

@@ -36,7 +36,7 @@ from streams.receive import Limits, Record
 from streams.reference import Occupations
 from streams.rules import RuleBook
 from streams.settings import Settings
-from streams.transport import Transport, progress
+from streams.transport import Transport, credentials, progress
 
 log = structlog.get_logger()
 
@@ -56,6 +56,7 @@ def connect_index(settings: Settings, version: str, dims: int) -> Index:
     return qdrant_server.connect(
         settings.qdrant_url,
         api_key=settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None,
+        ca=settings.qdrant_ca,
         version=version,
         dims=dims,
         timeout_seconds=settings.index_timeout_seconds,
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> faust.App:
     app = faust.App(
         settings.consumer_group,
         broker=[f"kafka://{address}" for address in settings.broker.split(",")],
+        broker_credentials=credentials(settings),
         store="memory://",
         web_enabled=False,
         autodiscover=False,
@@ -209,11 +211,7 @@ async def serve(settings: Settings) -> None:
 
 async def _producers(settings: Settings) -> tuple[AIOKafkaProducer, AIOKafkaProducer]:
     """Of events and of dead letters, started."""
-    idempotent = settings.idempotent_producer
-    made = (
-        publish.producer(settings.broker, idempotent=idempotent),
-        publish.letter_producer(settings.broker, idempotent=idempotent),
-    )
+    made = publish.producer(settings), publish.letter_producer(settings)
     try:
         for sender in made:
             await patiently(partial(publish.start, sender), "start", settings.retry_seconds)

@@ -103,8 +103,8 @@ def topics_create(replication: int) -> None:
     settings = effective_settings()
 
     async def create() -> list[str]:
-        missing = await missing_topics(settings.broker)
-        return await create_topics(settings.broker, replication=replication) if missing else []
+        missing = await missing_topics(settings)
+        return await create_topics(settings, replication=replication) if missing else []
 
     with explained():
         created = asyncio.run(create())

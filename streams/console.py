@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from streams.settings import Settings
 
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
@@ -57,9 +59,20 @@ def effective_settings() -> "Settings":
     except SettingsError as error:
         fail(f"{error}: not JSON")
     except ValidationError as error:
-        fail("\n".join(
-            f"ROLECALL_{str(e['loc'][0]).upper()}={e['input']}: {e['msg'].lower()}" for e in error.errors()
-        ))  # fmt: skip
+        fail("\n".join(map(_wrong, error.errors())))
+
+
+def _wrong(problem: "ErrorDetails") -> str:
+    """The setting, its value unless it is a secret, and what is wrong with it."""
+    from streams.settings import Settings
+
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:  # what several settings say together
+        return message
+    name = str(problem["loc"][0])
+    secret = "SecretStr" in str(Settings.model_fields[name].annotation) or "@" in str(problem["input"])
+    value = "" if secret else f"={problem['input']}"
+    return f"ROLECALL_{name.upper()}{value}: {message[0].lower()}{message[1:]}"
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class Replayed:
 
 async def letters(settings: Settings, wanted: Wanted) -> AsyncIterator[Letter]:
     """In the order they died; what other programs wrote to the topic is passed over."""
-    await require_topics(settings.broker)
+    await require_topics(settings)
     async for record in records_to_end(settings, DEAD_LETTERS.name):
         try:
             about = DeadLetterHeaders.read(record.headers)
@@ -95,7 +95,7 @@ async def replay(settings: Settings, wanted: Wanted) -> Replayed:
             result.overtaken.append(letter)
         else:
             result.published.append(letter)
-    sender = letter_producer(settings.broker, idempotent=settings.idempotent_producer)
+    sender = letter_producer(settings)
     await sender.start()
     try:
         await KafkaPublisher(sender).publish(map(_original, result.published))

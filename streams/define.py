@@ -37,8 +37,8 @@ def removal_record(topic: str, id: str) -> Outgoing:
 
 async def send(settings: Settings, records: Iterable[Outgoing]) -> int:
     """How many; all confirmed by the broker."""
-    await require_topics(settings.broker)
-    events = producer(settings.broker, idempotent=settings.idempotent_producer)
+    await require_topics(settings)
+    events = producer(settings)
     await events.start()
     try:
         publisher, waiting = KafkaPublisher(events), list(records)
@@ -51,7 +51,7 @@ async def send(settings: Settings, records: Iterable[Outgoing]) -> int:
 
 async def current_rules(settings: Settings) -> list[ExclusionRule]:
     """As the topic has them now, by id."""
-    await require_topics(settings.broker)
+    await require_topics(settings)
     newest: dict[bytes, bytes | None] = {}
     async for record in records_to_end(settings, RULES.name):
         newest[record.key] = record.value

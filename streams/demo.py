@@ -97,10 +97,10 @@ class Demo:
         self.matches: dict[str, Match] = {}
 
     async def run(self, console: Console) -> None:
-        sender = producer(self._stack.broker, idempotent=False)
+        sender = producer(self._stack.settings)
         consumer = AIOKafkaConsumer(
             MATCHES.name,
-            bootstrap_servers=self._stack.broker,
+            **self._stack.settings.client(),
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         )
@@ -150,7 +150,7 @@ class Demo:
 
     async def _drained(self) -> None:
         """Return when the worker has committed all that was published."""
-        while await lag(self._stack.broker, Settings.model_fields["consumer_group"].default):
+        while await lag(self._stack.settings, Settings.model_fields["consumer_group"].default):
             _check(self._process)
             await asyncio.sleep(0.2)
 

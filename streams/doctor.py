@@ -54,7 +54,7 @@ async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
     encoder, model = _model(settings)
     yield model
     try:
-        missing = await missing_topics(settings.broker)
+        missing = await missing_topics(settings)
     except Unreachable as error:
         state, _, remedy = str(error).partition("; ")
         yield Finding("broker", False, state, remedy)
@@ -96,7 +96,7 @@ def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
 
 async def _clock(settings: Settings) -> Finding:
     """Revisions are times: a clock that runs ahead or behind decides wrongly which event is newer."""
-    newest = await _newest_timestamp(settings.broker)
+    newest = await _newest_timestamp(settings)
     if newest is None:
         return Finding("clock", True, "nothing published yet to compare with")
     ahead = newest / 1000 - time.time()
@@ -110,8 +110,8 @@ async def _clock(settings: Settings) -> Finding:
     return Finding("clock", True, "not behind the newest match")
 
 
-async def _newest_timestamp(broker: str) -> int | None:
-    consumer = AIOKafkaConsumer(MATCHES.name, bootstrap_servers=broker)
+async def _newest_timestamp(settings: Settings) -> int | None:
+    consumer = AIOKafkaConsumer(MATCHES.name, **settings.client())
     await consumer.start()
     try:
         partitions = consumer.assignment()

@@ -17,11 +17,30 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.broker import BrokerSettings
 from streams.topics import create_topics
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 FETCH_MAX_WAIT_MS = 20  # the embedded broker looks for new records only twice per wait
+
+# What `.env` may say of another broker or cache: an embedded worker has none of it.
+NONE_OF_IT = {
+    "ROLECALL_BROKER_TLS": "false",
+    **{
+        f"ROLECALL_{name}": "null"
+        for name in (
+            "BROKER_CA",
+            "BROKER_CERTIFICATE",
+            "BROKER_KEY",
+            "BROKER_SASL",
+            "BROKER_USERNAME",
+            "BROKER_PASSWORD",
+            "BROKER_TOKEN",
+            "REDIS_URL",
+        )
+    },
+}
 
 
 class EmbeddedUnavailable(Exception):
@@ -36,6 +55,13 @@ class Stack:
     edge_path: Path
     edge_socket: Path
     redis_url: str | None
+
+    @property
+    def settings(self) -> BrokerSettings:
+        """For clients in this process: of nothing but this stack."""
+        return BrokerSettings.model_construct(
+            broker=self.broker, fetch_max_wait_ms=FETCH_MAX_WAIT_MS, idempotent_producer=False
+        )
 
     def environment(self) -> dict[str, str]:
         return {
@@ -57,7 +83,7 @@ def embedded_stack(
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
         address = running.enter_context(_broker(broker_port or free_port()))
-        asyncio.run(create_topics(address))
+        asyncio.run(create_topics(BrokerSettings.model_construct(broker=address)))
         # A Unix socket path holds at most 107 bytes: not under a directory of any depth.
         sockets = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-")))
         edge_socket = sockets / "index.sock"
@@ -69,7 +95,8 @@ def embedded_stack(
 @contextmanager
 def worker(environment: Mapping[str, str], *, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process with these settings; yielded once spawned, some seconds before it consumes."""
-    with spawn([sys.executable, "-m", "streams.cli", "worker"], environment, stderr=stderr) as process:
+    given = NONE_OF_IT | {name: value for name, value in environment.items() if value}
+    with spawn([sys.executable, "-m", "streams.cli", "worker"], given, stderr=stderr) as process:
         yield process
 
 

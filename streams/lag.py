@@ -5,23 +5,24 @@ from collections.abc import Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from schemas.broker import BrokerSettings
 from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES, Topic
 
 INPUTS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS)
 
 
-async def lag(broker: str, group: str, topics: Sequence[Topic] = INPUTS) -> int:
+async def lag(settings: BrokerSettings, group: str, topics: Sequence[Topic] = INPUTS) -> int:
     """Events of the topics that the group has not committed yet."""
     partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
-    done = await _committed(broker, group, partitions)
-    ends = await _ends(broker, done)
+    done = await _committed(settings, group, partitions)
+    ends = await _ends(settings, done)
     return sum(ends[partition] - done[partition] for partition in partitions)
 
 
 async def _committed(
-    broker: str, group: str, partitions: Sequence[TopicPartition]
+    settings: BrokerSettings, group: str, partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, int]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    admin = AIOKafkaAdminClient(**settings.client())
     await admin.start()
     try:
         found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
@@ -30,9 +31,11 @@ async def _committed(
     return {partition: max(found[partition].offset, 0) for partition in partitions}
 
 
-async def _ends(broker: str, positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+async def _ends(
+    settings: BrokerSettings, positions: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
     """The high watermarks, as fetches report them: the embedded broker's ListOffsets counts batches."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker, fetch_max_wait_ms=50, max_partition_fetch_bytes=1)
+    consumer = AIOKafkaConsumer(**settings.client(), fetch_max_wait_ms=50, max_partition_fetch_bytes=1)
     await consumer.start()
     try:
         consumer.assign(list(positions))

@@ -17,6 +17,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from schemas.broker import BrokerSettings
 from schemas.match import Match, MatchesWithdrawn
 from schemas.topics import DEAD_LETTERS, MATCHES, event_type
 from streams.receive import Reject
@@ -88,23 +89,23 @@ class KafkaPublisher:
         )
 
 
-def producer(broker: str, *, idempotent: bool) -> AIOKafkaProducer:
+def producer(settings: BrokerSettings) -> AIOKafkaProducer:
     return AIOKafkaProducer(
-        bootstrap_servers=broker,
+        **settings.client(),
         acks="all",
-        enable_idempotence=idempotent,
+        enable_idempotence=settings.idempotent_producer,
         max_batch_size=262_144,
         max_request_size=16 * 1_048_576,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 
 
-def letter_producer(broker: str, *, idempotent: bool) -> AIOKafkaProducer:
+def letter_producer(settings: BrokerSettings) -> AIOKafkaProducer:
     """Compresses and sets no limit: brokers measure a record compressed, so it may unpack to any size."""
     return AIOKafkaProducer(
-        bootstrap_servers=broker,
+        **settings.client(),
         acks="all",
-        enable_idempotence=idempotent,
+        enable_idempotence=settings.idempotent_producer,
         compression_type="gzip",
         max_request_size=2**31 - 1,
         request_timeout_ms=REQUEST_TIMEOUT_MS,

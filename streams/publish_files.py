@@ -58,8 +58,8 @@ async def publish_files(
     count: Count,
 ) -> None:
     """Every published record is confirmed by the broker before this returns."""
-    await require_topics(settings.broker)
-    sender = producer(settings.broker, idempotent=settings.idempotent_producer)
+    await require_topics(settings)
+    sender = producer(settings)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

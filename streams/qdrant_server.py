@@ -1,8 +1,10 @@
 """The index on a Qdrant server: one collection a space and model version."""
 
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,7 +71,7 @@ _PASSING = {
 
 
 def connect(
-    url: str, *, api_key: str | None, version: str, dims: int, timeout_seconds: float
+    url: str, *, api_key: str | None, ca: Path | None, version: str, dims: int, timeout_seconds: float
 ) -> "QdrantServer":
     """gRPC carries the vectors; it is expected one port above the URL's, as Qdrant has it (6333, 6334)."""
     client = AsyncQdrantClient(
@@ -79,6 +81,8 @@ def connect(
         api_key=api_key,
         timeout=ceil(timeout_seconds),
         check_compatibility=False,  # prepare() asks for the version and says what is wrong with it
+        grpc_options={"root_certificates": ca.read_bytes()} if ca else None,
+        verify=ssl.create_default_context(cafile=ca) if ca else True,
     )
     return QdrantServer(client, version, dims)
 

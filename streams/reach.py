@@ -5,6 +5,7 @@ import asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from schemas.broker import BrokerSettings
 from schemas.topics import TOPICS
 
 TIMEOUT_SECONDS = 10.0
@@ -18,25 +19,25 @@ class TopicsMissing(Unreachable):
     pass
 
 
-async def missing_topics(broker: str) -> list[str]:
+async def missing_topics(settings: BrokerSettings) -> list[str]:
     """Names of our topics that the broker lacks. `Unreachable` within seconds, whatever listens there."""
     try:
-        admin = AIOKafkaAdminClient(
-            bootstrap_servers=broker, request_timeout_ms=round(TIMEOUT_SECONDS * 1000)
-        )
+        admin = AIOKafkaAdminClient(**settings.client(), request_timeout_ms=round(TIMEOUT_SECONDS * 1000))
     except ValueError as error:
         raise Unreachable(
-            f"ROLECALL_BROKER={broker} is not an address; write host:port[,host:port...]"
+            f"ROLECALL_BROKER={settings.broker} is not an address; write host:port[,host:port...]"
         ) from error
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await admin.start()
             existing = set(await admin.list_topics())
     except ValueError as error:
-        raise Unreachable(f"ROLECALL_BROKER={broker} is not an address: {error}; write host:port") from error
+        raise Unreachable(
+            f"ROLECALL_BROKER={settings.broker} is not an address: {error}; write host:port"
+        ) from error
     except (KafkaError, TimeoutError, OSError) as error:
         raise Unreachable(
-            f"no Kafka broker answers at {broker}; set ROLECALL_BROKER, or start one "
+            f"no Kafka broker answers at {settings.broker}; set ROLECALL_BROKER, or start one "
             "(`rolecall up` for a trial)"
         ) from error
     finally:
@@ -44,9 +45,9 @@ async def missing_topics(broker: str) -> list[str]:
     return [topic.name for topic in TOPICS if topic.name not in existing]
 
 
-async def require_topics(broker: str) -> None:
+async def require_topics(settings: BrokerSettings) -> None:
     """A client that writes to a missing topic waits for long, or makes one that is not compacted."""
-    if missing := await missing_topics(broker):
+    if missing := await missing_topics(settings):
         raise TopicsMissing(
-            f"the broker at {broker} lacks {', '.join(missing)}; create them: rolecall topics create"
+            f"the broker at {settings.broker} lacks {', '.join(missing)}; create them: rolecall topics create"
         )

@@ -1,41 +1,42 @@
-"""Every setting of the online side, in one typed object, read once from the environment and `.env`."""
+"""Every setting of the online side, in one typed object, read once from environment, `.env` and secrets."""
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, FiniteFloat, SecretStr, field_validator
+from pydantic import Field, FilePath, FiniteFloat, SecretStr, field_validator
 from pydantic_extra_types.currency_code import Currency
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.broker import BrokerSettings
 from streams.rules import Mode, Rule
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Settings(BaseSettings):
-    """Environment variables are the field names in upper case with the prefix `ROLECALL_`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="ROLECALL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
-    )
-
-    broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port[,host:port…]")
+class Settings(BrokerSettings):
     consumer_group: str = Field("rolecall", description="Workers of one group share the partitions")
 
-    fetch_max_wait_ms: Count = Field(500, description="How long the broker may hold an empty fetch")
-    idempotent_producer: bool = Field(True, description="Off for brokers without InitProducerId")
     session_timeout_seconds: Positive = Field(
         30, description="How soon the group takes over the partitions of a worker that died"
     )
 
     index: Literal["qdrant", "edge"] = Field("qdrant", description="Qdrant server, or the embedded index")
-    qdrant_url: str = Field("http://127.0.0.1:6333", description="gRPC is expected on the next port")
-    qdrant_api_key: SecretStr | None = None
+    qdrant_url: str = Field(
+        "http://127.0.0.1:6333", description="https: TLS; gRPC is expected on the next port"
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="Sent with every request")
+    qdrant_ca: FilePath | None = Field(
+        None, description="PEM file of the authority that signed Qdrant's certificate; empty: the usual ones"
+    )
     edge_socket: Path = Field(Path(".rolecall/index.sock"), description="Unix socket of the embedded index")
     index_timeout_seconds: Positive = Field(30, description="One request to the index")
 
-    redis_url: SecretStr | None = Field(None, description="Embedding cache; empty: no cache")
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Embedding cache, redis://[[user]:password@]host:port/0; rediss: TLS, its authority with "
+        "?ssl_ca_certs=FILE; empty: no cache",
+    )
     redis_timeout_seconds: Positive = Field(0.05, description="Past this, a batch goes on without it")
     cache_ttl_seconds: Count = Field(86_400, description="How long an embedding is kept")
 
@@ -94,3 +95,26 @@ class Settings(BaseSettings):
         if rules.get(Rule.EXPIRY, Mode.HARD) is not Mode.HARD:
             raise ValueError("expiry is always hard: what has expired leaves the index")
         return rules
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis_url(cls, url: SecretStr | None) -> SecretStr | None:
+        """Later errors would quote parts of it: an unescaped character in a password splits it there."""
+        if url is not None:
+            try:
+                parts = urlsplit(url.get_secret_value())
+                sound = parts.scheme in ("redis", "rediss", "unix") and parts.port != 0
+            except ValueError:
+                sound = False
+            if not sound:
+                raise ValueError(
+                    "not redis://, rediss:// or unix://; escape /, #, ? and @ in a password as %2F…"
+                )
+        return url
+
+    @field_validator("qdrant_url")
+    @classmethod
+    def _holds_no_login(cls, url: str) -> str:
+        if "@" in urlsplit(url).netloc:
+            raise ValueError("the URL holds a login, which logs would show: use ROLECALL_QDRANT_API_KEY")
+        return url

@@ -134,7 +134,7 @@ async def current_state(settings: Settings) -> MatchState:
 
 
 async def show(settings: Settings, *, as_json: bool) -> None:
-    await require_topics(settings.broker)
+    await require_topics(settings)
     held = (await current_state(settings)).matches()
     lines = Lines(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
     if not as_json:

@@ -68,10 +68,10 @@ class Lines:
 
 
 async def follow(settings: Settings, *, as_json: bool, from_start: bool, count: int | None) -> None:
-    await require_topics(settings.broker)
+    await require_topics(settings)
     consumer = AIOKafkaConsumer(
         MATCHES.name,
-        bootstrap_servers=settings.broker,
+        **settings.client(),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="earliest" if from_start else "latest",
     )

@@ -16,7 +16,7 @@ async def records_to_end(
     embedded broker's ListOffsets counts batches."""
     consumer = AIOKafkaConsumer(
         *((topic,) if starts is None else ()),
-        bootstrap_servers=settings.broker,
+        **settings.client(),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=2 * MAX_DEAD_LETTER_BYTES,

@@ -3,6 +3,7 @@
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from schemas.broker import BrokerSettings
 from schemas.topics import DEAD_LETTERS, TOPICS, Topic
 
 DAY_MS = 86_400_000
@@ -23,9 +24,9 @@ def topic_config(topic: Topic) -> dict[str, str]:
     return config
 
 
-async def create_topics(broker: str, *, replication: int = 1) -> list[str]:
+async def create_topics(settings: BrokerSettings, *, replication: int = 1) -> list[str]:
     """Create the missing topics; the names of those that were created."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    admin = AIOKafkaAdminClient(**settings.client())
     await admin.start()
     try:
         existing = set(await admin.list_topics())

@@ -9,6 +9,7 @@ from typing import Any
 import faust
 from faust.transport.drivers import aiokafka as driver
 
+from schemas.broker import BrokerSettings
 from streams.health import Progress
 
 
@@ -30,6 +31,21 @@ class Transport(driver.Transport):
     def __init__(self, app: faust.App, *, fetch_max_wait_ms: int) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.fetch_max_wait_ms = fetch_max_wait_ms
+
+
+def credentials(settings: BrokerSettings) -> Any:
+    """What `BrokerSettings.client` says of TLS and login, as Faust takes it; None: neither."""
+    context = settings.tls()
+    if settings.broker_sasl == "OAUTHBEARER":
+        return faust.OAuthCredentials(oauth_cb=settings.tokens(), ssl_context=context)
+    if settings.broker_sasl and settings.broker_password:
+        return faust.SASLCredentials(
+            username=settings.broker_username,
+            password=settings.broker_password.get_secret_value(),
+            mechanism=settings.broker_sasl,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 def progress(app: faust.App) -> Progress:

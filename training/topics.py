@@ -7,6 +7,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from schemas.broker import BrokerSettings
+
 Ranges = Mapping[int, tuple[int, int]]  # partition -> its first offset, and the one after its last
 
 
@@ -28,9 +30,8 @@ async def read(broker: str, topic: str, ranges: Ranges | None = None) -> tuple[l
     """
     try:
         partitions = await _partitions(broker, topic)
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=broker, auto_offset_reset="earliest", fetch_max_wait_ms=50
-        )
+        options = BrokerSettings(broker=broker).client()
+        consumer = AIOKafkaConsumer(**options, auto_offset_reset="earliest", fetch_max_wait_ms=50)
         try:
             await consumer.start()
             return await _drain(consumer, partitions, ranges)
@@ -43,7 +44,7 @@ async def read(broker: str, topic: str, ranges: Ranges | None = None) -> tuple[l
 
 
 async def _partitions(broker: str, topic: str) -> list[TopicPartition]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    admin = AIOKafkaAdminClient(**BrokerSettings(broker=broker).client())
     try:
         await admin.start()
         described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}

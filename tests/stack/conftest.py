@@ -18,6 +18,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from schemas.broker import BrokerSettings
 from schemas.candidate import Candidate
 from schemas.match import Match, MatchesWithdrawn, Side
 from schemas.topics import CANDIDATES, DEAD_LETTERS, MATCHES, VACANCIES
@@ -74,7 +75,7 @@ class Wire:
     """A producer and a consumer in a thread of their own; everything read is kept."""
 
     def __init__(self, broker: str) -> None:
-        self.broker = broker
+        self.broker = BrokerSettings.model_construct(broker=broker, idempotent_producer=False)
         self.matches: list[Match] = []
         self.pairs: set[tuple[str, str]] = set()
         self.withdrawn: list[MatchesWithdrawn] = []
@@ -126,11 +127,11 @@ class Wire:
         self.until(lambda: fences <= self._fences, "reading to the end")
 
     async def _open(self) -> None:
-        self._producer = producer(self.broker, idempotent=False)
+        self._producer = producer(self.broker)
         self._consumer = AIOKafkaConsumer(
             MATCHES.name,
             DEAD_LETTERS.name,
-            bootstrap_servers=self.broker,
+            **self.broker.client(),
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=32 * 2**20,
             fetch_max_wait_ms=20,  # the embedded broker does not wake a waiting fetch

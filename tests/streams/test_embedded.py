@@ -25,7 +25,7 @@ def stack(tmp_path_factory):
 
 
 def test_creating_them_again_creates_nothing(stack):
-    assert asyncio.run(create_topics(stack.broker)) == []
+    assert asyncio.run(create_topics(stack.settings)) == []
 
 
 def test_its_topics_are_there_with_their_partitions(stack):

@@ -76,7 +76,7 @@ async def test_a_server_without_conditional_upserts_is_refused() -> None:
 
 
 async def test_nobody_there_is_unavailable() -> None:
-    index = connect("http://127.0.0.1:1", api_key=None, version="v1", dims=DIMS, timeout_seconds=5)
+    index = connect("http://127.0.0.1:1", api_key=None, ca=None, version="v1", dims=DIMS, timeout_seconds=5)
     with pytest.raises(IndexUnavailable, match="UNAVAILABLE"):
         await index.prepare()
     await index.close()
