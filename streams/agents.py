@@ -1,9 +1,13 @@
 """The agents: a batch off each input topic, through the runner, acked when its effects are confirmed.
 
+A batch goes in parts that take `part_seconds` at most, as far as the ones before tell; each is acked before
+the next begins.
+
 `stream.noack().noack_take` is the one Faust loop that loses nothing (docs/operations.md, "Why not take"):
 `take` acks in a `finally`, and bare `noack_take` restores acks on the way out.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -11,6 +15,7 @@ from typing import Any
 import faust
 
 from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES
+from streams.pace import Pace
 from streams.receive import Record
 
 Acknowledge = Callable[[], Awaitable[None]]
@@ -19,7 +24,9 @@ Handle = Callable[[str, list[Record], Acknowledge], Awaitable[None]]  # of a top
 INPUTS = (RULES.name, OCCUPATIONS.name, VACANCIES.name, CANDIDATES.name)
 
 
-def add_agents(app: faust.App, handle: Handle, *, batch_size: int, within_seconds: float) -> None:
+def add_agents(
+    app: faust.App, handle: Handle, *, batch_size: int, within_seconds: float, part_seconds: float
+) -> None:
     for name in INPUTS:
         topic = app.topic(
             name,
@@ -29,16 +36,24 @@ def add_agents(app: faust.App, handle: Handle, *, batch_size: int, within_second
             value_serializer="raw",
             allow_empty=True,
         )
-        app.agent(topic, name=f"take_{name}", concurrency=1)(_agent(name, handle, batch_size, within_seconds))
+        agent = _agent(name, handle, batch_size, within_seconds, part_seconds)
+        app.agent(topic, name=f"take_{name}", concurrency=1)(agent)
 
 
-def _agent(topic: str, handle: Handle, batch_size: int, within_seconds: float) -> Any:
+def _agent(topic: str, handle: Handle, batch_size: int, within_seconds: float, part_seconds: float) -> Any:
+    pace = Pace(batch_size, part_seconds)
+
     async def take(stream: Any) -> None:
         batches = stream.noack()
         async for events in batches.noack_take(batch_size, within=within_seconds):
-            await handle(
-                topic, [record(event.message) for event in events], partial(_acknowledge, batches, events)
-            )
+            left = events
+            while left:
+                part, left = left[: pace.size], left[pace.size :]
+                started = time.monotonic()
+                await handle(
+                    topic, [record(event.message) for event in part], partial(_acknowledge, batches, part)
+                )
+                pace.took(len(part), time.monotonic() - started)
 
     return take
 

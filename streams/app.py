@@ -180,7 +180,13 @@ async def serve(settings: Settings) -> None:
             os._exit(EXIT_FAILED)
 
     app = create_app(settings)
-    add_agents(app, handle, batch_size=settings.batch_size, within_seconds=settings.batch_within_seconds)
+    add_agents(
+        app,
+        handle,
+        batch_size=settings.batch_size,
+        within_seconds=settings.batch_within_seconds,
+        part_seconds=min(settings.session_timeout_seconds, settings.stop_seconds) / 2,
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

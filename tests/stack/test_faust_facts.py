@@ -1,8 +1,12 @@
-"""What the worker relies on in Faust, and how it uses it (DESIGN: acks in order, nothing acked unseen).
+"""What the worker relies on in Faust, and how it uses it: acks in order, nothing acked unseen.
 
-That `noack().noack_take` loses nothing when a worker dies is for test_chaos to show, through a broker.
+When one of these fails after an upgrade, docs/operations.md ("Why not `take`") is no longer true.
 """
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import faust
@@ -12,6 +16,8 @@ from faust.types import TP
 from intervaltree import IntervalTree
 
 from streams.agents import add_agents
+from streams.app import create_app
+from streams.settings import Settings
 
 HERE = TP("vacancies", 0)
 
@@ -90,8 +96,8 @@ class TestAgents:
     def agent(self, app):
         """The agent of a topic, as the worker makes it."""
 
-        def make(handle, topic="vacancies"):
-            add_agents(app, handle, batch_size=8, within_seconds=0.01)
+        def make(handle, topic="vacancies", part_seconds=10):
+            add_agents(app, handle, batch_size=8, within_seconds=0.01, part_seconds=part_seconds)
             return next(agent for name, agent in app.agents.items() if name.endswith(topic))
 
         return make
@@ -111,6 +117,17 @@ class TestAgents:
         stream = FakeStream(events(3, 4), events(5))
         await agent(handle).fun(stream)
         assert stream.acked == []
+
+    async def test_a_slow_batch_goes_in_parts_each_acked_before_the_next(self, agent):
+        seen = []
+
+        async def handle(topic, records, acknowledge):
+            seen.append(([record.offset for record in records], list(stream.acked)))
+            await acknowledge()
+
+        stream = FakeStream(events(1), events(2, 3), events(4, 5))
+        await agent(handle, part_seconds=0).fun(stream)
+        assert seen == [([1], []), ([2], [1]), ([3], [1, 2]), ([4], [1, 2, 3]), ([5], [1, 2, 3, 4])]
 
     async def test_when_the_handler_fails_nothing_is_acked(self, agent):
         async def handle(topic, records, acknowledge):
@@ -134,3 +151,73 @@ class TestAgents:
     def test_one_at_a_time(self, agent):
         """More would ack out of order."""
         assert agent(None).concurrency == 1
+
+
+@pytest.fixture(scope="module")
+def found():
+    """What each app of faust_apps.py did with its events, through a broker."""
+    script = Path(__file__).with_name("faust_apps.py")
+    run = subprocess.run([sys.executable, script], capture_output=True, check=True, timeout=120)
+    return json.loads(run.stdout)
+
+
+class TestBatches:
+    def test_take_acks_a_batch_that_failed(self, found):
+        assert found["take"]["lost"] > 0
+
+    def test_noack_and_noack_take_lose_nothing(self, found):
+        """As the worker does it."""
+        assert (found["noack_noack_take"]["ended"], found["noack_noack_take"]["lost"]) == (40, 0)
+
+    def test_a_failed_batch_does_not_come_again_to_a_restarted_agent(self, found):
+        """So the worker ends its process."""
+        assert found["restarted"]["ended"] > 40
+        assert not found["restarted"]["again"]
+
+    def test_what_cannot_be_decoded_is_acked_unseen(self, found):
+        """So the worker takes bytes."""
+        assert found["decodes"]["lost"] == 1
+
+    def test_a_batch_slower_than_session_and_rebalance_keeps_its_partitions(self, found):
+        assert (found["slow"]["ended"], found["slow"]["lost"], found["slow"]["assigned"]) == (100, 0, 1)
+
+    def test_bare_noack_take_turns_acks_on_again_on_its_way_out(self, app):
+        """With the batch in hand unacked; after `noack()` they stay off."""
+        bare, off = app.stream([[1]]), app.stream([[1]]).noack()
+        assert (bare.enable_acks, off.enable_acks) == (True, False)
+
+
+class TestStopping:
+    def test_an_unacked_message_hangs_it(self, found):
+        assert found["never_acks"]["stop_hangs"]
+
+    def test_not_where_it_need_not_wait(self, found):
+        assert not found["never_acks_nor_waits"]["stop_hangs"]
+
+
+class TestSending:
+    def test_that_a_record_was_not_taken_is_heard_of_by_its_future_alone(self, found):
+        assert found["sends"] == {"flush": "nothing", "future": "NodeNotReadyError"}
+
+
+class TestSettings:
+    @pytest.fixture
+    def worker(self):
+        return create_app(Settings(_env_file=None)).conf
+
+    @pytest.mark.parametrize(
+        ("name", "default", "ours"),
+        [
+            ("producer_request_timeout", 1200, 30),
+            ("broker_max_poll_records", None, 256),
+            ("stream_wait_empty", True, False),
+            ("broker_max_poll_interval", 1000, 1000),
+        ],
+    )
+    def test_a_default_that_would_not_do(self, app, worker, name, default, ours):
+        assert (getattr(app.conf, name), getattr(worker, name)) == (default, ours)
+
+    def test_acks_are_at_least_once_and_there_are_no_tables(self):
+        app = create_app(Settings(_env_file=None))
+        assert not app.in_transaction
+        assert not app.tables
