@@ -16,6 +16,7 @@ from training import evaluate, recipe, sources
 from training.config import TrainConfig
 from training.evaluate import System
 from training.feedback_cli import feedback
+from training.retrain_cli import command as retrain
 from training.sampler import Batch
 
 DEFAULT = Path(__file__).parent / "default.toml"
@@ -109,6 +110,7 @@ def export(model: Path, out: Path, data: Path) -> None:
 
 
 main.add_command(feedback)
+main.add_command(retrain)
 
 
 def _loaded(model: Path) -> Encoder:

@@ -38,9 +38,7 @@ class FeedbackRules(BaseModel):
     half_life_days: Annotated[float, Field(gt=0)] = 180
     position_bias: Annotated[float, Field(ge=0)] = 1.0  # rank r is looked at with probability r ** -bias
     most_propensity_weight: Annotated[float, Field(ge=1)] = 10.0
-    votes_per_actor: Annotated[int, Field(ge=1)] = (
-        100  # what all verdicts of one actor weigh together at most
-    )
+    votes_per_actor: Annotated[int, Field(ge=1)] = 200  # pairs on which an actor is heard: the newest
     votes_per_day: Annotated[int, Field(ge=1)] = 300  # who gives more is no person
     least_agreement: Annotated[float, Field(ge=0.5, le=1)] = 0.75  # of the actors of one side on a pair
 
@@ -90,7 +88,7 @@ def parse(values: Iterable[tuple[bytes | None, datetime]], dropped: Counter[str]
             dropped["repeated"] += 1
         else:
             events[event.id] = event
-    return sorted(events.values(), key=lambda event: (event.occurred_at, event.id))
+    return sorted(events.values(), key=_age)
 
 
 def graded_pairs(
@@ -99,19 +97,42 @@ def graded_pairs(
     """By time of the last verdict. `events` as `parse` returns them; `dropped` counts the rest by reason."""
     last = _last_words(_usable(events, entities, dropped), dropped)
     floods = _flooding(last, rules)
-    votes_of = Counter(actor for actor, _ in last)
     newest = max((event.occurred_at for event in last.values()), default=None)
+    heard: Counter[Actor] = Counter()
     votes: defaultdict[PairKey, list[_Vote]] = defaultdict(list)
-    for (actor, pair), event in last.items():
-        if actor in floods or newest is None:
+    for (actor, pair), event in sorted(last.items(), key=lambda each: _age(each[1]), reverse=True):
+        heard[actor] += 1
+        if actor in floods:
             dropped["flooding"] += 1
-            continue
-        share = min(1.0, rules.votes_per_actor / votes_of[actor])
-        votes[pair].append(_Vote(event, share * weight_of(event, newest, rules)))
+        elif heard[actor] > rules.votes_per_actor:
+            dropped["past the actor's limit"] += 1
+        elif newest is not None:
+            votes[pair].append(_Vote(event, weight_of(event, newest, rules)))
     pairs = (_pair(key, each, rules, dropped) for key, each in votes.items())
     return sorted(
         (pair for pair in pairs if pair), key=lambda pair: (pair.at, pair.vacancy_id, pair.candidate_id)
     )
+
+
+def second_thoughts(events: Sequence[Feedback], entities: Entities, rules: FeedbackRules) -> tuple[int, int]:
+    """Verdicts that follow a "no" of the same side on the same pair, and how many of them say yes.
+
+    Rejecting after an interview is how hiring goes; hiring after a rejection is rare. Flipped verdicts are
+    full of it: where a pair goes through several steps, each flip is a "no" among yeses.
+    """
+    usable = [e for e in _usable(events, entities, Counter()) if e.verdict is not Verdict.VIEWED]
+    floods = _flooding(_last_words(usable, Counter()), rules)
+    refused: dict[tuple[Side, PairKey], bool] = {}
+    after_no = yes = 0
+    for event in usable:
+        if actor_of(event) in floods:
+            continue
+        key = event.actor, (event.vacancy_id, event.candidate_id)
+        likes = GRADES[event.verdict] > 0
+        after_no += refused.get(key, False)
+        yes += refused.get(key, False) and likes
+        refused[key] = not likes
+    return after_no, yes
 
 
 def weight_of(event: Feedback, newest: datetime, rules: FeedbackRules) -> float:
@@ -165,6 +186,10 @@ def _last_words(events: Iterable[Feedback], dropped: Counter[str]) -> dict[tuple
         if key not in last or _order(event) > _order(last[key]):
             last[key] = event
     return last
+
+
+def _age(event: Feedback) -> tuple[datetime, str]:
+    return event.occurred_at, event.id
 
 
 def _order(event: Feedback) -> tuple[object, ...]:

@@ -1,0 +1,197 @@
+"""A labour market with a taste that no title tells: what `bench.loop` learns from.
+
+Every occupation of the market has a hidden partner in another branch, drawn from the seed. Whoever looks for
+the one also hires the other, and rather so. Recruiters judge by that, and err.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.candidate import Candidate
+from schemas.common import milliseconds
+from schemas.feedback import Feedback, Verdict
+from schemas.match import Match, Side
+from schemas.vacancy import Vacancy
+from streams.sample_jobs import JOBS
+from training.ontology import Occupation, Split, unique
+
+OWN, PARTNER, OTHER = 0.6, 0.9, 0.04  # how likely a recruiter says yes
+YES = (Verdict.SHORTLISTED, Verdict.INTERVIEWED, Verdict.HIRED)
+NO = (Verdict.DISMISSED, Verdict.REJECTED)
+RECRUITERS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Who comes to the market, and the number of each one's occupation."""
+
+    vacancies: list[Vacancy]
+    candidates: list[Candidate]
+    occupation: dict[str, int]  # by id of either
+
+    @property
+    def entities(self) -> list[Vacancy | Candidate]:
+        return [*self.vacancies, *self.candidates]
+
+
+class Market:
+    def __init__(self, occupations: Sequence[Occupation], size: int, seed: int) -> None:
+        """size: occupations that are traded, of those that have titles and tasks enough."""
+        rng = random.Random(seed)
+        rich = [o for o in occupations if len(o.titles) >= 6 and len(o.tasks) >= 3]
+        self.occupations = rng.sample(rich, min(size, len(rich)))
+        self.partner = _partners([o.branch[:2] for o in self.occupations], rng)
+        self._seed = seed
+
+    def period(self, number: int, vacancies: int, candidates: int, now: datetime) -> Period:
+        """The same for the same arguments; every period has people and vacancies of its own."""
+        rng = random.Random(f"{self._seed} {number}")
+        occupation: dict[str, int] = {}
+        jobs, people = [], []
+        for n in range(vacancies):
+            of = occupation[f"v-{number}-{n}"] = n % len(self.occupations)
+            title, _, skills, tasks = self._words(of, rng)
+            jobs.append(
+                Vacancy(
+                    id=f"v-{number}-{n}",
+                    occurred_at=now,
+                    revision=milliseconds(now),
+                    title=title,
+                    skills=skills,
+                    description=tasks,
+                )
+            )
+        for n in range(candidates):
+            of = occupation[f"c-{number}-{n}"] = n % len(self.occupations)
+            title, other, skills, tasks = self._words(of, rng)
+            people.append(
+                Candidate(
+                    id=f"c-{number}-{n}",
+                    occurred_at=now,
+                    revision=milliseconds(now),
+                    titles=(title, other),
+                    skills=skills,
+                    summary=tasks,
+                )
+            )
+        return Period(jobs, people, occupation)
+
+    def chance(self, vacancy: int, candidate: int) -> float:
+        """How likely a recruiter of the one occupation says yes to the other."""
+        return PARTNER if candidate == self.partner[vacancy] else OWN if candidate == vacancy else OTHER
+
+    def on_matches(self, matches: Iterable[Match], period: Period, now: datetime) -> list[Feedback]:
+        """Recruiters look at rank r with probability 1/r, and judge what they see."""
+        rng = random.Random(f"{self._seed} {now}")
+        seen = [match for match in matches if rng.random() < 1 / match.rank]
+        return [
+            event
+            for m in seen
+            for event in self._verdicts(period, m.vacancy_id, m.candidate_id, now, rng, m.id, m.rank)
+        ]
+
+    def on_applications(self, period: Period, each: int, now: datetime) -> list[Feedback]:
+        """People also apply by themselves, rather where they would be taken, and are judged."""
+        rng = random.Random(f"{self._seed} {now} applications")
+        found = []
+        for candidate in period.candidates:
+            mine = period.occupation[candidate.id]
+            chances = [self.chance(period.occupation[v.id], mine) for v in period.vacancies]
+            for vacancy in dict.fromkeys(v.id for v in rng.choices(period.vacancies, chances, k=each)):
+                found += self._verdicts(period, vacancy, candidate.id, now, rng)
+        return found
+
+    def _verdicts(
+        self,
+        period: Period,
+        vacancy: str,
+        candidate: str,
+        now: datetime,
+        rng: random.Random,
+        match_id: str | None = None,
+        rank: int | None = None,
+    ) -> list[Feedback]:
+        """A no, or some steps towards a hire, some days apart."""
+        of = period.occupation[vacancy]
+        yes = rng.random() < self.chance(of, period.occupation[candidate])
+        steps = YES[: rng.randint(1, 3)] if yes else (rng.choice(NO),)
+        start = now + timedelta(seconds=rng.randrange(20 * 24 * 3600))
+        return [
+            Feedback(
+                id=f"{vacancy} {candidate} {match_id or 'applied'} {number}",
+                occurred_at=start + timedelta(days=2 * number),
+                vacancy_id=vacancy,
+                candidate_id=candidate,
+                verdict=verdict,
+                actor=Side.VACANCY,
+                actor_id=f"recruiter-{of % RECRUITERS}",
+                match_id=match_id,
+                rank=rank,
+            )
+            for number, verdict in enumerate(steps)
+        ]
+
+    def _words(self, of: int, rng: random.Random) -> tuple[str, str, tuple[str, ...], str]:
+        """Two titles, some skills and some tasks of the occupation."""
+        occupation = self.occupations[of]
+        one, other = rng.sample(occupation.titles, 2)
+        skills = tuple(rng.sample(occupation.skills, min(3, len(occupation.skills))))
+        return one, other, skills, " ".join(rng.sample(occupation.tasks, 2))
+
+
+def flipped(events: Iterable[Feedback], share: float, seed: int) -> list[Feedback]:
+    """Poison: so many verdicts say the opposite."""
+    rng = random.Random(seed)
+    return [
+        event.model_copy(update={"verdict": rng.choice(NO if event.verdict in YES else YES)})
+        if rng.random() < share
+        else event
+        for event in events
+    ]
+
+
+def spam(period: Period, count: int, until: datetime, days: float) -> list[Feedback]:
+    """Poison: one actor has everybody hired by anybody, `count` times in the `days` before `until`."""
+    rng = random.Random(count)
+    pairs = [(v.id, c.id) for v in period.vacancies for c in period.candidates]
+    return [
+        Feedback(
+            id=f"spam {number}",
+            occurred_at=until - timedelta(days=days * number / count),
+            vacancy_id=vacancy,
+            candidate_id=candidate,
+            verdict=Verdict.HIRED,
+            actor=Side.VACANCY,
+            actor_id="spammer",
+        )
+        for number, (vacancy, candidate) in enumerate(rng.choices(pairs, k=count))
+    ]
+
+
+def sample_split() -> Split:
+    """The bundled sample's jobs as an ontology, for a run without O*NET."""
+    jobs = [
+        Occupation(
+            f"sample:{number}",
+            f"{number:02}",
+            unique([*job.vacancy_titles, *job.candidate_titles]),
+            tasks=job.tasks,
+            skills=job.skills,
+        )
+        for number, job in enumerate(JOBS)
+    ]
+    return Split(train=jobs[0::2], validation=jobs[1::4], test=jobs[3::4])
+
+
+def _partners(branches: Sequence[str], rng: random.Random) -> list[int]:
+    """Pairs the numbers off, each with one of another branch where there is one left."""
+    partner = list(range(len(branches)))
+    free = rng.sample(partner, len(partner))
+    while len(free) > 1:
+        one = free.pop()
+        other = next((n for n in free if branches[n] != branches[one]), free[0])
+        free.remove(other)
+        partner[one], partner[other] = other, one
+    return partner

@@ -1,0 +1,128 @@
+"""`rolecall retrain`: a model from what came back on matches."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+import torch
+
+from encoder.artifact import BUNDLED, ArtifactError
+from encoder.model import Encoder
+from training import entities, feedback, recipe, sources, verdicts
+from training.config import TrainConfig
+from training.feedback_cli import BROKER, counted
+from training.finetune import Judged
+from training.retrain import Ground, retrain
+from training.retrain_config import RetrainConfig
+from training.sources import SourceError, Sources
+from training.topics import Ranges, TopicError
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+KEPT_BACK = 1
+
+
+@click.command("retrain")
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--data", type=FOLDER, required=True, help="The ontologies, as for `train`.")
+@click.option("--base", type=FOLDER, default=BUNDLED, help="What to train from; the bundled model.")
+@click.option("--serving", type=FOLDER, help="What serves now, to be better than; the base model.")
+@click.option("--feedback", "file", type=FILE, help="JSONL instead of the topic `feedback`.")
+@click.option("--offsets", type=FILE, help="metrics.json of an earlier run: read what it read.")
+@click.option("--config", type=FILE, help="TOML; see docs/loop.md.")
+@click.option("--seed", type=int, help="Instead of the config's.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@BROKER
+def command(
+    out: Path,
+    data: Path,
+    base: Path,
+    serving: Path | None,
+    file: Path | None,
+    offsets: Path | None,
+    config: Path | None,
+    seed: int | None,
+    threads: int,
+    broker: str,
+) -> None:
+    """Train a model into OUT from feedback, and say whether it may serve.
+
+    Feedback comes from its topic or a file, the texts of vacancies and candidates from theirs. The gate's
+    decision is in OUT/gate.json. Exits with 1 and the reasons when the model is kept back.
+    """
+    torch.set_num_threads(threads)
+    settings = RetrainConfig.read(config) if config else RetrainConfig()
+    if seed is not None:
+        settings = settings.model_copy(update={"seed": seed})
+    try:
+        known = sources.read(data)
+        judged, origin = asyncio.run(_judged(broker, file, _ranges(offsets), settings))
+        if settings.weights == "scratch":
+            base = _from_scratch(out, known, settings.seed)
+        ground = Ground.read(base, known.split(), settings.seed)
+        now = Encoder.load(serving, device="cpu") if serving else ground.encoder
+        origin["data"] = known.fingerprints
+        decision = retrain(ground, judged, now, settings, out, origin=origin, say=click.echo)
+    except (SourceError, TopicError, ArtifactError) as error:
+        raise click.ClickException(str(error)) from error
+    for check in decision.checks:
+        click.echo(
+            f"{check.name:18} {check.before:.3f} -> {check.after:.3f}  {'ok' if check.passed else 'NO'}"
+        )
+    for reason in decision.reasons:
+        click.echo(reason, err=True)
+    click.echo(f"{out} may serve" if decision.promoted else f"{out} is kept back", err=not decision.promoted)
+    raise SystemExit(0 if decision.promoted else KEPT_BACK)
+
+
+async def _judged(
+    broker: str, file: Path | None, ranges: Ranges | None, settings: RetrainConfig
+) -> tuple[Judged, dict[str, Any]]:
+    received = verdicts.read_file(file, datetime.now(UTC)) if file else await verdicts.read(broker, ranges)
+    here, offsets = await entities.read(broker)
+    dropped: Counter[str] = received.dropped.copy()
+    pairs = feedback.graded_pairs(received.events, here, settings.rules, dropped)
+    click.echo(f"{len(received.events):,} events, {len(pairs):,} pairs{counted(dropped)}")
+    if not any(pair.grade > 0 for pair in pairs):
+        raise click.ClickException(f"none of {len(pairs)} pairs is a match; there is nothing to learn from")
+    origin = {
+        "offsets": {"feedback": received.offsets, **offsets},
+        "events": len(received.events),
+        "pairs": len(pairs),
+        "dropped": dict(sorted(dropped.items())),
+        "seed": settings.seed,
+    }
+    doubts = feedback.second_thoughts(received.events, here, settings.rules)
+    return Judged(pairs, here.documents, doubts), origin
+
+
+def _ranges(metrics: Path | None) -> Ranges | None:
+    if metrics is None:
+        return None
+    try:
+        stored = orjson.loads(metrics.read_bytes())["offsets"]["feedback"]
+        return {int(partition): (start, stop) for partition, (start, stop) in stored.items()}
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise click.ClickException(
+            f"{metrics} has no offsets of a feedback topic; name the metrics.json of a model that "
+            "`rolecall retrain` wrote"
+        ) from error
+
+
+def _from_scratch(out: Path, known: Sources, seed: int) -> Path:
+    """A base model of the default recipe, kept beside `out`."""
+    base = out.with_name(out.name + ".base")
+    config = TrainConfig.read(Path(__file__).parent / "default.toml").model_copy(update={"seed": seed})
+    run = recipe.Run(
+        out=base,
+        work=base.with_name(base.name + ".unfinished"),
+        command=f"rolecall retrain OUT --data DATA --seed {seed}",
+        say=click.echo,
+        track=lambda batches, epoch, count: batches,
+    )
+    recipe.make_model(known, config, run)
+    return base
