@@ -96,7 +96,7 @@ class Loop:
         asyncio.run(
             send(self.stack, [(FEEDBACK.name, e.vacancy_id, e.model_dump_json().encode()) for e in events])
         )
-        received = asyncio.run(verdicts.read(self.stack.broker))
+        received = asyncio.run(verdicts.read(self.stack.settings))
         out = self.folder / f"round-{number + 1}"
         decision = self.retrain(received.events, out)
         click.echo(f"  {len(found)} matches shown, {len(events)} events; {verdict(decision)}")
@@ -105,7 +105,7 @@ class Loop:
         return decision
 
     def retrain(self, events: Sequence[Feedback], out: Path) -> Decision:
-        here, _ = asyncio.run(entities.read(self.stack.broker))
+        here, _ = asyncio.run(entities.read(self.stack.settings))
         rules, dropped = self.config.rules, Counter[str]()
         pairs = feedback.graded_pairs(events, here, rules, dropped)
         judged = Judged(pairs, here.documents, feedback.second_thoughts(events, here, rules))
@@ -145,7 +145,7 @@ class Loop:
     async def matches(self, period: Period) -> list[Match]:
         """The lists of the period's vacancies."""
         mine = {vacancy.id for vacancy in period.vacancies}
-        records, _ = await topics.read(self.stack.broker, MATCHES.name)
+        records, _ = await topics.read(self.stack.settings, MATCHES.name)
         events = (read_event(record.value) for record in records if record.value)
         lists = (each for each in events if isinstance(each, Match) and each.found_by is Side.VACANCY)
         return [
@@ -167,7 +167,7 @@ class Loop:
         very model that clean feedback makes."""
         clean = Encoder.load(self.folder / f"round-{ROUNDS}", device="cpu")
         self.serving = self.ground.encoder
-        events = asyncio.run(verdicts.read(self.stack.broker)).events
+        events = asyncio.run(verdicts.read(self.stack.settings)).events
         flood = [*events, *spam(self.later, 10_000, self.start + ROUNDS * MONTH, days=20)]
         through = 0
         for name, poisoned in (
