@@ -3,12 +3,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench chaos clean
 
 help:
 	@echo "make demo   start the embedded stack, publish a sample, match it live, show the matches"
 	@echo "make test   lint, types, import direction, every test"
 	@echo "make check  lint, types, import direction"
+	@echo "make chaos  faults upon faults while events flow: nothing may be lost (some 20 minutes)"
 	@echo "make bench  DATA=path/to/data: speed and quality figures"
 
 $(VENV)/.torch: constraints.txt
@@ -39,6 +40,9 @@ test: check
 bench: $(STAMP)
 	$(BIN)/python -m bench.pipeline --vacancies $(DATA)/vacancies/open_jobs.csv --onet $(DATA)/onet
 	$(BIN)/python -m bench.quality --data $(DATA)
+
+chaos: $(STAMP)
+	$(BIN)/python -m bench.chaos
 
 clean:
 	rm -rf $(VENV) .rolecall build *.egg-info

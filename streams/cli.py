@@ -144,8 +144,8 @@ def worker() -> None:
 def doctor() -> None:
     """Check every part, and say how to mend what is wrong.
 
-    Model, broker, topics, clock, index, Redis, misspelt settings. Exits with 1 if something is wrong that a
-    worker needs; a warning is not.
+    Model, broker, topics, clock, lag, index, Redis, misspelt settings. Exits with 1 if something is wrong
+    that a worker needs; a warning is not.
     """
     from streams.doctor import show
 
@@ -278,7 +278,6 @@ main.add_command(occupations)
 main.add_command(forward("train", "Train a model from occupation data (rolecall[training])."))
 main.add_command(forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
 main.add_command(forward("retrain", "Train a model further from feedback (rolecall[training])."))
-main.add_command(forward("audit", "Compare groups and gendered titles (rolecall[training])."))
 main.add_command(forward("feedback", "Export feedback on matches: feedback export (rolecall[training])."))
 
 

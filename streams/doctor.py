@@ -17,6 +17,7 @@ from schemas.match import Side
 from schemas.topics import MATCHES
 from streams.app import connect_index
 from streams.index import IndexMismatch, IndexUnavailable
+from streams.lag import lag
 from streams.reach import Unreachable, missing_topics
 from streams.settings import Settings
 
@@ -65,6 +66,7 @@ async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
         else:
             yield Finding("topics", True, "all there")
             yield await _clock(settings)
+            yield await _lag(settings)
     if encoder is not None:
         yield await _index(settings, encoder)
     yield await _redis(settings)
@@ -124,6 +126,11 @@ async def _newest_timestamp(settings: Settings) -> int | None:
         return max((record.timestamp for batch in records.values() for record in batch), default=None)
     finally:
         await consumer.stop()
+
+
+async def _lag(settings: Settings) -> Finding:
+    waiting = await lag(settings, settings.consumer_group)
+    return Finding("lag", True, f"{waiting:,} events wait for the workers of {settings.consumer_group}")
 
 
 async def _index(settings: Settings, encoder: Encoder) -> Finding:

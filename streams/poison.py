@@ -31,9 +31,9 @@ async def sift(
     except FATAL:
         raise
     except Exception as error:  # noqa: BLE001 - what one event breaks must not stop the others
-        if len(events) == 1:
+        if len(events) == 1 and attempts > 1:  # once alone is no proof: it may have been a moment's failure
             return [], [Reject(events[0].record, stage(), type(error).__name__, str(error), attempts)]
-    half = len(events) // 2
+    half = (len(events) + 1) // 2
     left, left_poison = await sift(events[:half], effects, stage, attempts + 1)
     right, right_poison = await sift(events[half:], effects, stage, attempts + 1)
     return left + right, left_poison + right_poison

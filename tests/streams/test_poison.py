@@ -45,9 +45,9 @@ class TestStreak:
             streak.add(6, rejects(make, 6))
 
 
-@pytest.mark.parametrize(("events", "attempts"), [(1, 1), (2, 2), (8, 4), (9, 5)])
+@pytest.mark.parametrize(("events", "attempts"), [(1, 2), (2, 2), (8, 4), (9, 4)])
 async def test_poison_was_tried_with_ever_fewer_others(make, events, attempts):
-    """Nine in a batch are halved into 4 and 5, 5 into 2 and 3, 3 into 1 and 2, and 2 into single ones."""
+    """The last of nine is tried with eight others, then with three, with one, and alone; one twice."""
 
     class Event:
         record = make.raw(b"{}")
@@ -61,3 +61,17 @@ async def test_poison_was_tried_with_ever_fewer_others(make, events, attempts):
 
     _, [poison] = await sift(batch, effects, lambda: Stage.MATCH)
     assert poison.attempts == attempts
+
+
+async def test_what_fails_once_is_no_poison(make):
+    class Event:
+        record = make.raw(b"{}")
+
+    failures = [ValueError()]
+
+    async def effects(some):
+        if failures:
+            raise failures.pop()
+        return []
+
+    assert await sift([Event()], effects, lambda: Stage.MATCH) == ([], [])

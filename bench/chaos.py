@@ -1,0 +1,182 @@
+"""Faults upon faults while events flow: nothing may be lost, invented or dead-lettered without cause.
+
+    python -m bench.chaos --faults 115 --events 55000 --seed 1
+
+Two workers, four partitions, the embedded stack behind gates. Each fault strikes while a part of the events
+is published, and has recovered when all of them are committed. Then the ids that the part was about are
+compared with the truth, and at the end everything. The same seed gives the same events and the same faults in
+the same order; where in a batch one strikes is up to the machine. Duplicates are matches published more than
+once, those that both sides found among them.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from math import inf
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.chaos_events import Population
+from bench.chaos_ward import Account, Ward
+from bench.faults import FAULTS
+
+POPULATION = 400  # vacancies, and as many candidates
+PAUSE_SECONDS = 0.3
+
+
+@dataclass
+class Row:
+    """What became of one kind of fault."""
+
+    recovered: list[float] = field(default_factory=list)  # seconds from the end of the fault
+    lost: int = 0
+    repeated: int = 0
+    repeated_after_dedup: int = 0
+
+
+@dataclass
+class Outcome:
+    rows: dict[str, Row]
+    events: int
+    lost: list[str]
+    wrong_letters: list[str]
+    wrong_pairs: int
+    repeated_after_dedup: int
+    restarts: int
+    rss_mb: list[float]
+
+    @property
+    def recovered(self) -> list[float]:
+        return [seconds for row in self.rows.values() for seconds in row.recovered]
+
+    def figures(self) -> dict[str, int | float]:
+        fifth = max(1, len(self.rss_mb) // 5)
+        return {
+            "faults": len(self.recovered),
+            "events": self.events,
+            "lost": len(self.lost),
+            "wrong_pairs": self.wrong_pairs,
+            "wrong_dead_letters": len(self.wrong_letters),
+            "duplicates_after_dedup": self.repeated_after_dedup,
+            "recovery_p50_s": round(median(self.recovered), 1),
+            "recovery_max_s": round(max(self.recovered), 1),
+            "rss_growth": round(median(self.rss_mb[-fifth:]) / median(self.rss_mb[:fifth]) - 1, 3),
+        }
+
+
+def schedule(seed: int, count: int, kinds: list[str]) -> list[str]:
+    """Every kind as often as any other, but for one, in an order of the seed."""
+    rng = random.Random(seed)
+    chosen = list(islice(cycle(rng.sample(kinds, len(kinds))), count))
+    rng.shuffle(chosen)
+    return chosen
+
+
+def run(
+    seed: int,
+    faults: list[str],
+    events: int,
+    population: int,
+    *,
+    minutes: float = inf,
+    console: Console | None = None,
+) -> Outcome:
+    rng = random.Random(seed)
+    rows: defaultdict[str, Row] = defaultdict(Row)
+    lost: list[str] = []
+    rss_mb: list[float] = []
+    with ExitStack() as running:
+        beside = running.enter_context(ThreadPoolExecutor(1))
+        directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-chaos-")))
+        ward = Ward(directory, running)
+        truth = Population(seed, population)
+        account = Account(ward, truth)
+        each = events // (len(faults) + 1)
+        account.publish(each)
+        ward.until_drained()
+        before = account.repeated()
+        deadline = time.monotonic() + 60 * minutes
+        for number, name in enumerate(faults, 1):
+            if time.monotonic() > deadline:
+                break
+            row = rows[name]
+            publishing = beside.submit(account.publish, each, pause_seconds=PAUSE_SECONDS)
+            time.sleep(rng.uniform(0, 1))  # anywhere in a batch, not always at the same step
+            FAULTS[name](ward, rng)
+            over = time.monotonic()
+            keys = publishing.result()
+            ward.until_drained()
+            row.recovered.append(time.monotonic() - over)
+            missing = account.lost(keys)
+            repeated = account.repeated()
+            row.lost += len(missing)
+            row.repeated += repeated[0] - before[0]
+            row.repeated_after_dedup += repeated[1] - before[1]
+            before = repeated
+            lost += missing
+            rss_mb.append(ward.rss_mb())
+            if console:
+                console.print(
+                    f"{number}/{len(faults)}  {name}: recovered in {row.recovered[-1]:.1f} s, "
+                    f"{len(missing)} lost, {ward.restarts} restarts, {rss_mb[-1]:.0f} MB"
+                )
+        lost += account.lost(truth.newest.keys())
+        ward.stop_workers()
+        return Outcome(
+            dict(rows),
+            account.events,
+            sorted(set(lost)),
+            account.wrong_letters(),
+            len(account.wrong_pairs()),
+            account.repeated()[1],
+            ward.restarts,
+            rss_mb,
+        )
+
+
+def table(outcome: Outcome) -> Table:
+    drawn = Table("fault", "times", "recovery p50 s", "max s", "lost", "duplicates", "after dedup")
+    for name, row in sorted(outcome.rows.items()):
+        p50, longest = f"{median(row.recovered):.1f}", f"{max(row.recovered):.1f}"
+        counts = row.lost, row.repeated, row.repeated_after_dedup
+        drawn.add_row(name, str(len(row.recovered)), p50, longest, *map(str, counts))
+    return drawn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--faults", type=int, default=115)
+    parser.add_argument("--events", type=int, default=55_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=FAULTS, action="append", help="these kinds alone; repeat it")
+    parser.add_argument("--minutes", type=float, default=inf, help="no fault after so long")
+    options = parser.parse_args()
+    console = Console(width=110)
+    faults = schedule(options.seed, options.faults, options.only or list(FAULTS))
+    outcome = run(options.seed, faults, options.events, POPULATION, minutes=options.minutes, console=console)
+    console.print(table(outcome))
+    for what in outcome.lost[:20]:
+        console.print(f"lost: {what}")
+    for what in outcome.wrong_letters[:20]:
+        console.print(f"wrong dead letter: {what}")
+    figures = outcome.figures()
+    print(json.dumps(figures))
+    bad = ("lost", "wrong_pairs", "wrong_dead_letters", "duplicates_after_dedup")
+    sys.exit(1 if any(figures[name] for name in bad) else 0)
+
+
+if __name__ == "__main__":
+    main()
