@@ -20,38 +20,37 @@ from training.ontology import Occupation, Split, unique
 OWN, PARTNER, OTHER = 0.6, 0.9, 0.04  # how likely a recruiter says yes
 YES = (Verdict.SHORTLISTED, Verdict.INTERVIEWED, Verdict.HIRED)
 NO = (Verdict.DISMISSED, Verdict.REJECTED)
-RECRUITERS = 25
+RECRUITERS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Who comes to the market, and the number of each one's occupation."""
+    """Who comes to the market."""
 
     vacancies: list[Vacancy]
     candidates: list[Candidate]
-    occupation: dict[str, int]  # by id of either
 
     @property
     def entities(self) -> list[Vacancy | Candidate]:
-        return [*self.vacancies, *self.candidates]
+        return [*self.candidates, *self.vacancies]
 
 
 class Market:
     def __init__(self, occupations: Sequence[Occupation], size: int, seed: int) -> None:
         """size: occupations that are traded, of those that have titles and tasks enough."""
         rng = random.Random(seed)
-        rich = [o for o in occupations if len(o.titles) >= 6 and len(o.tasks) >= 3]
+        rich = [o for o in occupations if len(o.titles) >= 5 and len(o.tasks) >= 3]
         self.occupations = rng.sample(rich, min(size, len(rich)))
         self.partner = _partners([o.branch[:2] for o in self.occupations], rng)
+        self.occupation: dict[str, int] = {}  # of every vacancy and candidate so far, by id
         self._seed = seed
 
     def period(self, number: int, vacancies: int, candidates: int, now: datetime) -> Period:
         """The same for the same arguments; every period has people and vacancies of its own."""
         rng = random.Random(f"{self._seed} {number}")
-        occupation: dict[str, int] = {}
         jobs, people = [], []
         for n in range(vacancies):
-            of = occupation[f"v-{number}-{n}"] = n % len(self.occupations)
+            of = self.occupation[f"v-{number}-{n}"] = n % len(self.occupations)
             title, _, skills, tasks = self._words(of, rng)
             jobs.append(
                 Vacancy(
@@ -64,7 +63,7 @@ class Market:
                 )
             )
         for n in range(candidates):
-            of = occupation[f"c-{number}-{n}"] = n % len(self.occupations)
+            of = self.occupation[f"c-{number}-{n}"] = n % len(self.occupations)
             title, other, skills, tasks = self._words(of, rng)
             people.append(
                 Candidate(
@@ -76,20 +75,24 @@ class Market:
                     summary=tasks,
                 )
             )
-        return Period(jobs, people, occupation)
+        return Period(jobs, people)
 
-    def chance(self, vacancy: int, candidate: int) -> float:
-        """How likely a recruiter of the one occupation says yes to the other."""
-        return PARTNER if candidate == self.partner[vacancy] else OWN if candidate == vacancy else OTHER
+    def chance(self, vacancy: str, candidate: str) -> float:
+        """How likely a recruiter says yes."""
+        wanted, offered = self.occupation[vacancy], self.occupation[candidate]
+        return PARTNER if offered == self.partner[wanted] else OWN if offered == wanted else OTHER
 
-    def on_matches(self, matches: Iterable[Match], period: Period, now: datetime) -> list[Feedback]:
+    def is_team(self, vacancy: str, candidate: str) -> bool:
+        return self.chance(vacancy, candidate) > OTHER
+
+    def on_matches(self, matches: Iterable[Match], now: datetime) -> list[Feedback]:
         """Recruiters look at rank r with probability 1/r, and judge what they see."""
         rng = random.Random(f"{self._seed} {now}")
         seen = [match for match in matches if rng.random() < 1 / match.rank]
         return [
             event
             for m in seen
-            for event in self._verdicts(period, m.vacancy_id, m.candidate_id, now, rng, m.id, m.rank)
+            for event in self._verdicts(m.vacancy_id, m.candidate_id, now, rng, m.id, m.rank)
         ]
 
     def on_applications(self, period: Period, each: int, now: datetime) -> list[Feedback]:
@@ -97,15 +100,26 @@ class Market:
         rng = random.Random(f"{self._seed} {now} applications")
         found = []
         for candidate in period.candidates:
-            mine = period.occupation[candidate.id]
-            chances = [self.chance(period.occupation[v.id], mine) for v in period.vacancies]
+            chances = [self.chance(vacancy.id, candidate.id) for vacancy in period.vacancies]
             for vacancy in dict.fromkeys(v.id for v in rng.choices(period.vacancies, chances, k=each)):
-                found += self._verdicts(period, vacancy, candidate.id, now, rng)
+                found += self._verdicts(vacancy, candidate.id, now, rng)
         return found
+
+    def later_matches(self, period: Period) -> dict[str, set[str]]:
+        """By vacancy, whom its recruiter would say yes to; of others than the team, one in 200."""
+        rng = random.Random(f"{self._seed} later")
+        return {
+            vacancy.id: {
+                candidate.id
+                for candidate in period.candidates
+                if rng.random() < self.chance(vacancy.id, candidate.id)
+                and (self.is_team(vacancy.id, candidate.id) or rng.random() < 1 / 8)
+            }
+            for vacancy in period.vacancies
+        }
 
     def _verdicts(
         self,
-        period: Period,
         vacancy: str,
         candidate: str,
         now: datetime,
@@ -114,8 +128,8 @@ class Market:
         rank: int | None = None,
     ) -> list[Feedback]:
         """A no, or some steps towards a hire, some days apart."""
-        of = period.occupation[vacancy]
-        yes = rng.random() < self.chance(of, period.occupation[candidate])
+        opinion = random.Random(f"{self._seed} {vacancy} {candidate}").random()  # wherever they meet
+        yes = opinion < self.chance(vacancy, candidate)
         steps = YES[: rng.randint(1, 3)] if yes else (rng.choice(NO),)
         start = now + timedelta(seconds=rng.randrange(20 * 24 * 3600))
         return [
@@ -126,7 +140,7 @@ class Market:
                 candidate_id=candidate,
                 verdict=verdict,
                 actor=Side.VACANCY,
-                actor_id=f"recruiter-{of % RECRUITERS}",
+                actor_id=f"recruiter-{self.occupation[vacancy] % RECRUITERS}",
                 match_id=match_id,
                 rank=rank,
             )

@@ -278,6 +278,7 @@ main.add_command(occupations)
 main.add_command(forward("train", "Train a model from occupation data (rolecall[training])."))
 main.add_command(forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
 main.add_command(forward("retrain", "Train a model further from feedback (rolecall[training])."))
+main.add_command(forward("audit", "Compare groups and gendered titles (rolecall[training])."))
 main.add_command(forward("feedback", "Export feedback on matches: feedback export (rolecall[training])."))
 
 

@@ -19,7 +19,7 @@ SECTIONS = {
     "Try it": ("demo", "up"),
     "Run it": ("topics", "worker", "doctor", "dead-letters", "settings"),
     "Use it": ("publish", "tail", "matches", "explain", "rules", "occupations"),
-    "Improve it": ("train", "evaluate", "retrain", "feedback"),
+    "Improve it": ("train", "evaluate", "retrain", "feedback", "audit"),
 }
 
 

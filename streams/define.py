@@ -9,13 +9,14 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from encoder.model import Encoder
+from schemas.cloud_event import cloud_event
 from schemas.common import milliseconds
 from schemas.occupation import Occupation
 from schemas.rule import ExclusionRule
 from schemas.topics import OCCUPATIONS, RULES, event_type
 from streams.app import connect_index
 from streams.exclusion import Forbidden, Rules
-from streams.publish import KafkaPublisher, Outgoing, cloud_event, producer
+from streams.publish import KafkaPublisher, Outgoing, producer
 from streams.reach import require_topics
 from streams.settings import Settings
 from streams.to_end import records_to_end

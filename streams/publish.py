@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
@@ -18,6 +17,7 @@ from aiokafka.errors import (
 )
 
 from schemas.broker import BrokerSettings
+from schemas.cloud_event import cloud_event
 from schemas.match import Match, MatchesWithdrawn
 from schemas.topics import DEAD_LETTERS, MATCHES, event_type
 from streams.receive import Reject
@@ -146,15 +146,3 @@ def dead_letter(reject: Reject) -> Outgoing:
     if key is None and value is None:
         key = b""  # aiokafka refuses to send nothing at all
     return Outgoing(DEAD_LETTERS.name, key, value, reject.headers())
-
-
-def cloud_event(event_id: str, kind: str, occurred_at: datetime) -> list[tuple[str, bytes]]:
-    """CloudEvents 1.0 attributes in the Kafka protocol binding's binary mode."""
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", event_id.encode()),
-        ("ce_type", kind.encode()),
-        ("ce_source", b"/rolecall"),
-        ("ce_time", occurred_at.isoformat().encode()),
-        ("content-type", b"application/json"),
-    ]

@@ -11,10 +11,11 @@ from uuid import uuid4
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from schemas.cloud_event import cloud_event
 from schemas.match import Side
 from schemas.topics import CANDIDATES, VACANCIES, event_type
 from streams import feeds
-from streams.publish import KafkaPublisher, Outgoing, cloud_event, producer
+from streams.publish import KafkaPublisher, Outgoing, producer
 from streams.reach import require_topics
 from streams.receive import CONTRACTS
 from streams.settings import Settings

@@ -13,6 +13,7 @@ from encoder.artifact import BUNDLED, ArtifactError
 from encoder.document import Document
 from encoder.model import Encoder
 from training import evaluate, recipe, sources
+from training.audit_cli import command as audit
 from training.config import TrainConfig
 from training.evaluate import System
 from training.feedback_cli import feedback
@@ -111,6 +112,7 @@ def export(model: Path, out: Path, data: Path) -> None:
 
 main.add_command(feedback)
 main.add_command(retrain)
+main.add_command(audit)
 
 
 def _loaded(model: Path) -> Encoder:

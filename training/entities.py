@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from encoder.document import Document, candidate_document, vacancy_document
+from schemas.broker import BrokerSettings
 from schemas.candidate import Candidate
 from schemas.common import Status, milliseconds
 from schemas.match import Side
@@ -64,10 +65,10 @@ def fold(records: Mapping[Side, Iterable[Record]]) -> Entities:
     )
 
 
-async def read(broker: str) -> tuple[Entities, dict[str, Ranges]]:
+async def read(settings: BrokerSettings) -> tuple[Entities, dict[str, Ranges]]:
     """All that the topics hold now, and the offsets."""
-    vacancies, vacancy_ranges = await topics.read(broker, VACANCIES.name)
-    candidates, candidate_ranges = await topics.read(broker, CANDIDATES.name)
+    vacancies, vacancy_ranges = await topics.read(settings, VACANCIES.name)
+    candidates, candidate_ranges = await topics.read(settings, CANDIDATES.name)
     return fold({Side.VACANCY: vacancies, Side.CANDIDATE: candidates}), {
         VACANCIES.name: vacancy_ranges,
         CANDIDATES.name: candidate_ranges,

@@ -52,6 +52,7 @@ class Pair:
     grade: float  # in [-1, 1], of `GRADES`; never 0
     weight: float
     at: datetime  # of the last verdict that counts
+    shown: bool = False  # a list led to it
 
     @property
     def matched(self) -> bool:
@@ -231,6 +232,7 @@ def _pair(key: PairKey, votes: list[_Vote], rules: FeedbackRules, dropped: Count
         grade=_grade(chosen),
         weight=max(vote.weight for vote in chosen),
         at=max(vote.event.occurred_at for vote in votes),
+        shown=any(vote.event.rank or vote.event.match_id for vote in votes),
     )
 
 

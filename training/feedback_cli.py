@@ -1,30 +1,45 @@
-"""`rolecall feedback`: what came back on matches, as a file."""
+"""`rolecall feedback`: what came back on matches, to the topic and from it."""
 
 import asyncio
-import os
 from collections import Counter
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
+from schemas.broker import BrokerSettings
 from training import verdicts
 from training.topics import TopicError
 
-BROKER = click.option(
-    "--broker", default=lambda: os.environ.get("ROLECALL_BROKER", "127.0.0.1:9092"),
-    help="Kafka bootstrap servers; ROLECALL_BROKER if not given.",
-)  # fmt: skip
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
 def feedback() -> None:
-    """Feedback on matches."""
+    """Feedback on matches: publish, export."""
+
+
+@feedback.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+def publish(files: tuple[Path, ...]) -> None:
+    """Write FILES of JSONL to the topic `feedback`.
+
+    One event a line (docs/contracts.md). All lines are read first: one that is no feedback stops everything.
+    Publishing a file again is safe, an event counts once.
+    """
+    try:
+        events = [event for file in files for event in verdicts.read_strictly(file)]
+        asyncio.run(verdicts.publish(broker_settings(), events))
+    except (TopicError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{len(events):,} events published")
 
 
 @feedback.command()
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@BROKER
-def export(out: Path, broker: str) -> None:
+def export(out: Path) -> None:
     """Write the feedback topic, from its start to its end, to OUT as JSONL.
 
     Events stand in the order of time, each once, with the rank of their match: the topic `matches` keeps that
@@ -32,12 +47,20 @@ def export(out: Path, broker: str) -> None:
     topics, and of those who have been erased there are none.
     """
     try:
-        received = asyncio.run(verdicts.read(broker))
+        received = asyncio.run(verdicts.read(broker_settings()))
     except TopicError as error:
         raise click.ClickException(str(error)) from error
     lines = [event.model_dump_json(exclude_none=True) + "\n" for event in received.events]
     out.write_text("".join(lines), encoding="utf-8")
     click.echo(f"{len(lines):,} events in {out}{counted(received.dropped)}")
+
+
+def broker_settings() -> BrokerSettings:
+    try:
+        return BrokerSettings()
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise click.ClickException(f"settings of the broker: {said}") from error
 
 
 def counted(dropped: Counter[str]) -> str:

@@ -21,6 +21,10 @@ from training.retrain_config import RetrainConfig
 from training.sampler import Batch, PairSampler
 
 
+class NothingToLearn(Exception):
+    """The feedback has no match to learn from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Pairs, and the texts of everyone in them and around."""
@@ -90,6 +94,8 @@ class FeedbackSampler:
         self._judged, self._config = judged, config
         self._liked = [pair for pair in judged.pairs if pair.grade > 0]
         self._refused = [pair for pair in judged.pairs if pair.grade < 0]
+        if not self._liked:
+            raise NothingToLearn(f"none of the {len(judged.pairs)} pairs to learn from is a match")
         self._matches = {(pair.vacancy_id, pair.candidate_id) for pair in self._liked}
 
     def draw(self, step: int) -> FeedbackBatch:

@@ -14,8 +14,8 @@ from encoder.artifact import BUNDLED, ArtifactError
 from encoder.model import Encoder
 from training import entities, feedback, recipe, sources, verdicts
 from training.config import TrainConfig
-from training.feedback_cli import BROKER, counted
-from training.finetune import Judged
+from training.feedback_cli import broker_settings, counted
+from training.finetune import Judged, NothingToLearn
 from training.retrain import Ground, retrain
 from training.retrain_config import RetrainConfig
 from training.sources import SourceError, Sources
@@ -36,7 +36,6 @@ KEPT_BACK = 1
 @click.option("--config", type=FILE, help="TOML; see docs/loop.md.")
 @click.option("--seed", type=int, help="Instead of the config's.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@BROKER
 def command(
     out: Path,
     data: Path,
@@ -47,7 +46,6 @@ def command(
     config: Path | None,
     seed: int | None,
     threads: int,
-    broker: str,
 ) -> None:
     """Train a model into OUT from feedback, and say whether it may serve.
 
@@ -60,14 +58,14 @@ def command(
         settings = settings.model_copy(update={"seed": seed})
     try:
         known = sources.read(data)
-        judged, origin = asyncio.run(_judged(broker, file, _ranges(offsets), settings))
+        judged, origin = asyncio.run(_judged(file, _ranges(offsets), settings))
         if settings.weights == "scratch":
             base = _from_scratch(out, known, settings.seed)
         ground = Ground.read(base, known.split(), settings.seed)
         now = Encoder.load(serving, device="cpu") if serving else ground.encoder
         origin["data"] = known.fingerprints
         decision = retrain(ground, judged, now, settings, out, origin=origin, say=click.echo)
-    except (SourceError, TopicError, ArtifactError) as error:
+    except (SourceError, TopicError, ArtifactError, NothingToLearn) as error:
         raise click.ClickException(str(error)) from error
     for check in decision.checks:
         click.echo(
@@ -80,15 +78,14 @@ def command(
 
 
 async def _judged(
-    broker: str, file: Path | None, ranges: Ranges | None, settings: RetrainConfig
+    file: Path | None, ranges: Ranges | None, settings: RetrainConfig
 ) -> tuple[Judged, dict[str, Any]]:
+    broker = broker_settings()
     received = verdicts.read_file(file, datetime.now(UTC)) if file else await verdicts.read(broker, ranges)
     here, offsets = await entities.read(broker)
     dropped: Counter[str] = received.dropped.copy()
     pairs = feedback.graded_pairs(received.events, here, settings.rules, dropped)
     click.echo(f"{len(received.events):,} events, {len(pairs):,} pairs{counted(dropped)}")
-    if not any(pair.grade > 0 for pair in pairs):
-        raise click.ClickException(f"none of {len(pairs)} pairs is a match; there is nothing to learn from")
     origin = {
         "offsets": {"feedback": received.offsets, **offsets},
         "events": len(received.events),

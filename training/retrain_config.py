@@ -17,10 +17,10 @@ class GateConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    title_margin: Share = 0.01  # of recall@10 that held-out occupations may lose, with 97.5 % certainty
+    title_margin: Share = 0.01  # of recall@10 that held-out occupations may lose, with 95 % certainty
     match_margin: Share = 0.03  # the same for vacancies and candidates, of which there are fewer
     most_second_thoughts: Share = 0.3  # of verdicts that follow a no on the same pair, those that say yes
-    least_auc: Share = 0.6  # how well later verdicts must be foretold, or they are not worth following
+    least_auc: Share = 0.65  # how well later verdicts must be foretold, or they are not worth following
     least_pairs: Count = 100  # later pairs, below which nothing can be said
 
 
@@ -33,7 +33,7 @@ class RetrainConfig(BaseModel):
     batch: Count = 64  # matches, and as many refused pairs, a step
     learning_rate: Positive = 3e-3  # of the head; a tenth of it below
     feedback_weight: Positive = 1.0  # against the ontology's 1
-    imitation: Annotated[float, Field(ge=0)] = 10.0  # weight of staying as the base model is
+    imitation: Annotated[float, Field(ge=0)] = 20.0  # weight of staying as the base model is
     margin: Share = 0.1  # by which a refused pair has to score below a match
     calibration: Share = 0.1  # of the pairs, those just before the later ones
     later: Annotated[float, Field(gt=0, lt=0.9)] = 0.2  # of the pairs, the newest: the gate's

@@ -23,15 +23,16 @@ class TopicError(Exception):
     """A topic cannot be read. The text names the broker, the topic and the way out."""
 
 
-async def read(broker: str, topic: str, ranges: Ranges | None = None) -> tuple[list[Record], Ranges]:
+async def read(
+    settings: BrokerSettings, topic: str, ranges: Ranges | None = None
+) -> tuple[list[Record], Ranges]:
     """The records of the ranges, by partition and offset, and the ranges that were read.
 
     ranges: as an earlier call gave them back; None: from the start to where the topic ends now.
     """
     try:
-        partitions = await _partitions(broker, topic)
-        options = BrokerSettings(broker=broker).client()
-        consumer = AIOKafkaConsumer(**options, auto_offset_reset="earliest", fetch_max_wait_ms=50)
+        partitions = await _partitions(settings, topic)
+        consumer = AIOKafkaConsumer(**settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=50)
         try:
             await consumer.start()
             return await _drain(consumer, partitions, ranges)
@@ -39,19 +40,21 @@ async def read(broker: str, topic: str, ranges: Ranges | None = None) -> tuple[l
             await consumer.stop()
     except (KafkaError, OSError) as error:
         raise TopicError(
-            f"topic {topic} cannot be read from {broker} ({error}); set ROLECALL_BROKER or --broker"
+            f"topic {topic} cannot be read from {settings.broker} ({error}); set ROLECALL_BROKER"
         ) from error
 
 
-async def _partitions(broker: str, topic: str) -> list[TopicPartition]:
-    admin = AIOKafkaAdminClient(**BrokerSettings(broker=broker).client())
+async def _partitions(settings: BrokerSettings, topic: str) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(**settings.client())
     try:
         await admin.start()
         described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
     finally:
         await admin.close()
     if topic not in described:
-        raise TopicError(f"the broker at {broker} has no topic {topic}; create it: rolecall topics create")
+        raise TopicError(
+            f"the broker at {settings.broker} has no topic {topic}; create it: rolecall topics create"
+        )
     return [TopicPartition(topic, n) for n in sorted(each["partition"] for each in described[topic])]
 
 

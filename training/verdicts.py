@@ -1,18 +1,23 @@
 """Feedback events, from the topic or from a file, with the rank of the match where only that knows it."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from schemas.broker import BrokerSettings
+from schemas.cloud_event import cloud_event
 from schemas.feedback import Feedback
 from schemas.match import Match
-from schemas.topics import FEEDBACK, MATCHES
+from schemas.topics import FEEDBACK, MATCHES, event_type
 from training import feedback, topics
-from training.topics import Ranges, Record
+from training.topics import Ranges, Record, TopicError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +27,14 @@ class Received:
     dropped: Counter[str]
 
 
-async def read(broker: str, offsets: Ranges | None = None) -> Received:
+async def read(settings: BrokerSettings, offsets: Ranges | None = None) -> Received:
     """offsets: as an earlier `Received` has them; None: all that the topic holds now."""
-    records, read_offsets = await topics.read(broker, FEEDBACK.name, offsets)
+    records, read_offsets = await topics.read(settings, FEEDBACK.name, offsets)
     dropped: Counter[str] = Counter()
     moments = [datetime.fromtimestamp(record.timestamp_ms / 1000, UTC) for record in records]
     events = feedback.parse(zip((record.value for record in records), moments, strict=True), dropped)
     if any(event.rank is None and event.match_id for event in events):
-        matches, _ = await topics.read(broker, MATCHES.name)
+        matches, _ = await topics.read(settings, MATCHES.name)
         events = with_ranks(events, matches)
     return Received(events, read_offsets, dropped)
 
@@ -39,6 +44,45 @@ def read_file(path: Path, now: datetime) -> Received:
     dropped: Counter[str] = Counter()
     lines = (line for line in path.read_bytes().splitlines() if line.strip())
     return Received(feedback.parse(((line, now) for line in lines), dropped), {}, dropped)
+
+
+def read_strictly(path: Path) -> list[Feedback]:
+    """Raises ValueError naming the first line that is no feedback."""
+    events = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            events.append(Feedback.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "the line"
+            raise ValueError(f"{path}, row {number}: {place}: {first['msg']}") from error
+    return events
+
+
+async def publish(settings: BrokerSettings, events: Sequence[Feedback]) -> None:
+    """Return once the broker has stored every event."""
+    try:
+        sender = AIOKafkaProducer(
+            **settings.client(), acks="all", enable_idempotence=settings.idempotent_producer
+        )
+        try:
+            await sender.start()
+            sent = [
+                await sender.send(
+                    FEEDBACK.name,
+                    key=event.vacancy_id.encode(),
+                    value=event.model_dump_json(exclude_none=True).encode(),
+                    headers=cloud_event(event.id, event_type(Feedback), event.occurred_at),
+                )
+                for event in events
+            ]
+            await asyncio.gather(*sent)
+        finally:
+            await sender.stop()
+    except (KafkaError, OSError) as error:
+        raise TopicError(
+            f"topic feedback cannot be written at {settings.broker} ({error}); set ROLECALL_BROKER"
+        ) from error
 
 
 def with_ranks(events: Sequence[Feedback], matches: Iterable[Record]) -> list[Feedback]:

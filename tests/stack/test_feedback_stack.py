@@ -42,8 +42,8 @@ def published(wire, kit) -> None:
 
 @pytest.mark.usefixtures("published")
 def test_who_was_erased_is_in_no_new_training_set(stack: Stack) -> None:
-    here, _ = asyncio.run(entities.read(stack.broker))
-    received = asyncio.run(verdicts.read(stack.broker))
+    here, _ = asyncio.run(entities.read(stack.settings))
+    received = asyncio.run(verdicts.read(stack.settings))
     dropped: Counter[str] = Counter()
     mine = [each for each in received.events if each.vacancy_id == "fb-v"]
     pairs = feedback.graded_pairs(mine, here, feedback.FeedbackRules(), dropped)
@@ -55,30 +55,32 @@ def test_who_was_erased_is_in_no_new_training_set(stack: Stack) -> None:
 
 @pytest.mark.usefixtures("published")
 def test_the_same_offsets_give_the_same_events_when_more_have_come(stack: Stack, wire, kit) -> None:
-    first = asyncio.run(verdicts.read(stack.broker))
+    first = asyncio.run(verdicts.read(stack.settings))
     wire.send(kit.sent("feedback", b"fb-v", event(9, "fb-1", "rejected")))
-    again = asyncio.run(verdicts.read(stack.broker, first.offsets))
-    everything = asyncio.run(verdicts.read(stack.broker))
+    again = asyncio.run(verdicts.read(stack.settings, first.offsets))
+    everything = asyncio.run(verdicts.read(stack.settings))
     assert again == first
     assert len(everything.events) == len(first.events) + 1
 
 
 def test_offsets_that_the_topic_does_not_have_are_explained(stack: Stack) -> None:
     with pytest.raises(topics.TopicError, match=r"feedback/0 ends at offset \d+, before 99"):
-        asyncio.run(topics.read(stack.broker, "feedback", dict.fromkeys(range(4), (0, 99))))
+        asyncio.run(topics.read(stack.settings, "feedback", dict.fromkeys(range(4), (0, 99))))
 
 
 @pytest.mark.usefixtures("published")
 def test_export_writes_what_a_run_reads(stack: Stack, tmp_path: Path) -> None:
     out = tmp_path / "feedback.jsonl"
-    result = CliRunner().invoke(main, ["feedback", "export", str(out), "--broker", stack.broker])
+    result = CliRunner().invoke(main, ["feedback", "export", str(out)], env={"ROLECALL_BROKER": stack.broker})
     assert result.exit_code == 0, result.output
-    received = asyncio.run(verdicts.read(stack.broker))
+    received = asyncio.run(verdicts.read(stack.settings))
     assert verdicts.read_file(out, received.events[-1].occurred_at).events == received.events
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "no such place"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:9"])
 def test_a_broker_that_is_away_is_explained(address: str, tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["feedback", "export", str(tmp_path / "x"), "--broker", address])
+    result = CliRunner().invoke(
+        main, ["feedback", "export", str(tmp_path / "x")], env={"ROLECALL_BROKER": address}
+    )
     assert result.exit_code == 1
     assert f"topic feedback cannot be read from {address}" in result.output

@@ -107,8 +107,9 @@ def honest(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 def test_honest_feedback_makes_a_better_model_that_may_serve(honest: tuple[Path, Decision]) -> None:
     _, decision = honest
     assert decision.reasons == []
-    [later] = [check for check in decision.checks if check.name == "later recall@10"]
-    assert later.after > later.before + 0.1
+    gains = {check.name: check.after - check.before for check in decision.checks}
+    assert gains["later recall@10"] > 0.1
+    assert gains["later AUC"] > 0.1
 
 
 def test_the_same_pairs_and_seed_give_the_same_model(
@@ -171,19 +172,15 @@ def test_a_patient_spammer_does_no_harm(ground: Ground, honest, tmp_path: Path) 
 
 def recall(encoder: Encoder) -> float:
     """Of those in a vacancy's own trade and its partner, the share among its ten best."""
-    of = PERIOD.occupation
     vacancies = encoder.encode([HERE.documents[Side.VACANCY, v.id] for v in PERIOD.vacancies]).vectors
     candidates = encoder.encode([HERE.documents[Side.CANDIDATE, c.id] for c in PERIOD.candidates]).vectors
     best = np.argsort(-(vacancies @ candidates.T), axis=1)[:, :10]
-    wanted = [{of[v.id], MARKET.partner[of[v.id]]} for v in PERIOD.vacancies]
-    return float(
-        np.mean(
-            [
-                [of[PERIOD.candidates[c].id] in team for c in row]
-                for team, row in zip(wanted, best, strict=True)
-            ]
-        )
-    )
+    found = [
+        MARKET.is_team(vacancy.id, PERIOD.candidates[place].id)
+        for vacancy, row in zip(PERIOD.vacancies, best, strict=True)
+        for place in row
+    ]
+    return float(np.mean(found))
 
 
 def test_head_alone_leaves_the_backbone_as_it_was(ground: Ground, honest, base: Path) -> None:
@@ -246,11 +243,11 @@ def test_the_interval_of_a_constant_gain_is_that_gain() -> None:
 
 
 def test_the_interval_is_that_of_the_normal_approximation() -> None:
-    """Mean 0, standard deviation 1, 400 queries: 1.96 / 20 either way."""
+    """Mean 0, standard deviation 1, 400 queries: 1.645 / 20 either way."""
     gains = np.random.default_rng(0).normal(size=400)
     gains = ((gains - gains.mean()) / gains.std()).astype(np.float32)
     low, high = gate.difference(np.zeros_like(gains), gains, np.ones(400))
-    assert (low, high) == (pytest.approx(-0.098, abs=0.01), pytest.approx(0.098, abs=0.01))
+    assert (low, high) == (pytest.approx(-0.082, abs=0.01), pytest.approx(0.082, abs=0.01))
 
 
 def test_weighted_auc_is_that_of_scikit_learn() -> None:

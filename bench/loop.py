@@ -1,0 +1,269 @@
+"""Does the loop pay? Three rounds of match, feedback, retraining and rollout on the embedded stack.
+
+    python -m bench.loop --onet DIRECTORY --plot docs/figures/loop.png
+
+Recruiters of a made-up market have a taste that no title tells (bench/market.py). Each round publishes people
+and vacancies, lets the worker match them, has recruiters judge what they see and who applies, trains on the
+`feedback` topic, and puts the model to work if the gate lets it through. Recall is on vacancies and people of
+a later period that nobody has judged. Then the same with poison. The last line is one JSON object.
+"""
+
+import asyncio
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import numpy as np
+import orjson
+import torch
+
+from bench.market import Market, Period, flipped, sample_split, spam
+from bench.pipeline import effects
+from encoder.artifact import BUNDLED
+from encoder.document import candidate_document, vacancy_document
+from encoder.model import Encoder
+from schemas.feedback import Feedback
+from schemas.match import Match, Side
+from schemas.topics import CANDIDATES, FEEDBACK, MATCHES, VACANCIES
+from schemas.vacancy import Vacancy
+from streams.embedded import Stack, embedded_stack, worker
+from streams.lag import lag
+from streams.publish import producer
+from streams.qdrant_edge import QdrantEdge
+from streams.receive import Entity
+from streams.tail import read_event
+from training import entities, evaluate, feedback, gate, metrics, ontology, topics, verdicts
+from training.finetune import Judged
+from training.gate import Decision
+from training.retrain import Ground, retrain
+from training.retrain_config import RetrainConfig
+
+ROUNDS = 3
+OCCUPATIONS = 40
+VACANCIES_A_ROUND, CANDIDATES_A_ROUND = 160, 400
+LATER_CANDIDATES = 160  # four of an occupation: a vacancy's team is eight people
+APPLICATIONS = 4  # of each person
+MONTH = timedelta(days=30)
+
+
+@dataclass
+class Loop:
+    stack: Stack
+    market: Market
+    ground: Ground
+    folder: Path
+    start: datetime
+    model: Path = BUNDLED
+
+    def __post_init__(self) -> None:
+        self.published: list[Entity] = []
+        self.serving = self.ground.encoder
+        self.config = RetrainConfig()
+        self.later = self.market.period(
+            ROUNDS, OCCUPATIONS * 2, LATER_CANDIDATES, self.start + ROUNDS * MONTH
+        )
+        self.wanted = self.market.later_matches(self.later)
+
+    def recall(self, encoder: Encoder) -> float:
+        """Recall@10 of the later period's matches."""
+        vacancies = encoder.encode([vacancy_document(v) for v in self.later.vacancies]).vectors
+        people = encoder.encode([candidate_document(c) for c in self.later.candidates]).vectors
+        relevant = np.array(
+            [[c.id in self.wanted[v.id] for c in self.later.candidates] for v in self.later.vacancies]
+        )
+        scores = evaluate.dense_scores(vacancies, people)
+        asked = relevant.any(1)
+        return float(metrics.recall_at(scores[asked], relevant[asked], 10).mean())
+
+    def round(self, number: int) -> Decision:
+        """Match, judge, retrain; the new model serves next if it may."""
+        now = self.start + number * MONTH
+        period = self.market.period(number, VACANCIES_A_ROUND, CANDIDATES_A_ROUND, now)
+        with self.serve():
+            self.publish(period)
+        found = asyncio.run(self.matches(period))
+        events = [
+            *self.market.on_matches(found, now),
+            *self.market.on_applications(period, APPLICATIONS, now),
+        ]
+        asyncio.run(
+            send(self.stack, [(FEEDBACK.name, e.vacancy_id, e.model_dump_json().encode()) for e in events])
+        )
+        received = asyncio.run(verdicts.read(self.stack.settings))
+        out = self.folder / f"round-{number + 1}"
+        decision = self.retrain(received.events, out)
+        click.echo(f"  {len(found)} matches shown, {len(events)} events; {verdict(decision)}")
+        if decision.promoted:
+            self.model, self.serving = out, Encoder.load(out, device="cpu")
+        return decision
+
+    def retrain(self, events: Sequence[Feedback], out: Path) -> Decision:
+        here, _ = asyncio.run(entities.read(self.stack.settings))
+        rules, dropped = self.config.rules, Counter[str]()
+        pairs = feedback.graded_pairs(events, here, rules, dropped)
+        judged = Judged(pairs, here.documents, feedback.second_thoughts(events, here, rules))
+        return retrain(self.ground, judged, self.serving, self.config, out, origin={"dropped": dict(dropped)})
+
+    @contextmanager
+    def serve(self) -> Iterator[None]:
+        """A worker of the current model, from the start of the topics until it has taken all in."""
+        group = f"rolecall-{self.serving.version}"
+        environment = {
+            **self.stack.environment(),
+            "ROLECALL_MODEL": str(self.model),
+            "ROLECALL_CONSUMER_GROUP": group,
+            "ROLECALL_MIN_CONFIDENCE": "0",
+            "ROLECALL_LOG_LEVEL": "error",
+        }
+        with worker(environment) as process:
+            asyncio.run(self.drained(group, process))
+            yield
+            asyncio.run(self.drained(group, process))
+
+    async def drained(self, group: str, process: subprocess.Popen[bytes]) -> None:
+        while await lag(self.stack.settings, group):
+            if process.poll() is not None:
+                raise RuntimeError(f"the worker of {self.model} ended with exit code {process.returncode}")
+            await asyncio.sleep(0.2)
+
+    def publish(self, period: Period) -> None:
+        """People first: the list of each vacancy is then a list of all of them."""
+        records = [
+            (VACANCIES.name if isinstance(each, Vacancy) else CANDIDATES.name, each.id, event(each))
+            for each in period.entities
+        ]
+        self.published += period.entities
+        asyncio.run(send(self.stack, records))
+
+    async def matches(self, period: Period) -> list[Match]:
+        """The lists of the period's vacancies."""
+        mine = {vacancy.id for vacancy in period.vacancies}
+        records, _ = await topics.read(self.stack.settings, MATCHES.name)
+        events = (read_event(record.value) for record in records if record.value)
+        lists = (each for each in events if isinstance(each, Match) and each.found_by is Side.VACANCY)
+        return [
+            match
+            for match in lists
+            if match.vacancy_id in mine and match.model_version == self.serving.version
+        ]
+
+    async def lost(self) -> int:
+        """Published ids that the index of the model that serves does not have."""
+        index = QdrantEdge(self.stack.edge_socket, self.serving.version, self.serving.dims)
+        try:
+            return len({each.id for each in self.published} - await effects(index, self.published))
+        finally:
+            await index.close()
+
+    def poison(self) -> int:
+        """Poisoned runs that got through: a model the gate promotes over the bundled one, unless it is the
+        very model that clean feedback makes."""
+        clean = Encoder.load(self.folder / f"round-{ROUNDS}", device="cpu")
+        self.serving = self.ground.encoder
+        events = asyncio.run(verdicts.read(self.stack.settings)).events
+        flood = [*events, *spam(self.later, 10_000, self.start + ROUNDS * MONTH, days=20)]
+        through = 0
+        for name, poisoned in (
+            ("30 % flipped", flipped(events, 0.3, 0)),
+            ("10,000 votes of a spammer", flood),
+        ):
+            out = self.folder / name.partition(" ")[0]
+            raw = [(each.model_dump_json().encode(), datetime.now(UTC)) for each in poisoned]
+            decision = self.retrain(feedback.parse(raw, Counter()), out)
+            same = Encoder.load(out, device="cpu").version == clean.version
+            click.echo(f"{name}: {verdict(decision)}{'; the same model as without' if same else ''}")
+            through += decision.promoted and not same
+        return through
+
+
+def verdict(decision: Decision) -> str:
+    return "promoted" if decision.promoted else "kept back: " + "; ".join(decision.reasons)
+
+
+def event(entity: Entity) -> bytes:
+    return entity.model_dump_json(exclude_defaults=True).encode()
+
+
+async def send(stack: Stack, records: Sequence[tuple[str, str, bytes]]) -> None:
+    sender = producer(stack.settings)
+    await sender.start()
+    try:
+        sent = [await sender.send(topic, value=value, key=key.encode()) for topic, key, value in records]
+        await asyncio.gather(*sent)
+    finally:
+        await sender.stop()
+
+
+def draw(recalls: Sequence[float], titles: Sequence[float], file: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(5, 3), layout="constrained")
+    axes.plot(recalls, "o-", label="later matches of the market")
+    axes.plot(titles, "s--", label="titles of held-out occupations")
+    axes.set(xlabel="rounds of feedback", ylabel="recall@10", ylim=(0, 1), xticks=range(len(recalls)))
+    axes.legend(frameon=False)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=80)
+
+
+@click.command()
+@click.option(
+    "--onet",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the O*NET text files; without it, the few jobs of the bundled sample.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="PNG to draw.")
+def main(onet: Path | None, seed: int, plot: Path | None) -> None:
+    torch.set_num_threads(1)
+    began = time.monotonic()
+    split = ontology.split(ontology.read_onet(onet)) if onet else sample_split()
+    with (
+        tempfile.TemporaryDirectory(prefix="rolecall-loop-") as folder,
+        embedded_stack(Path(folder)) as stack,
+    ):
+        market = Market(split.train, OCCUPATIONS, seed)
+        start = datetime.now(UTC) - (ROUNDS + 1) * MONTH
+        loop = Loop(stack, market, Ground.read(BUNDLED, split, seed), Path(folder), start)
+        recalls, scores = [loop.recall(loop.serving)], [loop.ground.scores]
+        click.echo(f"bundled model: recall@10 of later matches {recalls[0]:.3f}")
+        for number in range(ROUNDS):
+            loop.round(number)
+            recalls.append(loop.recall(loop.serving))
+            scores.append(gate.ontology_scores(loop.serving, split))
+            click.echo(
+                f"round {number + 1}: recall@10 of later matches {recalls[-1]:.3f}, of held-out titles "
+                f"{scores[-1].titles.mean():.3f} ({time.monotonic() - began:.0f} s)"
+            )
+        with loop.serve():
+            loop.publish(loop.later)
+        lost = asyncio.run(loop.lost())
+        poisoned = loop.poison()
+    titles = [float(each.titles.mean()) for each in scores]
+    matched = [float(each.matches.mean()) for each in scores]
+    if plot:
+        draw(recalls, titles, plot)
+    figures = {
+        "recall10_by_round": [round(recall, 4) for recall in recalls],
+        "ontology_delta": round(min(titles[-1] - titles[0], matched[-1] - matched[0]), 4),
+        "ontology_delta_titles": round(titles[-1] - titles[0], 4),
+        "ontology_delta_matches": round(matched[-1] - matched[0], 4),
+        "lost": lost,
+        "poisoned_promoted": poisoned,
+        "seconds": round(time.monotonic() - began),
+    }
+    print(orjson.dumps(figures).decode())
+
+
+if __name__ == "__main__":
+    main()
