@@ -13,13 +13,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from schemas.common import Contract
 from schemas.dead_letter import DeadLetterHeaders
-from schemas.topics import DEAD_LETTERS, MATCHES, TOPICS, Topic, event_type
+from schemas.topics import DEAD_LETTERS, MATCHES, ROLLOUTS, TOPICS, Topic, event_type
 
 Json = dict[str, Any]
 
 HERE = Path(__file__).parent
 KAFKA = {"bindingVersion": "0.5.0"}
-SENT = (MATCHES, DEAD_LETTERS)
+SENT = (ROLLOUTS, MATCHES, DEAD_LETTERS)
 DESCRIPTION = """\
 Vacancies and candidates in, matches out. Values are JSON in UTF-8; consumers ignore unknown fields.
 

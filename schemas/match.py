@@ -88,3 +88,6 @@ class MatchesWithdrawn(Contract):
     counterparts: dict[EntityId, MillisecondsSinceEpoch] | None = Field(
         default=None, description="Ids of the other side with their revisions; given with `excluded`."
     )
+    model_version: str | None = Field(
+        default=None, description="Only matches of this model; given with `counterparts`."
+    )

@@ -11,6 +11,7 @@ from schemas.dead_letter import DeadLetterHeaders
 from schemas.feedback import Feedback
 from schemas.match import Match, MatchesWithdrawn
 from schemas.occupation import Occupation
+from schemas.rollout import Rollout
 from schemas.rule import ExclusionRule
 from schemas.vacancy import Vacancy
 
@@ -41,6 +42,15 @@ RULES = Topic("rules", (ExclusionRule,), "rule id", "compact", "Exclusion rules.
 OCCUPATIONS = Topic(
     "occupations", (Occupation,), "occupation id", "compact", "Reference occupations.", "remove it", 1
 )
+ROLLOUTS = Topic(
+    "rollouts",
+    (Rollout,),
+    "`rollout`",
+    "compact",
+    "Which model's matches count.",
+    "forget it: the matches of every model count",
+    1,
+)
 MATCHES = Topic(
     "matches",
     (Match, MatchesWithdrawn),
@@ -58,7 +68,7 @@ DEAD_LETTERS = Topic(
     partitions=1,
 )
 
-TOPICS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS, MATCHES, FEEDBACK, DEAD_LETTERS)
+TOPICS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS, ROLLOUTS, MATCHES, FEEDBACK, DEAD_LETTERS)
 
 
 @cache

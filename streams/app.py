@@ -19,12 +19,13 @@ from schemas.dead_letter import Stage
 from schemas.match import Side
 from schemas.occupation import Occupation
 from schemas.rule import ExclusionRule
-from schemas.topics import CANDIDATES, RULES, VACANCIES
+from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES
 from streams import publish
 from streams.agents import Acknowledge, add_agents
 from streams.batch import BatchRunner, Tally
 from streams.cache import Cache
 from streams.definitions import DefinitionRunner, DefinitionTally
+from streams.deployment import collections, group
 from streams.exclusion import Rules
 from streams.health import Health, HealthServer
 from streams.index import Index
@@ -34,8 +35,10 @@ from streams.metrics import Metrics
 from streams.patience import FATAL, GaveUp, patiently
 from streams.receive import Limits, Record
 from streams.reference import Occupations
+from streams.rollouts import Rehearsing, Rollouts, deployment_of, followed, watch
 from streams.rules import RuleBook
 from streams.settings import Settings
+from streams.to_end import records_to_end
 from streams.transport import Transport, credentials, progress
 
 log = structlog.get_logger()
@@ -86,11 +89,11 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def create_app(settings: Settings) -> faust.App:
+def create_app(settings: Settings, group: str) -> faust.App:
     """A Faust app without tables, web server or topic declarations; timeouts as measured."""
     session = settings.session_timeout_seconds
     app = faust.App(
-        settings.consumer_group,
+        group,
         broker=[f"kafka://{address}" for address in settings.broker.split(",")],
         broker_credentials=credentials(settings),
         store="memory://",
@@ -114,8 +117,16 @@ def create_app(settings: Settings) -> faust.App:
     return app
 
 
-async def serve(settings: Settings) -> None:
-    """Match until SIGTERM or SIGINT. A failed batch ends the process at once, unacked."""
+async def serve(settings: Settings, *, newest: bool = False) -> bool:
+    """Match until SIGTERM or SIGINT, or until the deployment is dropped: whether it was.
+
+    A failed batch ends the process at once, unacked. `newest`: of two deployments of the model, that one.
+    """
+    async with followed(settings, retry_seconds=settings.retry_seconds) as rollouts:
+        return await _serve(settings, rollouts, newest=newest)
+
+
+async def _serve(settings: Settings, rollouts: Rollouts, *, newest: bool) -> bool:
     health = Health(asyncio.get_running_loop())
     metrics = Metrics(health)
     http = HealthServer(settings.http_host, settings.http_port, health, metrics.registry)
@@ -124,12 +135,15 @@ async def serve(settings: Settings) -> None:
     encoder = await asyncio.to_thread(load)
     health.model_version = encoder.version
     metrics.model(encoder)
-    index = connect_index(settings, encoder.version, encoder.dims)
+    events, letters = await _producers(settings)
+    confirmed = publish.KafkaPublisher(events, letters)
+    find = partial(deployment_of, rollouts, confirmed, encoder.version, newest=newest)
+    (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
+    index = connect_index(settings, collections(deployment), encoder.dims)
     cache = connect_cache(settings, encoder.version, encoder.dims)
     await patiently(index.prepare, "start", settings.retry_seconds)
     health.index = index
-    events, letters = await _producers(settings)
-    publisher = publish.KafkaPublisher(events, letters)
+    publisher = Rehearsing(confirmed, rollouts, deployment, silent=silent)
     limits = Limits(settings.max_record_bytes, round(settings.max_clock_skew_seconds * 1000))
     runner = BatchRunner(
         encoder=encoder,
@@ -140,6 +154,7 @@ async def serve(settings: Settings) -> None:
         limits=limits,
         retry_seconds=settings.retry_seconds,
         max_poison_in_a_row=settings.max_poison_in_a_row,
+        rehearses=lambda: publisher.silent,
     )
     rules = DefinitionRunner(
         ExclusionRule,
@@ -179,7 +194,8 @@ async def serve(settings: Settings) -> None:
             log.critical("worker_failed", topic=topic, error=str(error), exc_info=unexplained)
             os._exit(EXIT_FAILED)
 
-    app = create_app(settings)
+    await occupations.run(await _replayed(settings, OCCUPATIONS.name) if publisher.silent else [])
+    app = create_app(settings, group(deployment, settings.consumer_group))
     add_agents(
         app,
         handle,
@@ -195,11 +211,22 @@ async def serve(settings: Settings) -> None:
     health.consuming = partial(progress, app)
     gc.collect()
     gc.freeze()  # a full collection past the libraries' objects takes longer than a batch
-    sweeper = Sweeper(index=index, publisher=publisher, cache=cache)
+    # What has expired has, whichever model says so: its withdrawal is never held back.
+    sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
     sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
     sweeping.add_done_callback(_end_if_failed)
-    log.info("worker_started", model=encoder.version, dims=encoder.dims, device=str(encoder.device))
+    dropped = asyncio.create_task(watch(rollouts, deployment))
+    dropped.add_done_callback(lambda _: stop.set())
+    log.info(
+        "worker_started",
+        model=encoder.version,
+        generation=deployment.generation,
+        dims=encoder.dims,
+        device=str(encoder.device),
+    )
     await app.wait_for_stopped(stop)
+    moves = dropped.done()
+    dropped.cancel()
     _arm_deadline(settings.stop_seconds)
     health.consuming = None
     sweeping.cancel()
@@ -213,6 +240,15 @@ async def serve(settings: Settings) -> None:
     log.info("worker_stopped", crashed=app.crashed)
     if app.crashed:
         raise SystemExit(EXIT_FAILED)
+    return moves
+
+
+async def _replayed(settings: Settings, topic: str) -> list[Record]:
+    """Before entities come that are described by it."""
+    return [
+        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp)
+        async for each in records_to_end(settings, topic)
+    ]
 
 
 async def _producers(settings: Settings) -> tuple[AIOKafkaProducer, AIOKafkaProducer]:

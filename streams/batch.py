@@ -103,8 +103,11 @@ class BatchRunner:
         cache: Cache | None = None,
         retry_seconds: float = 60.0,
         max_poison_in_a_row: int = 50,
+        rehearses: Callable[[], bool] = lambda: False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """While it rehearses, every event withdraws the older revisions: what this index never held of them,
+        one that was lost may have matched."""
         self._encoder = encoder
         self._index = index
         self._exclusions = Exclusions(index)
@@ -115,6 +118,7 @@ class BatchRunner:
         self._cache = cache
         self._retry_seconds = retry_seconds
         self._streaks = {side: Streak(max_poison_in_a_row) for side in Side}
+        self._rehearses = rehearses
         self._now = now
 
     async def run(self, side: Side, records: Sequence[Record]) -> Tally:
@@ -216,7 +220,7 @@ class BatchRunner:
                     )
                 )
                 for what, reason in withdrawn
-                if known[what.id] is not None
+                if known[what.id] is not None or self._rehearses()
             ] + [match_record(match) for match in found]
 
     async def _write(self, side: Side, points: Sequence[Point]) -> list[int | None]:

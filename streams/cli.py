@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import click
 from streams.console import FAILED, Sections, effective_settings, explained, fail, forward
 from streams.dead_letters_cli import dead_letters
 from streams.define_cli import occupations, rules
+from streams.rollout_cli import rebuild, rollout
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -112,18 +115,22 @@ def topics_create(replication: int) -> None:
 
 
 @main.command()
-def worker() -> None:
+@click.option("--newest", is_flag=True, help="Of two indexes of the model, build the newer.")
+def worker(newest: bool) -> None:
     """Run one worker until SIGTERM or Ctrl-C.
 
     Several workers share the partitions of the input topics. Nothing is lost when one dies: what it had not
-    finished goes to the others. Exits with 1 when a dependency stays away (see ROLECALL_RETRY_SECONDS), so
-    that a supervisor restarts it; with 2, at once, when model, index or settings do not go together.
+    finished goes to the others. A worker with another model than the live one belongs to a rollout.
+
+    Exits with 1 when a dependency stays away (see ROLECALL_RETRY_SECONDS), so that a supervisor restarts it;
+    with 2, at once, when model, index or settings do not go together.
     """
     from aiokafka.errors import KafkaError
 
     from encoder.artifact import ArtifactError
     from streams import logs
     from streams.app import serve
+    from streams.deployment import NotDeployed
     from streams.health import PortUnavailable
     from streams.index import IndexMismatch
     from streams.patience import GaveUp
@@ -131,13 +138,15 @@ def worker() -> None:
     settings = effective_settings()
     logs.configure(settings.log_format, settings.log_level)
     try:
-        asyncio.run(serve(settings))
-    except PortUnavailable as error:
+        moves = asyncio.run(serve(settings, newest=newest))
+    except (NotDeployed, PortUnavailable) as error:
         fail(str(error))
     except GaveUp as error:
         fail(f"{error} (`rolecall doctor` checks every part)", FAILED)
     except (ArtifactError, IndexMismatch, KafkaError) as error:
         fail(f"{error} (`rolecall doctor` checks every part)")
+    if moves:  # to what is live now, with all that Faust keeps of one group left behind
+        os.execv(sys.executable, sys.orig_argv)
 
 
 @main.command()
@@ -275,6 +284,8 @@ def explain(vacancy: str, candidate: str, as_json: bool) -> None:
 main.add_command(dead_letters)
 main.add_command(rules)
 main.add_command(occupations)
+main.add_command(rollout)
+main.add_command(rebuild)
 main.add_command(forward("train", "Train a model from occupation data (rolecall[training])."))
 main.add_command(forward("evaluate", "Judge a model on held-out data (rolecall[training])."))
 main.add_command(forward("retrain", "Train a model further from feedback (rolecall[training])."))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 SECTIONS = {
     "Try it": ("demo", "up"),
-    "Run it": ("topics", "worker", "doctor", "dead-letters", "settings"),
+    "Run it": ("topics", "worker", "rollout", "rebuild", "doctor", "dead-letters", "settings"),
     "Use it": ("publish", "tail", "matches", "explain", "rules", "occupations"),
     "Improve it": ("train", "evaluate", "retrain", "feedback", "audit"),
 }

@@ -18,6 +18,7 @@ from streams.app import connect_index
 from streams.exclusion import Forbidden, Rules
 from streams.publish import KafkaPublisher, Outgoing, producer
 from streams.reach import require_topics
+from streams.rollouts import served_collections
 from streams.settings import Settings
 from streams.to_end import records_to_end
 
@@ -62,7 +63,7 @@ async def current_rules(settings: Settings) -> list[ExclusionRule]:
 async def dry_run(settings: Settings, rules: list[ExclusionRule]) -> list[Forbidden]:
     """What each would exclude among the points that are indexed now. `Unacceptable` for unknown ids."""
     encoder = Encoder.load(settings.model, device=settings.device, threads=settings.encoder_threads)
-    index = connect_index(settings, encoder.version, encoder.dims)
+    index = connect_index(settings, await served_collections(settings, encoder.version), encoder.dims)
     try:
         await index.prepare()
         tried = Rules(encoder, index)

@@ -19,6 +19,7 @@ from streams.app import connect_index
 from streams.index import IndexMismatch, IndexUnavailable
 from streams.lag import lag
 from streams.reach import Unreachable, missing_topics
+from streams.rollouts import served_collections
 from streams.settings import Settings
 
 MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
@@ -135,7 +136,7 @@ async def _lag(settings: Settings) -> Finding:
 
 async def _index(settings: Settings, encoder: Encoder) -> Finding:
     where = str(settings.edge_socket) if settings.index == "edge" else settings.qdrant_url
-    index = connect_index(settings, encoder.version, encoder.dims)
+    index = connect_index(settings, await served_collections(settings, encoder.version), encoder.dims)
     try:
         await index.prepare()
         counts = {side: await index.count(side) for side in Side}

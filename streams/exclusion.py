@@ -138,7 +138,7 @@ class Rules:
             withdrawal_record(withdrawal)
             for each in forbidden
             for vacancies, candidates in each.crossed
-            for withdrawal in _withdrawals(vacancies, candidates, now)
+            for withdrawal in _withdrawals(vacancies, candidates, now, self._encoder.version)
         ]
 
     async def forbidden(self, areas: Sequence[tuple[Area, Area]]) -> list[Forbidden]:
@@ -181,7 +181,7 @@ class Rules:
 
 
 def _withdrawals(
-    vacancies: Sequence[Hit], candidates: Sequence[Hit], now: datetime
+    vacancies: Sequence[Hit], candidates: Sequence[Hit], now: datetime, model_version: str
 ) -> Iterator[MatchesWithdrawn]:
     """One event an entity of the shorter list, and more where it has very many counterparts."""
     side, entities, others = Side.VACANCY, vacancies, candidates
@@ -197,6 +197,7 @@ def _withdrawals(
                 reason=WithdrawalReason.EXCLUDED,
                 occurred_at=now,
                 counterparts={hit.id: hit.revision for hit in part},
+                model_version=model_version,
             )
 
 

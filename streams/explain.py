@@ -29,6 +29,7 @@ from streams.match import (
     compatible_hits,
     wanted,
 )
+from streams.rollouts import served_collections
 from streams.rules import Mode, Rule, RuleBook
 from streams.settings import Settings
 
@@ -129,7 +130,7 @@ async def show(settings: Settings, vacancy_id: str, candidate_id: str, *, as_jso
     from streams.app import connect_index, policy
 
     model = Encoder.load(settings.model, device="cpu", threads=settings.encoder_threads)
-    index = connect_index(settings, model.version, model.dims)
+    index = connect_index(settings, await served_collections(settings, model.version), model.dims)
     try:
         found = await explain(model, index, vacancy_id, candidate_id, policy(settings), datetime.now(UTC))
     finally:

@@ -143,7 +143,7 @@ class Hit:
 
 
 class Index(Protocol):
-    """The points of one encoder version, each in its space. Every method may raise `IndexUnavailable`."""
+    """The points of one deployment, each in its space. Every method may raise `IndexUnavailable`."""
 
     async def prepare(self) -> None:
         """Create what is missing: one collection a space, payload indexes before any data."""
@@ -176,6 +176,9 @@ class Index(Protocol):
 
     async def purge(self, space: Space, before_ms: int) -> None:
         """Remove the tombstones that were written before that time."""
+
+    async def drop(self) -> None:
+        """Remove the collections with all points; none of them need exist. `prepare` makes them anew."""
 
     async def close(self) -> None: ...
 

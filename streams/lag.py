@@ -19,6 +19,29 @@ async def lag(settings: BrokerSettings, group: str, topics: Sequence[Topic] = IN
     return sum(ends[partition] - done[partition] for partition in partitions)
 
 
+async def fence(settings: BrokerSettings, group: str) -> dict[TopicPartition, int]:
+    """Where the inputs end now."""
+    partitions = [TopicPartition(topic.name, n) for topic in INPUTS for n in range(topic.partitions)]
+    return await _ends(settings, await _committed(settings, group, partitions))
+
+
+async def missing(settings: BrokerSettings, group: str, ends: Mapping[TopicPartition, int]) -> int:
+    """Events before the fence that the group has not committed yet."""
+    done = await _committed(settings, group, list(ends))
+    return sum(max(end - done[partition], 0) for partition, end in ends.items())
+
+
+async def members(settings: BrokerSettings, group: str) -> int:
+    """How many workers there are, those included that are just joining or leaving."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    try:
+        [response] = await admin.describe_consumer_groups([group])
+    finally:
+        await admin.close()
+    return len(response.groups[0][5])
+
+
 async def _committed(
     settings: BrokerSettings, group: str, partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, int]:

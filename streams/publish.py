@@ -133,6 +133,7 @@ def withdrawal_record(withdrawal: MatchesWithdrawn) -> Outgoing:
     name = f"{withdrawal.side}/{withdrawal.entity_id}/{withdrawal.revision}/{withdrawal.reason}"
     if withdrawal.counterparts is not None:
         name += "".join(f"\n{id}/{revision}" for id, revision in withdrawal.counterparts.items())
+        name += f"\n{withdrawal.model_version}"
     return Outgoing(
         MATCHES.name,
         withdrawal.entity_id.encode(),

@@ -114,6 +114,9 @@ class QdrantEdge:
     async def purge(self, space: Space, before_ms: int) -> None:
         await self._ask("purge", space, before_ms=before_ms)
 
+    async def drop(self) -> None:
+        await self._ask("drop", Side.VACANCY)
+
     async def close(self) -> None:
         if self._connection:
             await self._connection.close()
@@ -236,6 +239,9 @@ class Collections:
 
     def answer(self, frame: Frame) -> Frame:
         request = orjson.loads(frame.head)
+        if request["operation"] == "drop":
+            self._drop(request["collection"][0])
+            return Frame(orjson.dumps({"result": None}))
         try:
             shard = self._shard(*request["collection"])
         except IndexMismatch as error:
@@ -249,12 +255,24 @@ class Collections:
         for shard in self._shards.values():
             shard.close()
 
+    def _drop(self, version: str) -> None:
+        for key in [key for key in self._shards if key[0] == version]:
+            self._shards.pop(key).close()
+        folder = self._folder(version)
+        if folder.exists():
+            doomed = folder.with_name(f".{version}.dropped")  # a kill in the middle leaves no half there
+            folder.rename(doomed)
+            shutil.rmtree(doomed)
+
+    def _folder(self, version: str) -> Path:
+        if not re.fullmatch(r"\w[\w.-]*", version):
+            raise IndexMismatch(f"model version {version!r} cannot name a folder; use letters and digits")
+        return self._path / version
+
     def _shard(self, version: str, space: str, dims: int) -> "Shard":
         key = (version, space, dims)
         if key not in self._shards:
-            if not re.fullmatch(r"\w[\w.-]*", version):
-                raise IndexMismatch(f"model version {version!r} cannot name a folder; use letters and digits")
-            self._shards[key] = Shard(self._path / version / space_named(space), dims)
+            self._shards[key] = Shard(self._folder(version) / space_named(space), dims)
         return self._shards[key]
 
 

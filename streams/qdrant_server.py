@@ -181,6 +181,11 @@ class QdrantServer:
         with _translated():
             await self._client.delete(self._name(space), models.FilterSelector(filter=old), wait=True)
 
+    async def drop(self) -> None:
+        for space in SPACES:
+            with _translated():
+                await self._client.delete_collection(self._name(space))
+
     async def close(self) -> None:
         await self._client.close()
 

@@ -1,7 +1,7 @@
-"""The current set of matches, rebuilt from the `matches` topic alone: what a consumer needs.
+"""The current set of matches, rebuilt from the topics `matches` and `rollouts`: what a consumer needs.
 
     state = MatchState()
-    state.apply(event)  # each Match and MatchesWithdrawn, in any order, any number of times
+    state.apply(event)  # each Match, MatchesWithdrawn and Rollout, in any order, any number of times
     state.matches()
 
 Two events of one pair or entity may change places, come late or come twice: the result is the same.
@@ -15,7 +15,8 @@ from collections.abc import Iterable
 import click
 
 from schemas.match import Match, MatchesWithdrawn, Side
-from schemas.topics import MATCHES
+from schemas.rollout import Rollout
+from schemas.topics import MATCHES, ROLLOUTS
 from streams.reach import require_topics
 from streams.settings import Settings
 from streams.tail import Lines, read_event
@@ -23,28 +24,33 @@ from streams.to_end import records_to_end
 
 Entity = tuple[Side, str]
 Pair = tuple[str, str]  # vacancy id, candidate id
-Revisions = tuple[int, int]
+Excluded = tuple[int, int, str | None]  # both revisions, the model; None: every model
 
 
 class MatchState:
     """A match holds while no withdrawal names one of its two entities with a revision above the match's, or
     both with revisions as high as the match's.
 
-    One match a pair: a newer one replaces an older one. Kept are the matches that hold, one number for each
-    entity ever withdrawn and the revisions of each excluded pair. A consumer that runs for longer than the
-    topic keeps its records may drop numbers older than that: matches they speak of no longer come.
+    One match a pair and model: a newer one replaces an older one. Of several models those of the live one
+    count; the others are kept, as a rollout may be taken back. Kept are the matches that hold, one number
+    for each entity ever withdrawn and the revisions of each excluded pair. A consumer that runs for longer
+    than the topic keeps its records may drop numbers older than that: matches they speak of no longer come.
     """
 
-    def __init__(self, events: Iterable[Match | MatchesWithdrawn] = ()) -> None:
+    def __init__(self, events: Iterable[Match | MatchesWithdrawn | Rollout] = ()) -> None:
+        self._rollout: Rollout | None = None  # the newest
         self._withdrawn: dict[Entity, int] = {}  # the highest revision
-        self._excluded: defaultdict[Pair, set[Revisions]] = defaultdict(set)
+        self._excluded: defaultdict[Pair, set[Excluded]] = defaultdict(set)
         self._held: dict[Pair, list[Match]] = {}
         self._pairs: defaultdict[Entity, set[Pair]] = defaultdict(set)  # of the held matches
         for event in events:
             self.apply(event)
 
-    def apply(self, event: Match | MatchesWithdrawn) -> None:
-        if isinstance(event, MatchesWithdrawn) and event.counterparts is not None:
+    def apply(self, event: Match | MatchesWithdrawn | Rollout) -> None:
+        if isinstance(event, Rollout):
+            if self._rollout is None or event.revision > self._rollout.revision:
+                self._rollout = event
+        elif isinstance(event, MatchesWithdrawn) and event.counterparts is not None:
             for counterpart, revision in event.counterparts.items():
                 self._exclude(event, counterpart, revision)
         elif isinstance(event, MatchesWithdrawn):
@@ -54,8 +60,12 @@ class MatchState:
 
     def matches(self) -> list[Match]:
         """By vacancy, the most confident first."""
-        newest = (max(held, key=_age) for held in self._held.values())
+        counting = ([match for match in held if self._counts(match)] for held in self._held.values())
+        newest = (max(held, key=_age) for held in counting if held)
         return sorted(newest, key=lambda match: (match.vacancy_id, -match.confidence, match.candidate_id))
+
+    def _counts(self, match: Match) -> bool:
+        return self._rollout is None or match.model_version == self._rollout.live.model_version
 
     def _hold(self, match: Match) -> None:
         """Two matches may each have the newer revision of one side; then a withdrawal will tell."""
@@ -77,7 +87,7 @@ class MatchState:
             pair, revisions = (event.entity_id, counterpart), (event.revision, revision)
         else:
             pair, revisions = (counterpart, event.entity_id), (revision, event.revision)
-        self._excluded[pair].add(revisions)
+        self._excluded[pair].add((*revisions, event.model_version))
         if pair in self._held:
             self._recheck(pair)
 
@@ -97,8 +107,10 @@ class MatchState:
         return all(
             revision >= self._withdrawn.get(entity, 0) for entity, revision in _entities(match).items()
         ) and not any(
-            match.vacancy_revision <= vacancy and match.candidate_revision <= candidate
-            for vacancy, candidate in self._excluded.get((match.vacancy_id, match.candidate_id), ())
+            match.vacancy_revision <= vacancy
+            and match.candidate_revision <= candidate
+            and model in (None, match.model_version)
+            for vacancy, candidate, model in self._excluded.get((match.vacancy_id, match.candidate_id), ())
         )
 
 
@@ -113,7 +125,8 @@ def _entities(match: Match) -> dict[Entity, int]:
 def _replaces(one: Match, other: Match) -> bool:
     """Whatever withdraws `one` withdraws `other` too, so nothing is lost with it."""
     return (
-        one.vacancy_revision >= other.vacancy_revision
+        one.model_version == other.model_version
+        and one.vacancy_revision >= other.vacancy_revision
         and one.candidate_revision >= other.candidate_revision
         and _age(one) >= _age(other)
     )
@@ -125,8 +138,11 @@ def _age(match: Match) -> tuple[object, ...]:
 
 
 async def current_state(settings: Settings) -> MatchState:
-    """Read the topic from its start to where it ends now."""
+    """Read both topics to where they end now; the rollouts first, as what they count is there by then."""
     state = MatchState()
+    async for record in records_to_end(settings, ROLLOUTS.name):
+        if record.value is not None:
+            state.apply(Rollout.model_validate_json(record.value))
     async for record in records_to_end(settings, MATCHES.name):
         if event := read_event(record.value):
             state.apply(event)

@@ -1,10 +1,12 @@
 """Create and inspect the topics of the contract on a broker."""
 
+from typing import Any
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas.broker import BrokerSettings
-from schemas.topics import DEAD_LETTERS, TOPICS, Topic
+from schemas.topics import DEAD_LETTERS, MATCHES, TOPICS, Topic
 
 DAY_MS = 86_400_000
 RETENTION_MS = {"matches": 7 * DAY_MS, "feedback": 365 * DAY_MS, "dead-letters": 30 * DAY_MS}
@@ -24,6 +26,31 @@ def topic_config(topic: Topic) -> dict[str, str]:
     return config
 
 
+async def create_rehearsal(settings: BrokerSettings, name: str) -> None:
+    """Like `matches`, as often replicated, but kept until it is deleted."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    try:
+        [described] = await admin.describe_topics([MATCHES.name])
+        replication = len(described["partitions"][0]["replicas"])
+        config = {"cleanup.policy": "delete", "retention.ms": "-1"}
+        topic = NewTopic(name, MATCHES.partitions, replication, topic_configs=config)
+        _check(await admin.create_topics([topic]))
+    finally:
+        await admin.close()
+
+
+async def delete_topic(settings: BrokerSettings, name: str) -> None:
+    """It need not exist."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    try:
+        if name in await admin.list_topics():
+            await admin.delete_topics([name])
+    finally:
+        await admin.close()
+
+
 async def create_topics(settings: BrokerSettings, *, replication: int = 1) -> list[str]:
     """Create the missing topics; the names of those that were created."""
     admin = AIOKafkaAdminClient(**settings.client())
@@ -39,9 +66,13 @@ async def create_topics(settings: BrokerSettings, *, replication: int = 1) -> li
                 for topic in missing
             ]
         )
-        for name, code, *_ in response.topic_errors:
-            if code and code != TopicAlreadyExistsError.errno:
-                raise for_code(code)(f"topic {name!r} could not be created")
+        _check(response)
         return [topic.name for topic in missing]
     finally:
         await admin.close()
+
+
+def _check(response: Any) -> None:
+    for name, code, *_ in response.topic_errors:
+        if code and code != TopicAlreadyExistsError.errno:
+            raise for_code(code)(f"topic {name!r} could not be created")

@@ -103,7 +103,7 @@ def test_a_compacted_channel_documents_its_tombstone(topic):
     assert topic.null in tombstone["summary"]
 
 
-def test_rolecall_sends_matches_and_dead_letters_and_receives_the_rest():
+def test_rolecall_sends_rollouts_matches_and_dead_letters_and_receives_the_rest():
     actions = {
         operation["channel"]["$ref"].removeprefix("#/channels/"): operation["action"]
         for operation in COMMITTED["operations"].values()
@@ -114,6 +114,7 @@ def test_rolecall_sends_matches_and_dead_letters_and_receives_the_rest():
         "rules": "receive",
         "occupations": "receive",
         "feedback": "receive",
+        "rollouts": "send",
         "matches": "send",
         "dead-letters": "send",
     }

@@ -24,6 +24,7 @@ from schemas.dead_letter import DeadLetterHeaders, Stage
 from schemas.feedback import Feedback, Verdict
 from schemas.match import Match, MatchesWithdrawn, NearestOccupation, Reasons, Side, WithdrawalReason
 from schemas.occupation import Occupation
+from schemas.rollout import Deployment, Rollout
 from schemas.rule import Anchor, ExclusionRule
 from schemas.vacancy import Vacancy
 
@@ -168,6 +169,27 @@ EVENTS: dict[str, Contract] = {
         reason=WithdrawalReason.EXCLUDED,
         occurred_at=A_QUARTER_SECOND_LATER,
         counterparts={"c-1": 0, "c-2": 2**53},
+    ),
+    "matches_withdrawn_with_model": MatchesWithdrawn(
+        side=Side.VACANCY,
+        entity_id="v-1",
+        revision=0,
+        reason=WithdrawalReason.EXCLUDED,
+        occurred_at=HALF_PAST_NINE,
+        counterparts={"c-1": 1},
+        model_version="9f2c41d07b3e",
+    ),
+    "rollout_minimal": Rollout(
+        occurred_at=HALF_PAST_NINE, revision=0, live=Deployment(model_version="m", generation=0)
+    ),
+    "rollout_full": Rollout(
+        occurred_at=A_QUARTER_SECOND_LATER,
+        revision=1_795_339_800_250,
+        live=Deployment(model_version="9f2c41d07b3e", generation=0),
+        next=Deployment(model_version="9f2c41d07b3e", generation=3),
+        standby=Deployment(model_version="53fb2cb577ce", generation=2),
+        leaving=Deployment(model_version="m", generation=1),
+        generations=4,
     ),
     "feedback_minimal": Feedback(
         id="f-1",

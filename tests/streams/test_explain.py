@@ -239,9 +239,9 @@ class TestCommand:
             await index.close()
 
         asyncio.run(publish())
-        assert rolecall("v1", "c1").output.splitlines()[0] == "no match: rule salary"
+        assert rolecall("v1", "c1").stdout.splitlines()[0] == "no match: rule salary"
         soft = rolecall("v1", "c1", "--json", ROLECALL_RULES='{"salary":"soft"}')
-        assert json.loads(soft.output)["stopped_by"] is None
+        assert json.loads(soft.stdout)["stopped_by"] is None
 
     def test_an_unknown_id_ends_with_1_and_says_so(self, rolecall):
         result = rolecall("v1", "c1")

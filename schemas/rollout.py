@@ -1,0 +1,29 @@
+"""Which model's matches count, and what is being made to follow it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.common import Contract, MillisecondsSinceEpoch, OccurredAt
+
+
+class Deployment(Contract):
+    """One model version with collections and a consumer group of its own."""
+
+    model_version: str
+    generation: Annotated[int, Field(ge=0)] = Field(description="0 is the first; none is given twice.")
+
+
+class Rollout(Contract):
+    """Matches of `live.model_version` count, those of other versions do not. The highest revision wins."""
+
+    type: Literal["rollout"] = "rollout"
+    occurred_at: OccurredAt
+    revision: MillisecondsSinceEpoch
+    live: Deployment
+    next: Deployment | None = Field(default=None, description="Is being built; publishes no matches.")
+    standby: Deployment | None = Field(
+        default=None, description="Publishes matches too, so that it can go live at any moment."
+    )
+    leaving: Deployment | None = Field(default=None, description="Is being removed.")
+    generations: Annotated[int, Field(ge=1)] = Field(default=1, description="How many there ever were.")

@@ -1,0 +1,233 @@
+"""A model replaced, taken back and dropped, and an index rebuilt, while events flow.
+
+The tests run in order on one stack. The second model is the bundled one with its groups in another order: it
+scores every pair alike, and a vector of the one is noise to the other.
+"""
+
+import asyncio
+import shutil
+import threading
+from contextlib import ExitStack
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from encoder import artifact
+from encoder.model import Encoder, weight_shapes
+from schemas.match import Side
+from streams.batch import document
+from streams.embedded import edge_index, embedded_stack
+from streams.qdrant_edge import QdrantEdge
+from streams.rollout import desk, drop, rebuild, roll_back, start, status, switch
+from streams.settings import Settings
+from streams.state import current_state
+
+ENTITIES = 60
+SEED = 20261125
+
+
+@pytest.fixture(scope="module")
+def other_model(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("other")
+    loaded = artifact.load(artifact.BUNDLED, weight_shapes)
+    groups, size = loaded.config.shape.groups, loaded.config.shape.size
+    rows = torch.arange(groups * size).view(groups, size)[torch.arange(groups).roll(1)].flatten()
+    weights = dict(loaded.weights)
+    for name in ("head.project.weight", "head.project.bias"):
+        weights[name] = weights[name][rows]
+    artifact.save(directory, artifact.Artifact(loaded.config, weights, loaded.vocabulary, ()))
+    return directory
+
+
+class Market:
+    """A stack, its workers, and a history that is published in small steps all the while."""
+
+    def __init__(self, kit, stack, directory, running, monkeypatch):
+        self._kit, self._directory, self._running = kit, directory, running
+        self.index_at = (directory / "index", stack.edge_socket.with_name("market.sock"))
+        self.environment = stack.environment() | kit.wide | {"ROLECALL_EDGE_SOCKET": str(self.index_at[1])}
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+        self.settings = Settings()
+        self.wire = kit.wire(stack.broker)
+        self.history = kit.history(SEED, "roll", ENTITIES)
+        self.index = running.enter_context(edge_index(*self.index_at))
+        self._waiting = list(self.history.records)
+        self._enough = threading.Event()
+        self._flow = threading.Thread(target=self._publish)
+
+    def worker(self, name, **settings):
+        log = self._directory / f"{name}.jsonl"
+        started = self._kit.running_worker(self.environment | settings, log)
+        worker = self._running.enter_context(started)
+        self._kit.poll(lambda: worker.lines("worker_started"), f"{name} started")
+        return worker
+
+    def run(self, command, *arguments):
+        async def run():
+            async with desk(self.settings) as at:
+                return await command(at, *arguments)
+
+        return asyncio.run(run())
+
+    def held(self):
+        """What counts now: the pairs, and the models that they are of."""
+        matches = asyncio.run(current_state(self.settings)).matches()
+        pairs = {(m.vacancy_id, m.vacancy_revision, m.candidate_id, m.candidate_revision) for m in matches}
+        return pairs, {match.model_version for match in matches}
+
+    def start_flow(self, first):
+        self.wire.send_all(self._waiting[:first])
+        del self._waiting[:first]
+        self._flow.start()
+
+    def end_flow(self):
+        self._enough.set()
+        self._flow.join()
+
+    def _publish(self):
+        """Twenty a second, then the rest at once."""
+        while self._waiting and not self._enough.wait(0.05):
+            self.wire.send(self._waiting.pop())
+        self.wire.send_all(self._waiting)
+
+    async def _points(self, name):
+        index = QdrantEdge(self.index_at[1], name, 1024)
+        try:
+            return {side: await index.fetch(side, self.history.ids(side)) for side in Side}
+        finally:
+            await index.close()
+
+    def points(self, name):
+        return {
+            (side, id): (
+                point.revision,
+                point.payload,
+                None if point.vector is None else point.vector.tobytes(),
+            )
+            for side, points in asyncio.run(self._points(name)).items()
+            for id, point in points.items()
+        }
+
+
+@pytest.fixture(scope="module")
+def market(kit, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("rollout")
+    with (
+        embedded_stack(directory / "stack") as stack,
+        ExitStack() as running,
+        pytest.MonkeyPatch.context() as m,
+    ):
+        market = Market(kit, stack, directory, running, m)
+        running.callback(market.wire.close)
+        yield market
+
+
+@pytest.fixture(scope="module")
+def encoders(other_model):
+    return Encoder.load(device="cpu"), Encoder.load(other_model, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def rolled_out(market, other_model, encoders):
+    """The whole procedure under load; what counted before and after each step."""
+    blue, green = (encoder.version for encoder in encoders)
+    market.blue = market.worker("blue")
+    market.start_flow(first=100)
+    market.run(start, other_model)
+    market.green = market.worker("green", ROLECALL_MODEL=str(other_model))
+    seen = [market.held()]
+    silent = {match.model_version for match in market.wire.matches}
+    for step in (lambda at: switch(at, print), roll_back, lambda at: switch(at, print)):
+        market.run(step)
+        seen.append(market.held())
+    market.end_flow()
+    market.wire.settle("rolecall")
+    market.wire.settle("rolecall-g1")
+    return {"seen": seen, "silent": silent, "blue": blue, "green": green}
+
+
+def test_before_the_switch_only_the_old_model_publishes(rolled_out):
+    assert rolled_out["silent"] == {rolled_out["blue"]}
+
+
+def test_what_counts_is_of_one_model_and_each_step_changes_it(rolled_out):
+    blue, green = rolled_out["blue"], rolled_out["green"]
+    assert [models for _, models in rolled_out["seen"]] == [{blue}, {green}, {blue}, {green}]
+
+
+def test_no_step_leaves_a_gap(market, rolled_out):
+    """What counted before and is right in the end counts after."""
+    expected = market.history.expected()
+    for (before, _), (after, _) in pairwise(rolled_out["seen"]):
+        assert before & expected <= after
+    assert len(rolled_out["seen"][0][0] & expected) > 100
+
+
+def test_in_the_end_exactly_the_right_pairs_count(market, rolled_out):
+    assert market.held() == (market.history.expected(), {rolled_out["green"]})
+
+
+@pytest.mark.parametrize("model", ["blue", "green"])
+def test_each_model_found_every_pair(market, rolled_out, holding, model):
+    own = [match for match in market.wire.matches if match.model_version == rolled_out[model]]
+    assert holding(own, market.wire.withdrawn) == market.history.expected()
+
+
+def test_every_score_is_of_two_vectors_of_the_model_that_the_match_names(market, rolled_out, encoders):
+    entities = {key: entity for key, entity in market.history.newest.items() if entity is not None}
+    vectors = {
+        encoder.version: dict(
+            zip(entities, encoder.encode([document(e) for e in entities.values()]).vectors, strict=True)
+        )
+        for encoder in encoders
+    }
+    checked = 0
+    for match in market.wire.matches:
+        sides = (Side.VACANCY, match.vacancy_id), (Side.CANDIDATE, match.candidate_id)
+        revisions = match.vacancy_revision, match.candidate_revision
+        if all(market.history.revisions[key] == r for key, r in zip(sides, revisions, strict=True)):
+            own = vectors[match.model_version]
+            assert match.score == pytest.approx(float(np.dot(own[sides[0]], own[sides[1]])), abs=0.01)
+            checked += 1
+    assert checked > 1000
+    blue, green = (vectors[encoder.version] for encoder in encoders)
+    mixed = [abs(float(np.dot(blue[key] - green[key], blue[key]))) for key in blue]
+    assert min(mixed) > 0.1, "a mixed pair would be told by its score"
+
+
+def test_dropped_the_old_ones_workers_stop_and_its_points_are_gone(market, rolled_out):
+    market.run(drop, print)
+    assert market.blue.process.wait(60) == 2
+    assert {folder.name for folder in market.index_at[0].iterdir()} == {f"{rolled_out['green']}-g1"}
+    assert market.run(status).keys() == {"live"}
+
+
+@pytest.fixture(scope="module")
+def rebuilt(market, rolled_out, other_model):
+    """The index is lost; more events come; it is rebuilt; more come."""
+    before = market.points(f"{rolled_out['green']}-g1")
+    counted = market.held()
+    market.index.kill()
+    market.index.wait()
+    shutil.rmtree(market.index_at[0])
+    market.index = market._running.enter_context(edge_index(*market.index_at))
+    market.settings = Settings(model=other_model)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ROLECALL_MODEL", str(other_model))
+        market.run(rebuild, print)
+    market.wire.settle("rolecall-g2")
+    return before, counted
+
+
+def test_a_lost_index_is_rebuilt_as_it_was(market, rolled_out, rebuilt):
+    before, counted = rebuilt
+    assert market.points(f"{rolled_out['green']}-g2") == before
+    assert market.held() == counted
+
+
+def test_the_worker_moves_to_the_rebuilt_index_by_itself(market, rebuilt, kit):
+    kit.poll(lambda: market.green.lines("worker_started")[-1]["generation"] == 2, "the move")
+    assert market.green.process.poll() is None
