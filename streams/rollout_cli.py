@@ -18,11 +18,12 @@ T = TypeVar("T")
 
 @click.group()
 def rollout() -> None:
-    """Replace the model without a gap: start, status, switch, rollback, drop.
+    """Replace the model without a gap: start, status, report, switch, rollback, drop.
 
     \b
     rolecall rollout start models/new
     ROLECALL_MODEL=models/new rolecall worker     in another shell: builds, and keeps up
+    rolecall rollout report                       how its matches differ
     rolecall rollout switch                       when it has; rollback takes it back
     rolecall rollout drop                         the old one
     """
@@ -57,6 +58,19 @@ def status(as_json: bool) -> None:
             f"{role:<8}  {each['model_version']}  generation {each['generation']}"
             f"  {each['workers']} workers  {each['lag']:,} events behind"
         )
+
+
+@rollout.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def report(as_json: bool) -> None:
+    """Compare the matches of the model beside with the live one's: lists, confidence, time.
+
+    Before the switch and after it, of all that holds now.
+    """
+    from streams.rollout_report import lines, report
+
+    found = _run(report)
+    click.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
 
 
 @rollout.command()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
@@ -60,13 +61,28 @@ def edge_socket() -> Iterator[Path]:
 
 
 @pytest.fixture(params=["edge", "server"])
-def connect(request: pytest.FixtureRequest) -> Connect:
-    version = next(VERSIONS)
+def connect_named(request: pytest.FixtureRequest) -> Callable[[str, int], Index]:
     if request.param == "edge":
         socket = request.getfixturevalue("edge_socket")
-        return lambda dims: QdrantEdge(socket, version, dims)
+        return lambda name, dims: QdrantEdge(socket, name, dims)
     client = AsyncQdrantClient(":memory:")
-    return lambda dims: QdrantServer(client, version, dims)
+    return lambda name, dims: QdrantServer(client, name, dims)
+
+
+@pytest.fixture
+def version() -> str:
+    return next(VERSIONS)
+
+
+@pytest.fixture
+def connect(connect_named: Callable[[str, int], Index], version: str) -> Connect:
+    return partial(connect_named, version)
+
+
+@pytest.fixture
+def connect_other(connect_named: Callable[[str, int], Index], version: str) -> Connect:
+    """Another generation of the same model."""
+    return partial(connect_named, f"{version}-g1")
 
 
 @pytest.fixture
@@ -478,3 +494,28 @@ async def test_distances_are_kilometres_on_the_globe(index: Index) -> None:
     await index.upsert(SIDE, [live("berlin", 1, place=berlin)])
     assert await found(index, Near("place", 48.137, 11.575, 504)) == []  # Munich: 504.4 km as the crow flies
     assert await found(index, Near("place", 48.137, 11.575, 505)) == ["berlin"]
+
+
+async def test_dropped_the_points_are_gone_and_prepared_it_takes_new_ones(index: Index):
+    await index.upsert(SIDE, [live("a", 5)])
+    await index.upsert(Lookup.ANCHOR, [live("x", 5)])
+    await index.drop()
+    await index.prepare()
+    assert [await index.count(space) for space in (SIDE, Lookup.ANCHOR)] == [0, 0]
+    assert await index.upsert(SIDE, [live("a", 1)]) == [None]
+
+
+async def test_dropping_what_is_not_there_is_no_error(connect: Connect):
+    index = connect(DIMS)
+    await index.drop()
+    await index.close()
+
+
+async def test_a_dropped_generation_leaves_the_other_of_its_model(index: Index, connect_other: Connect):
+    other = connect_other(DIMS)
+    await other.prepare()
+    for each in (index, other):
+        await each.upsert(SIDE, [live("a", 5)])
+    await other.drop()
+    assert await index.count(SIDE) == 1
+    await other.close()

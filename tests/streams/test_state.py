@@ -1,12 +1,14 @@
 """The matches that hold, rebuilt from events in any order."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
+from streams import deployment
 from streams.state import MatchState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -147,3 +149,35 @@ def test_it_is_what_the_rule_says(holding, history):
     state = MatchState(history).matches()
     assert {(m.vacancy_id, m.candidate_id) for m in state} == {(pair[0], pair[2]) for pair in held}
     assert {(m.vacancy_id, m.vacancy_revision, m.candidate_id, m.candidate_revision) for m in state} <= held
+
+
+class TestOfTwoModels:
+    FOUNDED = deployment.founded("m")
+    SWITCHED = deployment.swapped(deployment.promoted(deployment.started(FOUNDED, "n")))
+    BACK = deployment.rolled_back(SWITCHED)
+    OLD, NEW = match(), match(model="n", at=NOW + timedelta(seconds=1))
+
+    @pytest.mark.parametrize(
+        ("rollouts", "counting"), [([FOUNDED], OLD), ([FOUNDED, SWITCHED], NEW), ([SWITCHED, BACK], OLD)]
+    )
+    def test_the_live_ones_matches_count_in_whatever_order_all_comes(self, rollouts, counting):
+        for events in permutations([self.OLD, self.NEW, *rollouts]):
+            assert MatchState(events).matches() == [counting]
+
+    def test_a_withdrawal_is_of_every_model(self):
+        for rollout in (self.FOUNDED, self.SWITCHED):
+            assert MatchState([self.OLD, self.NEW, rollout, withdrawn()]).matches() == []
+
+    def test_what_a_rule_forbids_by_one_models_vectors_stands_by_the_others(self):
+        excluded = MatchesWithdrawn(
+            side=Side.VACANCY,
+            entity_id="v1",
+            revision=1,
+            reason=WithdrawalReason.EXCLUDED,
+            occurred_at=NOW,
+            counterparts={"c1": 1},
+            model_version="m",
+        )
+        for events in permutations([self.OLD, self.NEW, excluded]):
+            assert MatchState([*events, self.FOUNDED]).matches() == []
+            assert MatchState([*events, self.SWITCHED]).matches() == [self.NEW]
