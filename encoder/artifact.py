@@ -1,7 +1,7 @@
 """A model directory: `config.json`, `model.safetensors`, `vocabulary.txt`, `features.json`.
 
 Data only, no pickle. The version is a hash of their content. Sizes and shapes are checked before anything is
-allocated.
+allocated. `usage.json` is what drift is measured against; a model may lack it.
 `README.md` (the model card) and `metrics.json` travel along and are not read here.
 """
 
@@ -19,10 +19,12 @@ from safetensors.torch import save_file
 
 from encoder.calibration import Calibration
 from encoder.softmax_groups import Form
+from encoder.usage import Usage
 
 FORMAT = 1
 MAX_FILE_BYTES = 1 << 30
 WEIGHTS, CONFIG, VOCABULARY, FEATURES = "model.safetensors", "config.json", "vocabulary.txt", "features.json"
+USAGE = "usage.json"
 BUNDLED = Path(__file__).parent / "models" / "default"
 
 Size = Annotated[int, Field(ge=1, le=1 << 17)]
@@ -73,10 +75,11 @@ class Artifact:
     weights: Mapping[str, torch.Tensor]  # float32
     vocabulary: tuple[str, ...]
     features: tuple[tuple[str, ...], ...]  # what each value of each group stands for; may be empty
+    usage: Usage | None = None  # on the texts it was trained on
 
 
 def save(directory: Path, artifact: Artifact) -> str:
-    """Writes the four files and returns the version.
+    """Writes the files and returns the version.
 
     A table of token vectors goes to int8 with a scale per row, everything else to fp16.
     """
@@ -84,6 +87,9 @@ def save(directory: Path, artifact: Artifact) -> str:
     save_file(_packed(artifact.weights), directory / WEIGHTS)
     (directory / VOCABULARY).write_text("\n".join(artifact.vocabulary) + "\n", encoding="utf-8")
     (directory / FEATURES).write_bytes(orjson.dumps(artifact.features))
+    (directory / USAGE).unlink(missing_ok=True)
+    if artifact.usage is not None:
+        (directory / USAGE).write_text(artifact.usage.model_dump_json(), encoding="utf-8")
     config = artifact.config.model_dump()
     config["version"] = _version(directory, config)
     (directory / CONFIG).write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2))
@@ -103,7 +109,24 @@ def load(directory: Path, shapes: ShapesOf) -> Artifact:
     if (version := _version(directory, orjson.loads(_read(directory / CONFIG)))) != config.version:
         raise _damaged(directory, f"content of version {version}", f"{config.version}, as config.json says")
     features = orjson.loads(_read(directory / FEATURES))
-    return Artifact(config, weights, vocabulary, tuple(map(tuple, features)))
+    return Artifact(
+        config, weights, vocabulary, tuple(map(tuple, features)), _read_usage(directory, config.shape)
+    )
+
+
+def _read_usage(directory: Path, shape: Shape) -> Usage | None:
+    path = directory / USAGE
+    if not path.exists():
+        return None
+    try:
+        usage = Usage.model_validate_json(_read(path))
+    except ValidationError as error:
+        raise ArtifactError(
+            f"{path}: {error.errors()[0]['msg']}. Copy the model again, or remove it."
+        ) from error
+    if usage.shape != (shape.groups, shape.size):
+        raise _damaged(path, f"groups and values {usage.shape}", f"{(shape.groups, shape.size)}")
+    return usage
 
 
 def _read_config(path: Path) -> Config:

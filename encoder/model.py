@@ -61,6 +61,8 @@ class Encoder:
         self.dims = config.shape.groups * config.shape.size
         self.calibration = config.calibration
         self.features = Features(model.features)
+        self.groups = config.shape.groups
+        self.usage = model.usage
         self.vocabulary = Vocabulary(model.vocabulary)
         self.device = device
         with torch.device("meta"):

@@ -21,7 +21,7 @@ from encoder.document import Document, candidate_document, content_hash, vacancy
 from encoder.model import Encoder
 from schemas.common import Status, milliseconds
 from schemas.dead_letter import Stage
-from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
+from schemas.match import MatchesWithdrawn, NearestOccupation, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
 from streams.cache import Cache, Row
 from streams.exclusion import Exclusions
@@ -61,6 +61,8 @@ class Tally:
     retries: int = 0
     rejects: list[Reject] = field(default_factory=list)
     certainties: list[float] = field(default_factory=list)  # of what was upserted
+    vectors: list[Vector] = field(default_factory=list)
+    located: list[NearestOccupation] = field(default_factory=list)
 
     @property
     def dead_letters(self) -> int:
@@ -81,6 +83,8 @@ class Tally:
         for count in ("cache_hits", "cache_misses", "upserted", "removed", "stale", "matches", "retries"):
             setattr(self, count, getattr(self, count) + getattr(part, count))
         self.certainties += part.certainties
+        self.vectors += part.vectors
+        self.located += part.located
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,8 @@ class BatchRunner:
             ]
             tally.upserted += len(embedded)
             tally.certainties += (each.certainty for each in embedded)
+            tally.vectors += (each.vector for each in embedded)
+            tally.located += (each.occupation for each in embedded if each.occupation is not None)
             tally.removed += len(gone)
             tally.stale += len(points) - len(embedded) - len(gone)
             tally.matches += len(found)

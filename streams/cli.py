@@ -281,6 +281,31 @@ def explain(vacancy: str, candidate: str, as_json: bool) -> None:
             fail(str(error), FAILED)
 
 
+@main.command()
+@click.option("--documents", type=click.IntRange(min=1), default=10_000, show_default=True,
+              help="At most so many of each side, the newest.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def drift(documents: int, as_json: bool) -> None:
+    """Compare the newest vacancies and candidates with what the model was trained on.
+
+    The population stability index of the features and of the certainty, and the share far from every
+    reference occupation; docs/rollout.md says from where on to retrain. Exits with 1 where the model has no
+    reference.
+    """
+    from encoder.artifact import ArtifactError
+    from streams import drift_report
+    from streams.index import IndexMismatch, IndexUnavailable
+
+    with explained():
+        try:
+            found = asyncio.run(drift_report.drift_report(effective_settings(), documents))
+        except (ArtifactError, IndexMismatch, IndexUnavailable, drift_report.NoReference) as error:
+            fail(str(error), FAILED)
+        click.echo(
+            json.dumps(drift_report.as_json(found)) if as_json else "\n".join(drift_report.lines(found))
+        )
+
+
 main.add_command(dead_letters)
 main.add_command(rules)
 main.add_command(occupations)

@@ -19,7 +19,7 @@ SECTIONS = {
     "Try it": ("demo", "up"),
     "Run it": ("topics", "worker", "rollout", "rebuild", "doctor", "dead-letters", "settings"),
     "Use it": ("publish", "tail", "matches", "explain", "rules", "occupations"),
-    "Improve it": ("train", "evaluate", "retrain", "feedback", "audit"),
+    "Improve it": ("drift", "train", "evaluate", "retrain", "feedback", "audit"),
 }
 
 

@@ -1,6 +1,6 @@
 """What a worker counts, for Prometheus. The names are a contract: docs/operations.md alerts on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -10,6 +10,7 @@ from schemas.dead_letter import Stage
 from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES
 from streams.batch import Tally
 from streams.definitions import DefinitionTally
+from streams.drift import Window, windows
 from streams.health import Health
 
 SIDES = VACANCIES.name, CANDIDATES.name
@@ -29,6 +30,7 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(_Now(health))
+        self._windows: Mapping[str, Window] = {}
         self._model = Info("rolecall_model", "The model in use.", registry=registry)
         self._events = Counter(
             "rolecall_events", "Events by what became of them.", ("topic", "outcome"), registry=registry
@@ -60,6 +62,13 @@ class Metrics:
             "rolecall_certainty", "How sure the model is of what an entity is, 0 to 1.", ("topic",),
             buckets=TENTHS, registry=registry,
         )  # fmt: skip
+        self._located = Counter(
+            "rolecall_located", "Entities by whether a reference occupation is near.", ("topic", "familiar"),
+            registry=registry,
+        )  # fmt: skip
+        for topic in SIDES:
+            for familiar in ("yes", "no"):
+                self._located.labels(topic, familiar)
         for topic in (*SIDES, *DEFINITIONS):
             for outcome in ENTITY_OUTCOMES if topic in SIDES else DEFINITION_OUTCOMES:
                 self._events.labels(topic, outcome)
@@ -73,6 +82,8 @@ class Metrics:
         self._model.info(
             {"version": encoder.version, "dims": str(encoder.dims), "device": str(encoder.device)}
         )
+        self._windows = windows(encoder, SIDES)
+        self.registry.register(_Drift(self._windows))
 
     def entities(self, topic: str, tally: Tally, seconds: float) -> None:
         """Of one batch of vacancies or candidates, acked."""
@@ -90,6 +101,10 @@ class Metrics:
             self._stage_seconds.labels(stage).observe(duration)
         for certainty in tally.certainties:
             self._certainty.labels(topic).observe(certainty)
+        for occupation in tally.located:
+            self._located.labels(topic, "no" if occupation.unfamiliar else "yes").inc()
+        if topic in self._windows:
+            self._windows[topic].add(tally.vectors, tally.certainties)
 
     def definitions(self, topic: str, tally: DefinitionTally, seconds: float) -> None:
         """Of one batch of rules or occupations, acked."""
@@ -104,6 +119,25 @@ class Metrics:
     def _batch(self, topic: str, events: int, seconds: float) -> None:
         self._batch_events.labels(topic).observe(events)
         self._batch_seconds.labels(topic).observe(seconds)
+
+
+class _Drift:
+    """Absent until enough documents came, and for models without a reference."""
+
+    def __init__(self, windows: Mapping[str, Window]) -> None:
+        self._windows = windows
+
+    def collect(self) -> Iterator[Metric]:
+        index = GaugeMetricFamily(
+            "rolecall_drift_psi",
+            "Population stability index of the newest entities against the training texts.",
+            labels=("topic", "of"),
+        )
+        for topic, window in self._windows.items():
+            if (drift := window.drift()) is not None:
+                index.add_metric([topic, "values"], drift.mean)
+                index.add_metric([topic, "certainty"], drift.certainty)
+        yield index
 
 
 class _Now:

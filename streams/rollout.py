@@ -188,11 +188,16 @@ async def _level(at: Desk, green: Deployment, say: Say) -> None:
 
 
 async def _reached(at: Desk, green: Deployment, ends: dict[Any, int], say: Say) -> None:
-    told = 0
+    told, moved = 0, time.monotonic()
     while left := await lag.missing(at.settings, at.group(green), ends):
         if left != told:
             say(f"{left:,} events to go")
-            told = left
+            told, moved = left, time.monotonic()
+        elif time.monotonic() - moved > ALONE_SECONDS:
+            raise RolloutRefused(
+                f"{left:,} events to go, and for {ALONE_SECONDS:.0f} s none less: look at the workers of group"
+                f" {at.group(green)}, then run this again"
+            )
         await asyncio.sleep(PAUSE_SECONDS)
 
 

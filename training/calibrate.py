@@ -8,6 +8,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from encoder.calibration import Calibration, inputs
+from encoder.model import Embeddings
+from encoder.usage import Usage, usage
 from training.evaluate import Pairs
 
 KNOTS = 24
@@ -35,6 +37,11 @@ def fit(pairs: Pairs) -> Calibration:
         knots=tuple(map(float, middles)),
         values=tuple(map(float, rising)),
     )
+
+
+def usage_of_titles(titles: Embeddings, *, groups: int) -> Usage:
+    """What drift is measured against: titles alone, each once. Whole documents are surer and more mixed."""
+    return usage(titles.vectors, titles.certainty, groups, "titles of the occupations trained on, each once")
 
 
 def name_values(

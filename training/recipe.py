@@ -14,6 +14,7 @@ from encoder.artifact import Artifact, Config
 from encoder.calibration import Calibration
 from encoder.document import Document
 from encoder.model import Encoder, Network
+from encoder.usage import Usage
 from training import calibrate, card, dataset, evaluate, loop, start
 from training.checkpoint import Progress
 from training.config import TrainConfig
@@ -140,9 +141,10 @@ def finish(network: Network, ground: Ground) -> Encoder:
     junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
     pairs = evaluate.held_out_pairs(encoder.encode, ground.split.validation, ground.split, garbage=junk)
     titles = sorted({title for o in ground.split.train for title in o.titles})
-    vectors = encoder.encode([Document(title) for title in titles]).vectors
-    names = calibrate.name_values(vectors, titles, groups=network.shape.groups)
-    return _save(ground, network, calibrate.fit(pairs), names)
+    known = encoder.encode([Document(title) for title in titles])
+    names = calibrate.name_values(known.vectors, titles, groups=network.shape.groups)
+    used = calibrate.usage_of_titles(known, groups=network.shape.groups)
+    return _save(ground, network, calibrate.fit(pairs), names, used=used)
 
 
 def judge(encoder: Encoder, split: Split) -> dict[str, float]:
@@ -160,8 +162,13 @@ def judge(encoder: Encoder, split: Split) -> dict[str, float]:
 
 
 def _save(
-    ground: Ground, network: Network, calibration: Calibration, names: tuple[tuple[str, ...], ...]
+    ground: Ground,
+    network: Network,
+    calibration: Calibration,
+    names: tuple[tuple[str, ...], ...],
+    used: Usage | None = None,
 ) -> Encoder:
     config = Config(shape=network.shape, calibration=calibration)
-    artifact.save(ground.run.out, Artifact(config, network.state_dict(), ground.pretrained.tokens, names))
+    made = Artifact(config, network.state_dict(), ground.pretrained.tokens, names, used)
+    artifact.save(ground.run.out, made)
     return Encoder.load(ground.run.out, device="cpu")

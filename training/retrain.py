@@ -13,6 +13,7 @@ from encoder.artifact import Artifact, Config
 from encoder.calibration import Calibration
 from encoder.document import Document
 from encoder.model import Encoder, Network, weight_shapes
+from encoder.usage import Usage
 from schemas.match import Side
 from training import calibrate, dataset, evaluate, gate
 from training.dataset import Dataset
@@ -102,10 +103,11 @@ def _finish(
     junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
     pairs = evaluate.held_out_pairs(encoder.encode, split.validation, split, garbage=junk)
     titles = sorted({title for o in split.train for title in o.titles})
-    vectors = encoder.encode([Document(title) for title in titles]).vectors
-    names = calibrate.name_values(vectors, titles, groups=network.shape.groups)
+    known = encoder.encode([Document(title) for title in titles])
+    names = calibrate.name_values(known.vectors, titles, groups=network.shape.groups)
+    used = calibrate.usage_of_titles(known, groups=network.shape.groups)
     calibration = calibrate.fit(_joined(pairs, _scored(encoder, judged, calibrating)))
-    return _save(ground, network, calibration, names, out)
+    return _save(ground, network, calibration, names, out, used=used)
 
 
 def _scored(encoder: Encoder, judged: Judged, pairs: Sequence[Pair]) -> Pairs:
@@ -125,10 +127,15 @@ def _joined(one: Pairs, other: Pairs) -> Pairs:
 
 
 def _save(
-    ground: Ground, network: Network, calibration: Calibration, names: tuple[tuple[str, ...], ...], out: Path
+    ground: Ground,
+    network: Network,
+    calibration: Calibration,
+    names: tuple[tuple[str, ...], ...],
+    out: Path,
+    used: Usage | None = None,
 ) -> Encoder:
     config = Config(shape=network.shape, calibration=calibration)
-    artifact.save(out, Artifact(config, network.state_dict(), ground.base.vocabulary, names))
+    artifact.save(out, Artifact(config, network.state_dict(), ground.base.vocabulary, names, used))
     return Encoder.load(out, device="cpu")
 
 
