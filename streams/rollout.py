@@ -195,8 +195,8 @@ async def _reached(at: Desk, green: Deployment, ends: dict[Any, int], say: Say) 
             told, moved = left, time.monotonic()
         elif time.monotonic() - moved > ALONE_SECONDS:
             raise RolloutRefused(
-                f"{left:,} events to go, and for {ALONE_SECONDS:.0f} s none less: look at the workers of group"
-                f" {at.group(green)}, then run this again"
+                f"{left:,} events to go, and for {ALONE_SECONDS:.0f} s none less: look at the workers of"
+                f" group {at.group(green)}, then run this again"
             )
         await asyncio.sleep(PAUSE_SECONDS)
 
