@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from streams.deployment import RolloutRefused, collections, rehearsal
 from streams.embedded import spawn
 from streams.publish import KafkaPublisher, Outgoing, Publisher, producer
 from streams.reach import require_topics
-from streams.rollouts import Rollouts, followed, write
+from streams.rollouts import WATCH_SECONDS, Rollouts, followed, write
 from streams.settings import Settings
 from streams.to_end import records_to_end
 from streams.topics import create_rehearsal, delete_topic
@@ -112,10 +112,7 @@ async def drop(at: Desk, say: Say) -> Deployment:
     gone = after.leaving
     assert gone is not None
     say(f"waiting for the workers of {collections(gone)} to stop")
-    group = at.group(gone)
-    await _until(
-        lambda: _none(lag.members(at.settings, group)), f"workers of group {group} still run: stop them"
-    )
+    await _emptied(at, at.group(gone))
     index = connect_index(at.settings, collections(gone), dims=1)
     try:
         await index.drop()
@@ -176,10 +173,13 @@ async def status(at: Desk) -> dict[str, Any]:
 async def _level(at: Desk, green: Deployment, say: Say) -> None:
     """Fence after fence, until one is reached at once."""
     group = at.group(green)
-    await _until(
-        lambda: _some(lag.members(at.settings, group)),
-        f"no worker of model {green.model_version} came: start one with ROLECALL_MODEL set to its directory",
-    )
+    deadline = time.monotonic() + ALONE_SECONDS
+    while not await lag.members(at.settings, group):
+        if time.monotonic() > deadline:
+            raise RolloutRefused(
+                f"no worker of model {green.model_version} came: start one, with ROLECALL_MODEL its directory"
+            )
+        await asyncio.sleep(PAUSE_SECONDS)
     while True:
         began = time.monotonic()
         await _reached(at, green, await lag.fence(at.settings, group), say)
@@ -212,17 +212,10 @@ async def _copy(at: Desk, topic: str) -> int:
     return copied + len(waiting)
 
 
-async def _until(ready: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    deadline = time.monotonic() + ALONE_SECONDS
-    while not await ready():
-        if time.monotonic() > deadline:
-            raise RolloutRefused(otherwise)
+async def _emptied(at: Desk, group: str) -> None:
+    """Or until its workers must have ended: the embedded broker may keep the last member that left."""
+    deadline = time.monotonic() + WATCH_SECONDS + at.settings.stop_seconds + PAUSE_SECONDS
+    while time.monotonic() < deadline:
+        if await lag.members(at.settings, group) == 0:
+            return
         await asyncio.sleep(PAUSE_SECONDS)
-
-
-async def _some(count: Awaitable[int]) -> bool:
-    return await count > 0
-
-
-async def _none(count: Awaitable[int]) -> bool:
-    return await count == 0

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from encoder import artifact
 from encoder.artifact import Artifact, ArtifactError, Config, Shape
 from encoder.calibration import Calibration
 from encoder.model import Encoder, Network, weight_shapes
+from encoder.usage import Usage
 
 SHAPE = Shape(vocabulary=4, hidden=6, groups=2, size=3)
 CALIBRATION = Calibration((5.0, 1.0, 1.0), -3.0, (0.0, 1.0), (0.0, 1.0))
@@ -110,3 +112,29 @@ def test_a_transformer_is_saved_and_loaded_the_same_way(tmp_path: Path) -> None:
     artifact.save(tmp_path, Artifact(config, Network(shape).state_dict(), TOKENS, ()))
     encoder = Encoder.load(tmp_path, device="cpu")
     assert np.isfinite(encoder.encode([]).vectors).all()
+
+
+class TestUsage:
+    @pytest.fixture
+    def used(self) -> Usage:
+        return Usage(texts="t", documents=2, values=((0.5, 0.5, 0), (1, 0, 0)), certainty=(0.1,) * 10)
+
+    @staticmethod
+    def save(directory: Path, used: Usage | None) -> str:
+        made = artifact.load(saved(directory), weight_shapes)
+        return artifact.save(directory, replace(made, usage=used))
+
+    def test_it_comes_back_and_changes_no_version(self, tmp_path: Path, used: Usage) -> None:
+        assert self.save(tmp_path, used) == self.save(tmp_path / "without", None)
+        assert Encoder.load(tmp_path, device="cpu").usage == used
+        assert Encoder.load(tmp_path / "without", device="cpu").usage is None
+
+    def test_one_of_another_shape_is_refused(self, tmp_path: Path, used: Usage) -> None:
+        self.save(tmp_path, used.model_copy(update={"values": ((0.5, 0.5), (1, 0))}))
+        with pytest.raises(ArtifactError, match=r"has groups and values \(2, 2\), expected \(2, 3\)"):
+            artifact.load(tmp_path, weight_shapes)
+
+    def test_a_damaged_one_is_explained(self, tmp_path: Path) -> None:
+        (saved(tmp_path) / "usage.json").write_text("{")
+        with pytest.raises(ArtifactError, match=r"usage.json: .* Copy the model again"):
+            artifact.load(tmp_path, weight_shapes)

@@ -47,7 +47,11 @@ class Market:
     def __init__(self, kit, stack, directory, running, monkeypatch):
         self._kit, self._directory, self._running = kit, directory, running
         self.index_at = (directory / "index", stack.edge_socket.with_name("market.sock"))
-        self.environment = stack.environment() | kit.wide | {"ROLECALL_EDGE_SOCKET": str(self.index_at[1])}
+        self.environment = (
+            stack.environment()
+            | kit.wide
+            | {"ROLECALL_EDGE_SOCKET": str(self.index_at[1]), "ROLECALL_STOP_SECONDS": "5"}
+        )
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
         self.settings = Settings()

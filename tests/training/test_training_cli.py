@@ -120,6 +120,12 @@ def test_every_value_of_a_group_may_have_a_name(model: Path) -> None:
     assert any(name for group in names for name in group)
 
 
+def test_a_model_says_how_it_is_used_on_the_titles_it_learned(model: Path) -> None:
+    used = Encoder.load(model, device="cpu").usage
+    assert used is not None
+    assert (used.shape, used.texts) == ((8, 4), "titles of the occupations trained on, each once")
+
+
 def test_evaluate_prints_a_table_and_writes_a_report(model: Path, folder: Path) -> None:
     report = folder / "report.html"
     command = ["evaluate", str(model), "--data", str(folder), "--report", str(report), "--no-baselines"]
