@@ -13,11 +13,12 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import numpy as np
@@ -31,19 +32,24 @@ from encoder.document import candidate_document, vacancy_document
 from encoder.model import Encoder
 from schemas.feedback import Feedback
 from schemas.match import Match, Side
+from schemas.rollout import Deployment
 from schemas.topics import CANDIDATES, FEEDBACK, MATCHES, VACANCIES
 from schemas.vacancy import Vacancy
-from streams.embedded import Stack, embedded_stack, worker
+from streams import deployment, rollout
+from streams.embedded import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
 from streams.lag import lag
 from streams.publish import producer
 from streams.qdrant_edge import QdrantEdge
 from streams.receive import Entity
+from streams.settings import Settings
 from streams.tail import read_event
 from training import entities, evaluate, feedback, gate, metrics, ontology, topics, verdicts
 from training.finetune import Judged
 from training.gate import Decision
 from training.retrain import Ground, retrain
 from training.retrain_config import RetrainConfig
+
+T = TypeVar("T")
 
 ROUNDS = 3
 OCCUPATIONS = 40
@@ -65,6 +71,7 @@ class Loop:
     def __post_init__(self) -> None:
         self.published: list[Entity] = []
         self.serving = self.ground.encoder
+        self.live = Deployment(model_version=self.serving.version, generation=deployment.FOUNDING)
         self.config = RetrainConfig()
         self.later = self.market.period(
             ROUNDS, OCCUPATIONS * 2, LATER_CANDIDATES, self.start + ROUNDS * MONTH
@@ -113,19 +120,40 @@ class Loop:
 
     @contextmanager
     def serve(self) -> Iterator[None]:
-        """A worker of the current model, from the start of the topics until it has taken all in."""
-        group = f"rolecall-{self.serving.version}"
+        """A worker of the current model, which is rolled out if it is new, until it has taken all in."""
+        rolled_out = self.serving.version == self.live.model_version
+        if not rolled_out:
+            self.roll_out(lambda at: rollout.start(at, self.model))
         environment = {
             **self.stack.environment(),
             "ROLECALL_MODEL": str(self.model),
-            "ROLECALL_CONSUMER_GROUP": group,
             "ROLECALL_MIN_CONFIDENCE": "0",
             "ROLECALL_LOG_LEVEL": "error",
         }
         with worker(environment) as process:
+            if not rolled_out:
+                self.live = self.roll_out(lambda at: rollout.switch(at, click.echo)).live
+                self.roll_out(lambda at: rollout.drop(at, click.echo))
+            group = deployment.group(self.live, "rolecall")
             asyncio.run(self.drained(group, process))
             yield
             asyncio.run(self.drained(group, process))
+
+    def roll_out(self, step: Callable[[rollout.Desk], Awaitable[T]]) -> T:
+        settings = Settings(
+            broker=self.stack.broker,
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+            idempotent_producer=False,
+            index="edge",
+            edge_socket=self.stack.edge_socket,
+            stop_seconds=1,  # nobody serves what is dropped
+        )
+
+        async def run() -> T:
+            async with rollout.desk(settings) as at:
+                return await step(at)
+
+        return asyncio.run(run())
 
     async def drained(self, group: str, process: subprocess.Popen[bytes]) -> None:
         while await lag(self.stack.settings, group):
@@ -156,7 +184,8 @@ class Loop:
 
     async def lost(self) -> int:
         """Published ids that the index of the model that serves does not have."""
-        index = QdrantEdge(self.stack.edge_socket, self.serving.version, self.serving.dims)
+        collections = deployment.collections(self.live)
+        index = QdrantEdge(self.stack.edge_socket, collections, self.serving.dims)
         try:
             return len({each.id for each in self.published} - await effects(index, self.published))
         finally:

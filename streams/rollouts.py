@@ -11,12 +11,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from schemas.cloud_event import cloud_event
 from schemas.dead_letter import Stage
 from schemas.rollout import Deployment, Rollout
 from schemas.topics import DEAD_LETTERS, MATCHES, ROLLOUTS, event_type
 from streams.deployment import collections, founded, publishes, rehearsal, served, stays
 from streams.patience import GaveUp, patiently
-from streams.publish import Outgoing, Publisher, PublishFailed, cloud_event
+from streams.publish import Outgoing, Publisher, PublishFailed
 from streams.settings import Settings
 
 log = structlog.get_logger()
