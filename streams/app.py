@@ -25,7 +25,7 @@ from streams.agents import Acknowledge, add_agents
 from streams.batch import BatchRunner, Tally
 from streams.cache import Cache
 from streams.definitions import DefinitionRunner, DefinitionTally
-from streams.deployment import collections, group
+from streams.deployment import NotDeployed, collections, group
 from streams.exclusion import Rules
 from streams.health import Health, HealthServer
 from streams.index import Index
@@ -138,7 +138,12 @@ async def _serve(settings: Settings, rollouts: Rollouts, *, newest: bool) -> boo
     events, letters = await _producers(settings)
     confirmed = publish.KafkaPublisher(events, letters)
     find = partial(deployment_of, rollouts, confirmed, encoder.version, newest=newest)
-    (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
+    try:
+        (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
+    except (GaveUp, NotDeployed):
+        await events.stop()
+        await letters.stop()
+        raise
     index = connect_index(settings, collections(deployment), encoder.dims)
     cache = connect_cache(settings, encoder.version, encoder.dims)
     await patiently(index.prepare, "start", settings.retry_seconds)
