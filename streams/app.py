@@ -7,12 +7,13 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import faust
 import structlog
-from aiokafka import AIOKafkaProducer
 
 from encoder.model import Encoder
 from schemas.dead_letter import Stage
@@ -25,14 +26,14 @@ from streams.agents import Acknowledge, add_agents
 from streams.batch import BatchRunner, Tally
 from streams.cache import Cache
 from streams.definitions import DefinitionRunner, DefinitionTally
-from streams.deployment import NotDeployed, collections, group
+from streams.deployment import collections, group
 from streams.exclusion import Rules
 from streams.health import Health, HealthServer
 from streams.index import Index
 from streams.lifecycle import Sweeper, keep_sweeping
 from streams.match import Policy
 from streams.metrics import Metrics
-from streams.patience import FATAL, GaveUp, patiently
+from streams.patience import FATAL, patiently
 from streams.receive import Limits, Record
 from streams.reference import Occupations
 from streams.rollouts import Rehearsing, Rollouts, deployment_of, followed, watch
@@ -122,11 +123,16 @@ async def serve(settings: Settings, *, newest: bool = False) -> bool:
 
     A failed batch ends the process at once, unacked. `newest`: of two deployments of the model, that one.
     """
-    async with followed(settings, retry_seconds=settings.retry_seconds) as rollouts:
-        return await _serve(settings, rollouts, newest=newest)
+    async with (
+        followed(settings, retry_seconds=settings.retry_seconds) as rollouts,
+        _publisher(settings) as confirmed,
+    ):
+        return await _serve(settings, rollouts, confirmed, newest=newest)
 
 
-async def _serve(settings: Settings, rollouts: Rollouts, *, newest: bool) -> bool:
+async def _serve(
+    settings: Settings, rollouts: Rollouts, confirmed: publish.Publisher, *, newest: bool
+) -> bool:
     health = Health(asyncio.get_running_loop())
     metrics = Metrics(health)
     http = HealthServer(settings.http_host, settings.http_port, health, metrics.registry)
@@ -135,15 +141,8 @@ async def _serve(settings: Settings, rollouts: Rollouts, *, newest: bool) -> boo
     encoder = await asyncio.to_thread(load)
     health.model_version = encoder.version
     metrics.model(encoder)
-    events, letters = await _producers(settings)
-    confirmed = publish.KafkaPublisher(events, letters)
     find = partial(deployment_of, rollouts, confirmed, encoder.version, newest=newest)
-    try:
-        (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
-    except (GaveUp, NotDeployed):
-        await events.stop()
-        await letters.stop()
-        raise
+    (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
     index = connect_index(settings, collections(deployment), encoder.dims)
     cache = connect_cache(settings, encoder.version, encoder.dims)
     await patiently(index.prepare, "start", settings.retry_seconds)
@@ -236,8 +235,6 @@ async def _serve(settings: Settings, rollouts: Rollouts, *, newest: bool) -> boo
     health.consuming = None
     sweeping.cancel()
     await app.stop()
-    await events.stop()
-    await letters.stop()
     await index.close()
     if cache is not None:
         await cache.close()
@@ -256,17 +253,16 @@ async def _replayed(settings: Settings, topic: str) -> list[Record]:
     ]
 
 
-async def _producers(settings: Settings) -> tuple[AIOKafkaProducer, AIOKafkaProducer]:
-    """Of events and of dead letters, started."""
-    made = publish.producer(settings), publish.letter_producer(settings)
+@asynccontextmanager
+async def _publisher(settings: Settings) -> AsyncIterator[publish.Publisher]:
+    events, letters = publish.producer(settings), publish.letter_producer(settings)
     try:
-        for sender in made:
+        for sender in (events, letters):
             await patiently(partial(publish.start, sender), "start", settings.retry_seconds)
-    except GaveUp:
-        for sender in made:
-            await sender.stop()
-        raise
-    return made
+        yield publish.KafkaPublisher(events, letters)
+    finally:
+        await events.stop()
+        await letters.stop()
 
 
 def _end_if_failed(sweeping: "asyncio.Task[None]") -> None:
