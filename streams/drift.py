@@ -1,6 +1,6 @@
 """Whether vacancies and candidates still look like what the model was trained on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,3 @@ class Window:
         values = stability(np.array(self._reference.values), self._values)
         certainty = stability(np.array(self._reference.certainty), self._certainty)
         return Drift(values, float(certainty))
-
-
-def windows(encoder: Encoder, topics: Sequence[str]) -> Mapping[str, Window]:
-    return {topic: Window(encoder) for topic in topics}

@@ -10,7 +10,7 @@ from schemas.dead_letter import Stage
 from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES
 from streams.batch import Tally
 from streams.definitions import DefinitionTally
-from streams.drift import Window, windows
+from streams.drift import Window
 from streams.health import Health
 
 SIDES = VACANCIES.name, CANDIDATES.name
@@ -30,7 +30,8 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(_Now(health))
-        self._windows: Mapping[str, Window] = {}
+        self._windows: dict[str, Window] = {}
+        registry.register(_Drift(self._windows))
         self._model = Info("rolecall_model", "The model in use.", registry=registry)
         self._events = Counter(
             "rolecall_events", "Events by what became of them.", ("topic", "outcome"), registry=registry
@@ -82,8 +83,7 @@ class Metrics:
         self._model.info(
             {"version": encoder.version, "dims": str(encoder.dims), "device": str(encoder.device)}
         )
-        self._windows = windows(encoder, SIDES)
-        self.registry.register(_Drift(self._windows))
+        self._windows.update((topic, Window(encoder)) for topic in SIDES)
 
     def entities(self, topic: str, tally: Tally, seconds: float) -> None:
         """Of one batch of vacancies or candidates, acked."""

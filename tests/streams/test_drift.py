@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from encoder.usage import usage
-from streams.drift import FEWEST, MOST, Window, windows
+from streams.drift import FEWEST, MOST, Window
 from streams.health import Health
-from streams.metrics import SIDES, Metrics
+from streams.metrics import Metrics
 
 GROUPS, SIZE = 4, 4
 
@@ -91,4 +91,3 @@ def test_it_is_exported_once_enough_documents_came():
     add(metrics._windows["vacancies"], *sample(3, 5_000, favourite=2))
     assert index("values") == pytest.approx(0.604, abs=0.05)
     assert index("certainty") < 0.02
-    assert windows(Model(), SIDES).keys() == set(SIDES)
