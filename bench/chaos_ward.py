@@ -161,7 +161,12 @@ class Ward:
             self.supervise()
             return self.ledger.run(lag(self.settings, GROUP)) == 0
 
-        poll(drained, "everything committed", DRAIN_SECONDS)
+        try:
+            poll(drained, "everything committed", DRAIN_SECONDS)
+        except AssertionError as error:
+            for worker in self.workers:
+                error.add_note(f"{worker.log.name} ends with:\n{worker.log.read_text()[-3000:]}")
+            raise
         self.ledger.catch_up()
 
     def stop_workers(self) -> None:
