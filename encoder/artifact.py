@@ -1,7 +1,8 @@
 """A model directory: `config.json`, `model.safetensors`, `vocabulary.txt`, `features.json`.
 
-Data only, no pickle. The version is a hash of their content. Sizes and shapes are checked before anything is
-allocated. `usage.json` is what drift is measured against; a model may lack it.
+Data only, no pickle. The version is a hash of their content. Sizes, types and shapes are checked before
+anything is allocated, and nothing outside the directory is read. `usage.json` is what drift is measured
+against; a model may lack it.
 `README.md` (the model card) and `metrics.json` travel along and are not read here.
 """
 
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 import orjson
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -29,6 +30,9 @@ BUNDLED = Path(__file__).parent / "models" / "default"
 
 Size = Annotated[int, Field(ge=1, le=1 << 17)]
 SCALE = ".scale"  # of the rows of an int8 table
+DTYPES = {"F16", "F32", "I8"}
+Features = tuple[tuple[str, ...], ...]
+_FEATURES: TypeAdapter[Features] = TypeAdapter(Features)
 ShapesOf = Callable[["Shape"], Mapping[str, tuple[int, ...]]]
 
 
@@ -74,7 +78,7 @@ class Artifact:
     config: Config
     weights: Mapping[str, torch.Tensor]  # float32
     vocabulary: tuple[str, ...]
-    features: tuple[tuple[str, ...], ...]  # what each value of each group stands for; may be empty
+    features: Features  # what each value of each group stands for; may be empty
     usage: Usage | None = None  # on the texts it was trained on
 
 
@@ -108,10 +112,15 @@ def load(directory: Path, shapes: ShapesOf) -> Artifact:
     weights = _read_weights(directory / WEIGHTS, shapes(config.shape))
     if (version := _version(directory, orjson.loads(_read(directory / CONFIG)))) != config.version:
         raise _damaged(directory, f"content of version {version}", f"{config.version}, as config.json says")
-    features = orjson.loads(_read(directory / FEATURES))
-    return Artifact(
-        config, weights, vocabulary, tuple(map(tuple, features)), _read_usage(directory, config.shape)
-    )
+    features = _read_features(directory / FEATURES)
+    return Artifact(config, weights, vocabulary, features, _read_usage(directory, config.shape))
+
+
+def _read_features(path: Path) -> Features:
+    try:
+        return _FEATURES.validate_json(_read(path))
+    except ValidationError as error:
+        raise _damaged(path, f"{error.error_count()} errors", "lists of strings") from error
 
 
 def _read_usage(directory: Path, shape: Shape) -> Usage | None:
@@ -146,6 +155,8 @@ def _read(path: Path) -> bytes:
 
 
 def _checked(path: Path) -> Path:
+    if path.is_symlink():
+        raise _damaged(path, "a link", "a file: copy what it points to")
     if not path.is_file():
         raise ArtifactError(f"{path} is missing. Name a directory that `python -m training train` wrote.")
     if (size := path.stat().st_size) > MAX_FILE_BYTES:
@@ -156,13 +167,17 @@ def _checked(path: Path) -> Path:
 def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
     try:
         with safe_open(_checked(path), framework="pt") as file:
-            stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            stored = {name: tuple(each.get_shape()) for name, each in slices.items()}
             wanted = dict(shapes) | {
                 name + SCALE: shapes[name][:1] for name in shapes if name + SCALE in stored
             }
             for name in sorted(wanted.keys() | stored.keys()):
                 if stored.get(name) != wanted.get(name):
                     raise _damaged(path, f"{name} of shape {stored.get(name)}", f"{wanted.get(name)}")
+            for name, each in slices.items():
+                if (kind := each.get_dtype()) not in DTYPES:
+                    raise _damaged(path, f"{name} of type {kind}", f"one of {', '.join(sorted(DTYPES))}")
             tensors = {name: file.get_tensor(name) for name in wanted}
     except SafetensorError as error:
         raise ArtifactError(f"{path}: not a safetensors file ({error}). Copy the model again.") from error

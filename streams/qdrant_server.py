@@ -1,6 +1,5 @@
 """The index on a Qdrant server: one collection a space and model version."""
 
-import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
@@ -82,7 +81,6 @@ def connect(
         timeout=ceil(timeout_seconds),
         check_compatibility=False,  # prepare() asks for the version and says what is wrong with it
         grpc_options={"root_certificates": ca.read_bytes()} if ca else None,
-        verify=ssl.create_default_context(cafile=ca) if ca else True,
     )
     return QdrantServer(client, version, dims)
 

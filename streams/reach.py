@@ -36,6 +36,11 @@ async def missing_topics(settings: BrokerSettings) -> list[str]:
             f"ROLECALL_BROKER={settings.broker} is not an address: {error}; write host:port"
         ) from error
     except (KafkaError, TimeoutError, OSError) as error:
+        if settings.security_protocol != "PLAINTEXT":
+            raise Unreachable(
+                f"no Kafka broker lets us in at {settings.broker} by {settings.security_protocol}; check "
+                "ROLECALL_BROKER, its certificate (ROLECALL_BROKER_CA) and login (ROLECALL_BROKER_SASL)"
+            ) from error
         raise Unreachable(
             f"no Kafka broker answers at {settings.broker}; set ROLECALL_BROKER, or start one "
             "(`rolecall up` for a trial)"

@@ -91,6 +91,42 @@ def test_a_weight_of_another_shape_is_named(tmp_path: Path) -> None:
         Encoder.load(tmp_path)
 
 
+def test_a_weight_of_another_type_is_named(tmp_path: Path) -> None:
+    weights = load_file(saved(tmp_path) / "model.safetensors")
+    weights["head.project.bias"] = weights["head.project.bias"].double()
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(ArtifactError, match=r"head.project.bias of type F64, expected one of F16, F32, I8"):
+        Encoder.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocabulary.txt", "features.json"])
+def test_a_link_is_not_followed(tmp_path: Path, name: str) -> None:
+    """Whoever fills a model directory decides nothing about other files of this machine."""
+    outside = saved(tmp_path / "model") / name
+    outside = outside.rename(tmp_path / name)
+    (tmp_path / "model" / name).symlink_to(outside)
+    with pytest.raises(ArtifactError, match=rf"{name} has a link, expected a file"):
+        Encoder.load(tmp_path / "model")
+
+
+def test_a_header_that_promises_more_than_the_file_is_refused(tmp_path: Path) -> None:
+    weights = saved(tmp_path) / "model.safetensors"
+    weights.write_bytes((1 << 40).to_bytes(8, "little") + weights.read_bytes()[8:])
+    with pytest.raises(ArtifactError, match="not a safetensors file"):
+        Encoder.load(tmp_path)
+
+
+@pytest.mark.parametrize("features", [b"7", b'[["a", 1]]', b"[" * 100_000, b'{"a": []}'])
+def test_features_that_are_not_lists_of_words_are_refused(tmp_path: Path, features: bytes) -> None:
+    """With a version that fits: made so, not damaged."""
+    (saved(tmp_path) / "features.json").write_bytes(features)
+    config = orjson.loads((tmp_path / "config.json").read_bytes())
+    config["version"] = artifact._version(tmp_path, config)
+    (tmp_path / "config.json").write_bytes(orjson.dumps(config))
+    with pytest.raises(ArtifactError, match="expected lists of strings"):
+        Encoder.load(tmp_path)
+
+
 def test_another_format_is_refused(tmp_path: Path) -> None:
     config = orjson.loads((saved(tmp_path) / "config.json").read_bytes())
     (tmp_path / "config.json").write_bytes(orjson.dumps(config | {"format": 2}))
