@@ -67,6 +67,7 @@ def door(authority, kit):
 def gate(door):
     yield door
     door.mechanism, door.tls.verify_mode = None, ssl.CERT_NONE
+    door.turned_away = 0
     door.let_in.clear()
 
 

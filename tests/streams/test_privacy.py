@@ -1,0 +1,76 @@
+"""docs/privacy.md against the code: what is stored of a candidate, and for how long."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import generate_latest
+
+from schemas.candidate import Candidate
+from schemas.match import Side
+from streams.health import Health
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.topics import DAY_MS, RETENTION_MS, TOMBSTONE_RETENTION_MS
+
+DOC = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text()
+ROWS = dict(re.findall(r"^\| ([^|]+?) \| [^|]+ \| ([^|]*?) \|$", DOC, re.MULTILINE))
+PROFILE = {
+    "title": "quokka keeper",
+    "summary": "I live at numbat street and my name is Wombat",
+    "skills": ["echidna care", "first aid"],
+}
+
+
+@pytest.mark.parametrize("topic", RETENTION_MS)
+def test_the_retention_of_a_topic_is_the_documented_one(topic):
+    assert ROWS[f"topic `{topic}`"] == f"{RETENTION_MS[topic] // DAY_MS} days"
+
+
+def test_the_retention_of_tombstones_and_cache_is_the_documented_one():
+    assert ROWS["vector index, tombstone"] == f"{TOMBSTONE_RETENTION_MS // DAY_MS} days after the removal"
+    assert Settings.model_fields["cache_ttl_seconds"].default * 1000 == DAY_MS
+    assert "`ROLECALL_CACHE_TTL_SECONDS` (a day)" in ROWS["Redis, if configured"]
+    assert f"({Settings.model_fields['expiry_interval_seconds'].default} s)" in DOC
+
+
+@pytest.fixture
+def matched(world, make):
+    """A world in which that candidate met a vacancy of the same title, which asks for one more skill."""
+
+    async def run():
+        await world.vacancies(make.vacancy("v1", title=PROFILE["title"], skills=["First Aid", "sql"]))
+        return await world.candidates(make.candidate("c1", **PROFILE))
+
+    world.tally = asyncio.run(run())
+    assert world.pairs == {("v1", "c1")}
+    return world
+
+
+def said(text: str) -> set[str]:
+    return {word for word in ("quokka", "numbat", "Wombat", "echidna", "c1") if word in text}
+
+
+def test_the_index_holds_terms_and_skills_and_no_other_text(matched):
+    stored = matched.index.points[Side.CANDIDATE]["c1"]
+    assert said(json.dumps(stored.payload)) == {"echidna"}
+
+
+def test_a_match_holds_the_id_and_what_the_vacancy_asks_for(matched):
+    [match] = matched.matches
+    assert said(match.model_dump_json()) == {"c1"}
+    assert (match.reasons.shared_skills, match.reasons.missing_skills) == (("First Aid",), ("sql",))
+
+
+def test_metrics_hold_nothing_of_anyone(matched):
+    metrics = Metrics(Health(None))
+    metrics.entities("candidates", matched.tally, seconds=0.1)
+    exposed = generate_latest(metrics.registry).decode()
+    assert "rolecall_events_total" in exposed
+    assert said(exposed) == set()
+
+
+def test_the_contracts_of_a_candidate_have_no_field_for_contact_data():
+    assert not {name for name in Candidate.model_fields if re.search("name|mail|phone|address|birth", name)}
