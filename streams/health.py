@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import ThreadingHTTPServer
 
 from prometheus_client import CollectorRegistry, MetricsHandler
@@ -108,7 +109,8 @@ class HealthServer:
                 f"({error.strerror}); each worker needs a port of its own, 0 takes a free one"
             ) from error
         self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        serve = partial(self._server.serve_forever, poll_interval=0.1)  # how long `close` may wait
+        threading.Thread(target=serve, name="health", daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()

@@ -1,0 +1,26 @@
+"""Every Kafka client is made from BrokerSettings: another would talk in the clear, or not be let in."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CALL = re.compile(r"AIOKafka(?:Producer|Consumer|AdminClient)\(.{0,120}", re.DOTALL)
+CALLERS = {
+    f"{path.parent.name}/{path.name}": calls
+    for package in ("streams", "training")
+    for path in (ROOT / package).glob("*.py")
+    if (calls := CALL.findall(path.read_text()))
+}
+
+
+def test_the_clients_are_found() -> None:
+    assert {"streams/publish.py", "streams/lag.py", "training/topics.py"} <= CALLERS.keys()
+
+
+@pytest.mark.parametrize("path", CALLERS)
+def test_a_client_has_the_options_of_the_settings(path: str) -> None:
+    for call in CALLERS[path]:
+        assert ".client()" in call
+        assert "bootstrap_servers" not in call
