@@ -242,6 +242,8 @@ async def _serve(
     log.info("worker_stopped", crashed=app.crashed)
     if app.crashed:
         raise SystemExit(EXIT_FAILED)
+    if moves:
+        dropped.result()  # raises what ended the watch, if it was that
     return moves
 
 

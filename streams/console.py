@@ -80,6 +80,7 @@ def explained(interrupted: int = INTERRUPTED) -> Iterator[None]:
     """What the user can mend ends a command in a line or two, not in a traceback."""
     from aiokafka.errors import KafkaError
 
+    from streams.deployment import NotDeployed
     from streams.embedded import EmbeddedUnavailable
     from streams.publish import PublishFailed
     from streams.reach import Unreachable
@@ -87,7 +88,7 @@ def explained(interrupted: int = INTERRUPTED) -> Iterator[None]:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the message below says it
     try:
         yield
-    except (EmbeddedUnavailable, Unreachable, PublishFailed, KafkaError) as error:
+    except (EmbeddedUnavailable, NotDeployed, Unreachable, PublishFailed, KafkaError) as error:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))

@@ -16,6 +16,7 @@ from encoder.model import Encoder
 from schemas.match import Side
 from schemas.topics import MATCHES
 from streams.app import connect_index
+from streams.deployment import NotDeployed
 from streams.index import IndexMismatch, IndexUnavailable
 from streams.lag import lag
 from streams.reach import Unreachable, missing_topics
@@ -136,7 +137,11 @@ async def _lag(settings: Settings) -> Finding:
 
 async def _index(settings: Settings, encoder: Encoder) -> Finding:
     where = str(settings.edge_socket) if settings.index == "edge" else settings.qdrant_url
-    index = connect_index(settings, await served_collections(settings, encoder.version), encoder.dims)
+    try:
+        name = await served_collections(settings, encoder.version)
+    except NotDeployed as error:
+        return Finding("index", False, str(error), "point ROLECALL_MODEL at the live model")
+    index = connect_index(settings, name, encoder.dims)
     try:
         await index.prepare()
         counts = {side: await index.count(side) for side in Side}
