@@ -19,6 +19,6 @@ ENV PATH=/opt/rolecall/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 RO
 USER 10001:10001
 # The worker's; other commands have no such port: --no-healthcheck.
 HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=4 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9464/ready', timeout=8)"]
+    CMD ["python", "-c", "from os import environ as e; from urllib.request import urlopen; urlopen('http://127.0.0.1:' + e['ROLECALL_HTTP_PORT'] + '/ready', timeout=8)"]
 ENTRYPOINT ["rolecall"]
 CMD ["worker"]
