@@ -16,11 +16,11 @@ from encoder.model import Encoder
 from schemas.match import Side
 from schemas.topics import MATCHES
 from streams.app import connect_index
-from streams.deployment import NotDeployed
+from streams.deployment import NotDeployed, group
 from streams.index import IndexMismatch, IndexUnavailable
 from streams.lag import lag
 from streams.reach import Unreachable, missing_topics
-from streams.rollouts import served_collections
+from streams.rollouts import newest_rollout, served_collections
 from streams.settings import Settings
 
 MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
@@ -131,8 +131,10 @@ async def _newest_timestamp(settings: Settings) -> int | None:
 
 
 async def _lag(settings: Settings) -> Finding:
-    waiting = await lag(settings, settings.consumer_group)
-    return Finding("lag", True, f"{waiting:,} events wait for the workers of {settings.consumer_group}")
+    rollout = await newest_rollout(settings)
+    base = settings.consumer_group
+    live = base if rollout is None else group(rollout.live, base)
+    return Finding("lag", True, f"{await lag(settings, live):,} events wait for the workers of {live}")
 
 
 async def _index(settings: Settings, encoder: Encoder) -> Finding:

@@ -96,11 +96,15 @@ async def deployment_of(
     return serves, not publishes(rollout, serves)
 
 
+async def newest_rollout(settings: Settings) -> Rollout | None:
+    async with followed(settings) as rollouts:
+        return await rollouts.newest()
+
+
 async def served_collections(settings: Settings, model_version: str) -> str:
     """The collections that the workers with this model use; without a broker, those of the first."""
     try:
-        async with followed(settings) as rollouts:
-            rollout = await rollouts.newest()
+        rollout = await newest_rollout(settings)
     except (GaveUp, PublishFailed):
         click.echo(f"no broker at {settings.broker}: taken is the first index of {model_version}", err=True)
         return model_version
