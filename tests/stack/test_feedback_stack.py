@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -84,3 +88,48 @@ def test_a_broker_that_is_away_is_explained(address: str, tmp_path: Path) -> Non
     )
     assert result.exit_code == 1
     assert f"topic feedback cannot be read from {address}" in result.output
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def shell(block: str, folder: Path, broker: str) -> subprocess.CompletedProcess[str]:
+    """A block of the README, with `$` before commands or without, until its first failure."""
+    lines = [line.removeprefix("$ ") for line in block.splitlines() if line[:1] not in "0123456789…m"]
+    script = 'set -e\nrolecall() { "$PYTHON" -m streams.cli "$@"; }\n' + "\n".join(lines)
+    root = str(Path(__file__).parents[2])
+    environment = {"ROLECALL_BROKER": broker, "PYTHON": sys.executable, "PYTHONPATH": root}
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=os.environ | environment, capture_output=True, text=True
+    )
+
+
+def test_the_commands_of_the_readme_run(stack: Stack, wire, kit, tmp_path: Path) -> None:
+    """On a tiny ontology; the last block starts a worker, so of it only the audit runs."""
+    section = README.partition("## Retrain from feedback")[2].partition("\n## ")[0]
+    tell, train, use = re.findall(r"```\n(.+?)```", section, re.DOTALL)
+    tour = re.findall(r"^\{.+\"titles?\".+\}$", README.partition("## Your own data")[0], re.MULTILINE)
+    for line in tour:
+        record = json.loads(line)
+        topic = "vacancies" if "title" in record else "candidates"
+        wire.send(kit.sent(topic, record["id"].encode(), line.encode()))
+    (tmp_path / "data").mkdir()
+    rows = [
+        f"{n // 3},{grade} {n // 3} mason" for n in range(300) for grade in [("old", "new", "head")[n % 3]]
+    ]
+    (tmp_path / "data" / "jobs.csv").write_text("\n".join(["concept,text", *rows]))
+    assert len(tour) == 5
+    told = shell(tell, tmp_path, stack.broker)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("3 events published\n")
+    assert "events in feedback.jsonl" in told.stdout
+    trained = shell(train + " --feedback verdicts.jsonl", tmp_path, stack.broker)
+    assert trained.returncode == 1, trained.stderr
+    assert trained.stdout.startswith("3 events, 2 pairs\n")
+    assert trained.stderr.splitlines()[-1] == "models/next is kept back"
+    assert "too few to judge by" in trained.stderr
+    gate = json.loads((tmp_path / "models/next/gate.json").read_text())
+    assert gate["promoted"] is False
+    audited = shell(use.splitlines()[0], tmp_path, stack.broker)
+    assert audited.returncode == 0, audited.stderr
+    assert "gendered forms" in audited.stdout
