@@ -93,12 +93,12 @@ def test_a_broker_that_is_away_is_explained(address: str, tmp_path: Path) -> Non
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
-def shell(block: str, folder: Path, broker: str) -> subprocess.CompletedProcess[str]:
+def shell(block: str, folder: Path, stack: Stack) -> subprocess.CompletedProcess[str]:
     """A block of the README, with `$` before commands or without, until its first failure."""
     lines = [line.removeprefix("$ ") for line in block.splitlines() if line[:1] not in "0123456789…m"]
     script = 'set -e\nrolecall() { "$PYTHON" -m streams.cli "$@"; }\n' + "\n".join(lines)
     root = str(Path(__file__).parents[2])
-    environment = {"ROLECALL_BROKER": broker, "PYTHON": sys.executable, "PYTHONPATH": root}
+    environment = stack.environment() | {"PYTHON": sys.executable, "PYTHONPATH": root}
     return subprocess.run(
         ["bash", "-c", script], cwd=folder, env=os.environ | environment, capture_output=True, text=True
     )
@@ -119,17 +119,18 @@ def test_the_commands_of_the_readme_run(stack: Stack, wire, kit, tmp_path: Path)
     ]
     (tmp_path / "data" / "jobs.csv").write_text("\n".join(["concept,text", *rows]))
     assert len(tour) == 5
-    told = shell(tell, tmp_path, stack.broker)
+    told = shell(tell, tmp_path, stack)
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith("3 events published\n")
     assert "events in feedback.jsonl" in told.stdout
-    trained = shell(train + " --feedback verdicts.jsonl", tmp_path, stack.broker)
+    train = train.replace("--data data", "--data data --feedback verdicts.jsonl")  # of this test alone
+    trained = shell(train, tmp_path, stack)
     assert trained.returncode == 1, trained.stderr
     assert trained.stdout.startswith("3 events, 2 pairs\n")
     assert trained.stderr.splitlines()[-1] == "models/next is kept back"
     assert "too few to judge by" in trained.stderr
     gate = json.loads((tmp_path / "models/next/gate.json").read_text())
     assert gate["promoted"] is False
-    audited = shell(use.splitlines()[0], tmp_path, stack.broker)
+    audited = shell(use.splitlines()[0], tmp_path, stack)
     assert audited.returncode == 0, audited.stderr
     assert "gendered forms" in audited.stdout

@@ -11,7 +11,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from bench.market import Market, flipped, spam
+from bench.market import YES, Market, flipped, spam
 from encoder import artifact
 from encoder.artifact import Artifact, Config, Shape
 from encoder.document import Document, candidate_document, vacancy_document
@@ -23,7 +23,7 @@ from training import dataset, feedback, finetune, gate, loop
 from training.config import TrainConfig
 from training.entities import Entities
 from training.feedback import Pair
-from training.finetune import Judged
+from training.finetune import Judged, NothingToLearn
 from training.gate import Decision
 from training.ontology import Occupation, Split
 from training.recipe import UNCALIBRATED
@@ -209,6 +209,17 @@ def test_too_little_feedback_changes_nothing(ground: Ground, tmp_path: Path) -> 
     decision = run(ground, HONEST[:50], tmp_path, steps=2)
     [reason] = [each for each in decision.reasons if "occupations" not in each]
     assert reason == "6 later pairs of feedback are too few to judge by; 100 are needed"
+
+
+def test_two_pairs_are_enough_for_a_run_and_too_few_for_the_gate(ground: Ground, tmp_path: Path) -> None:
+    liked, refused = (next(e for e in HONEST if (e.verdict in YES) is yes) for yes in (True, False))
+    decision = run(ground, [liked, refused], tmp_path, steps=2)
+    assert "0 later pairs of feedback are too few to judge by; 100 are needed" in decision.reasons
+
+
+def test_feedback_without_a_match_is_an_error(ground: Ground, tmp_path: Path) -> None:
+    with pytest.raises(NothingToLearn, match="none of the 1 pairs to learn from is a match"):
+        run(ground, [next(e for e in HONEST if e.verdict not in YES)], tmp_path)
 
 
 def test_pairs_are_split_by_time() -> None:
