@@ -47,13 +47,13 @@ from training import entities, evaluate, feedback, gate, metrics, ontology, topi
 from training.finetune import Judged
 from training.gate import Decision
 from training.retrain import Ground, retrain
-from training.retrain_config import RetrainConfig
+from training.retrain_config import GateConfig, RetrainConfig
 
 T = TypeVar("T")
 
 ROUNDS = 3
 OCCUPATIONS = 40
-VACANCIES_A_ROUND, CANDIDATES_A_ROUND = 160, 400
+VACANCIES_A_ROUND, CANDIDATES_A_ROUND = 100, 240
 LATER_CANDIDATES = 160  # four of an occupation: a vacancy's team is eight people
 APPLICATIONS = 4  # of each person
 MONTH = timedelta(days=30)
@@ -66,13 +66,13 @@ class Loop:
     ground: Ground
     folder: Path
     start: datetime
+    config: RetrainConfig
     model: Path = BUNDLED
 
     def __post_init__(self) -> None:
         self.published: list[Entity] = []
         self.serving = self.ground.encoder
         self.live = Deployment(model_version=self.serving.version, generation=deployment.FOUNDING)
-        self.config = RetrainConfig()
         self.later = self.market.period(
             ROUNDS, OCCUPATIONS * 2, LATER_CANDIDATES, self.start + ROUNDS * MONTH
         )
@@ -92,7 +92,9 @@ class Loop:
     def round(self, number: int) -> Decision:
         """Match, judge, retrain; the new model serves next if it may."""
         now = self.start + number * MONTH
-        period = self.market.period(number, VACANCIES_A_ROUND, CANDIDATES_A_ROUND, now)
+        period = self.market.period(
+            number, VACANCIES_A_ROUND, CANDIDATES_A_ROUND, now, joined=(number + 1) / ROUNDS
+        )
         with self.serve():
             self.publish(period)
         found = asyncio.run(self.matches(period))
@@ -257,13 +259,16 @@ def main(onet: Path | None, seed: int, plot: Path | None) -> None:
     torch.set_num_threads(1)
     began = time.monotonic()
     split = ontology.split(ontology.read_onet(onet)) if onet else sample_split()
+    # The sample has 108 titles to be judged by: too few for a margin of one.
+    gates = GateConfig() if onet else GateConfig(title_margin=0.05)
+    config = RetrainConfig(later=0.15, calibration=0.05, gate=gates)
     with (
         tempfile.TemporaryDirectory(prefix="rolecall-loop-") as folder,
         embedded_stack(Path(folder)) as stack,
     ):
         market = Market(split.train, OCCUPATIONS, seed)
         start = datetime.now(UTC) - (ROUNDS + 1) * MONTH
-        loop = Loop(stack, market, Ground.read(BUNDLED, split, seed), Path(folder), start)
+        loop = Loop(stack, market, Ground.read(BUNDLED, split, seed), Path(folder), start, config)
         recalls, scores = [loop.recall(loop.serving)], [loop.ground.scores]
         click.echo(f"bundled model: recall@10 of later matches {recalls[0]:.3f}")
         for number in range(ROUNDS):

@@ -19,6 +19,7 @@ from training.ontology import Occupation, Split, unique
 
 OWN, PARTNER, OTHER = 0.6, 0.9, 0.04  # how likely a recruiter says yes
 YES = (Verdict.SHORTLISTED, Verdict.INTERVIEWED, Verdict.HIRED)
+ANYWHERE = 0.06  # what a vacancy has for those who are none of its team
 NO = (Verdict.DISMISSED, Verdict.REJECTED)
 RECRUITERS = 40
 
@@ -45,12 +46,19 @@ class Market:
         self.occupation: dict[str, int] = {}  # of every vacancy and candidate so far, by id
         self._seed = seed
 
-    def period(self, number: int, vacancies: int, candidates: int, now: datetime) -> Period:
-        """The same for the same arguments; every period has people and vacancies of its own."""
+    def period(
+        self, number: int, vacancies: int, candidates: int, now: datetime, *, joined: float = 1.0
+    ) -> Period:
+        """The same for the same arguments; every period has people and vacancies of its own.
+
+        joined: the share of the teams that are on the market by then.
+        """
+        teams = sorted({tuple(sorted((n, other))) for n, other in enumerate(self.partner)})
+        trading = [n for team in teams[: round(len(teams) * joined)] for n in team]
         rng = random.Random(f"{self._seed} {number}")
         jobs, people = [], []
         for n in range(vacancies):
-            of = self.occupation[f"v-{number}-{n}"] = n % len(self.occupations)
+            of = self.occupation[f"v-{number}-{n}"] = trading[n % len(trading)]
             title, _, skills, tasks = self._words(of, rng)
             jobs.append(
                 Vacancy(
@@ -63,7 +71,7 @@ class Market:
                 )
             )
         for n in range(candidates):
-            of = self.occupation[f"c-{number}-{n}"] = n % len(self.occupations)
+            of = self.occupation[f"c-{number}-{n}"] = trading[n % len(trading)]
             title, other, skills, tasks = self._words(of, rng)
             people.append(
                 Candidate(
@@ -87,7 +95,7 @@ class Market:
 
     def on_matches(self, matches: Iterable[Match], now: datetime) -> list[Feedback]:
         """Recruiters look at rank r with probability 1/r, and judge what they see."""
-        rng = random.Random(f"{self._seed} {now}")
+        rng = random.Random(f"{self._seed} {len(self.occupation)} shown")
         seen = [match for match in matches if rng.random() < 1 / match.rank]
         return [
             event
@@ -96,11 +104,11 @@ class Market:
         ]
 
     def on_applications(self, period: Period, each: int, now: datetime) -> list[Feedback]:
-        """People also apply by themselves, rather where they would be taken, and are judged."""
-        rng = random.Random(f"{self._seed} {now} applications")
+        """People also apply by themselves, mostly where they would be taken, and are judged."""
+        rng = random.Random(f"{self._seed} {len(self.occupation)} applications")
         found = []
         for candidate in period.candidates:
-            chances = [self.chance(vacancy.id, candidate.id) for vacancy in period.vacancies]
+            chances = [self.chance(vacancy.id, candidate.id) + ANYWHERE for vacancy in period.vacancies]
             for vacancy in dict.fromkeys(v.id for v in rng.choices(period.vacancies, chances, k=each)):
                 found += self._verdicts(vacancy, candidate.id, now, rng)
         return found
