@@ -1,21 +1,29 @@
 """How many events go through together, by how long they took before."""
 
 FIRST = 16
+QUICKER = 0.75
 
 
 class Pace:
     """`size` grows to `most` while parts are quick, and halves when one takes longer than `seconds`.
 
-    Where the index is slow, parts are small, and little is cut off by a rebalance or a stop.
+    Where every event costs time, parts are small, and little is cut off by a rebalance or a stop. Where half
+    as many take as long, it is the waiting and not the events: then parts grow again.
     """
 
     def __init__(self, most: int, seconds: float) -> None:
         self.size = min(FIRST, most)
         self._most = most
         self._seconds = seconds
+        self._before = (0, 0.0)  # events and seconds of the last part
 
     def took(self, events: int, seconds: float) -> None:
-        if seconds > self._seconds:
+        before, seconds_before = self._before
+        self._before = events, seconds
+        if seconds <= self._seconds:
+            if events == self.size and seconds < self._seconds / 4:
+                self.size = min(2 * self.size, self._most)
+        elif events <= before // 2 and seconds > QUICKER * seconds_before:
+            self.size = min(4 * self.size, self._most)
+        else:
             self.size = max(1, min(self.size, events) // 2)
-        elif events == self.size and seconds < self._seconds / 4:
-            self.size = min(2 * self.size, self._most)

@@ -248,7 +248,12 @@ class Collections:
             return Frame(orjson.dumps({"mismatch": str(error)}))
         operation = _OPERATIONS[request["operation"]]
         vectors = np.frombuffer(frame.body, np.float32).reshape(-1, shard.dims)
-        result, body = operation(shard, vectors, **request["arguments"])
+        try:
+            result, body = operation(shard, vectors, **request["arguments"])
+        except Exception:
+            # A full disk leaves the engine's log unable to write, for good: it is opened anew next time.
+            del self._shards[tuple(request["collection"])], shard
+            raise
         return Frame(orjson.dumps({"result": result}), body)
 
     def close(self) -> None:

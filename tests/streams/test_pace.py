@@ -25,6 +25,15 @@ def test_slow_ones_make_it_shrink_until_it_fits():
     assert sizes(Pace(256, 10), 3, 6) == [16, 8, 4, 2, 2, 2]
 
 
+def test_where_smaller_parts_take_as_long_it_grows():
+    """An index that answers after 20 s, however much it is asked."""
+    pace, seen = Pace(256, 10), []
+    for _ in range(10):
+        seen.append(pace.size)
+        pace.took(pace.size, 20)
+    assert seen == [16, 8, 32, 16, 64, 32, 128, 64, 256, 128]
+
+
 def test_it_recovers():
     pace = Pace(256, 10)
     sizes(pace, 3, 6)
@@ -39,8 +48,7 @@ def test_a_part_that_was_not_full_says_nothing_of_larger_ones():
 
 def test_one_at_least_however_slow():
     pace = Pace(256, 10)
-    for _ in range(10):
-        pace.took(pace.size, 60)
+    sizes(pace, 60, 10)
     assert pace.size == 1
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket as sockets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +19,7 @@ import pytest
 from schemas.match import Side
 from streams.frames import MAX_FRAME_BYTES
 from streams.index import All, IndexMismatch, IndexUnavailable, Point, Query
+from streams.patience import patiently
 from streams.qdrant_edge import QdrantEdge, start_edge
 
 DIMS = 4
@@ -200,3 +203,23 @@ async def test_garbage_costs_the_sender_its_connection_only(
             assert await asyncio.to_thread(sender.recv, 1) == b""
         assert await index.count(SIDE) == 0
         await index.close()
+
+
+async def test_without_disk_it_refuses_and_with_room_again_goes_on(folder: Path, index: QdrantEdge) -> None:
+    """Writes beyond what the engine had set aside fail; tried again, they are written when there is room."""
+
+    def large(revision: int) -> list[Point]:
+        return [Point(f"{n}", revision, VECTOR, {"card": "x" * 100_000}) for n in range(64)]
+
+    with start(folder) as process:
+        await index.upsert(SIDE, large(1))
+        limits = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        with suppress(IndexUnavailable):
+            for revision in count(2):
+                await index.upsert(SIDE, large(revision))
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limits)
+        stored = await index.fetch(SIDE, ["0", "63"])
+        assert {point.revision for point in stored.values()} == {revision - 1}
+        await patiently(lambda: index.upsert(SIDE, large(99)), "upsert", 60)
+        stored = await index.fetch(SIDE, [f"{n}" for n in range(64)])
+        assert [point.revision for point in stored.values()] == [99] * 64
