@@ -21,6 +21,7 @@ from streams.batch import document
 from streams.embedded import edge_index, embedded_stack
 from streams.qdrant_edge import QdrantEdge
 from streams.rollout import desk, drop, rebuild, roll_back, start, status, switch
+from streams.rollout_report import report
 from streams.settings import Settings
 from streams.state import current_state
 
@@ -200,6 +201,15 @@ def test_every_score_is_of_two_vectors_of_the_model_that_the_match_names(market,
     blue, green = (vectors[encoder.version] for encoder in encoders)
     mixed = [abs(float(np.dot(blue[key] - green[key], blue[key]))) for key in blue]
     assert min(mixed) > 0.1, "a mixed pair would be told by its score"
+
+
+def test_the_report_finds_that_the_two_models_score_alike(market, rolled_out):
+    found, pairs = market.run(report), len(market.history.expected())
+    assert found["pairs"] == {"live": pairs, "other": pairs, "both": pairs}
+    assert found["overlap_at_k"] == 1
+    assert abs(found["confidence_shift"]["p10"]) < 0.02
+    assert abs(found["confidence_shift"]["p90"]) < 0.02
+    assert found["latency_ms"]["other"]["p50"] > 0
 
 
 def test_dropped_the_old_ones_workers_stop_and_its_points_are_gone(market, rolled_out):
