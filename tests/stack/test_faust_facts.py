@@ -203,7 +203,7 @@ class TestSending:
 class TestSettings:
     @pytest.fixture
     def worker(self):
-        return create_app(Settings(_env_file=None)).conf
+        return create_app(Settings(_env_file=None), "facts").conf
 
     @pytest.mark.parametrize(
         ("name", "default", "ours"),
@@ -218,6 +218,6 @@ class TestSettings:
         assert (getattr(app.conf, name), getattr(worker, name)) == (default, ours)
 
     def test_acks_are_at_least_once_and_there_are_no_tables(self):
-        app = create_app(Settings(_env_file=None))
+        app = create_app(Settings(_env_file=None), "facts")
         assert not app.in_transaction
         assert not app.tables
