@@ -8,7 +8,7 @@ import asyncio
 import json
 import shutil
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -60,9 +60,6 @@ class Market:
         self.wire = kit.wire(stack.broker)
         self.history = kit.history(SEED, "roll", ENTITIES)
         self.index = running.enter_context(edge_index(*self.index_at))
-        self._waiting = list(self.history.records)
-        self._enough = threading.Event()
-        self._flow = threading.Thread(target=self._publish)
 
     def worker(self, name, **settings):
         log = self._directory / f"{name}.jsonl"
@@ -84,20 +81,23 @@ class Market:
         pairs = {(m.vacancy_id, m.vacancy_revision, m.candidate_id, m.candidate_revision) for m in matches}
         return pairs, {match.model_version for match in matches}
 
-    def start_flow(self, first):
-        self.wire.send_all(self._waiting[:first])
-        del self._waiting[:first]
-        self._flow.start()
+    @contextmanager
+    def flow(self, records):
+        """Twenty a second for as long as this is open, then the rest at once."""
+        waiting, enough = list(records), threading.Event()
 
-    def end_flow(self):
-        self._enough.set()
-        self._flow.join()
+        def publish():
+            while waiting and not enough.wait(0.05):
+                self.wire.send(waiting.pop())
+            self.wire.send_all(waiting)
 
-    def _publish(self):
-        """Twenty a second, then the rest at once."""
-        while self._waiting and not self._enough.wait(0.05):
-            self.wire.send(self._waiting.pop())
-        self.wire.send_all(self._waiting)
+        thread = threading.Thread(target=publish)
+        thread.start()
+        try:
+            yield
+        finally:
+            enough.set()
+            thread.join()
 
     async def _points(self, name):
         index = QdrantEdge(self.index_at[1], name, 1024)
@@ -142,15 +142,15 @@ def rolled_out(market, other_model, encoders):
     """The whole procedure under load; what counted before and after each step."""
     blue, green = (encoder.version for encoder in encoders)
     market.blue = market.worker("blue")
-    market.start_flow(first=100)
-    market.run(start, other_model)
-    market.green = market.worker("green", ROLECALL_MODEL=str(other_model))
-    seen = [market.held()]
-    silent = {match.model_version for match in market.wire.matches}
-    for step in (lambda at: switch(at, print), roll_back, lambda at: switch(at, print)):
-        market.run(step)
-        seen.append(market.held())
-    market.end_flow()
+    market.wire.send_all(market.history.records[:100])
+    with market.flow(market.history.records[100:]):
+        market.run(start, other_model)
+        market.green = market.worker("green", ROLECALL_MODEL=str(other_model))
+        seen = [market.held()]
+        silent = {match.model_version for match in market.wire.matches}
+        for step in (lambda at: switch(at, print), roll_back, lambda at: switch(at, print)):
+            market.run(step)
+            seen.append(market.held())
     market.wire.settle("rolecall")
     market.wire.settle("rolecall-g1")
     return {"seen": seen, "silent": silent, "blue": blue, "green": green}
@@ -222,8 +222,8 @@ def test_dropped_the_old_ones_workers_stop_and_its_points_are_gone(market, rolle
 
 
 @pytest.fixture(scope="module")
-def rebuilt(market, rolled_out, other_model):
-    """The index is lost; more events come; it is rebuilt; more come."""
+def rebuilt(market, rolled_out, other_model, kit):
+    """The index is lost and rebuilt while more events come."""
     before = market.points(f"{rolled_out['green']}-g1")
     counted = market.held()
     market.index.kill()
@@ -233,18 +233,27 @@ def rebuilt(market, rolled_out, other_model):
     market.settings = Settings(model=other_model)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ROLECALL_MODEL", str(other_model))
-        market.run(rebuild, print)
+        market.late = kit.history(SEED + 1, "late", ENTITIES // 2)
+        with market.flow(market.late.records):
+            market.run(rebuild, print)
     market.wire.settle("rolecall-g2")
     return before, counted
 
 
 def test_a_lost_index_is_rebuilt_as_it_was(market, rolled_out, rebuilt):
-    (exact, vectors), counted = rebuilt
+    (exact, vectors), (counted, model) = rebuilt
     exact_now, vectors_now = market.points(f"{rolled_out['green']}-g2")
     assert exact_now == exact
     assert vectors_now.keys() == vectors.keys()
     assert all(np.allclose(vectors_now[key], vector, atol=1e-3) for key, vector in vectors.items())
-    assert market.held() == counted
+    counting, model_now = market.held()
+    assert model_now == model
+    known = {id for _, id in market.history.newest}
+    assert {pair for pair in counting if {pair[0], pair[2]} <= known} == counted
+
+
+def test_of_what_came_meanwhile_nothing_is_missing(market, rebuilt):
+    assert market.late.expected() <= market.held()[0]
 
 
 def test_the_worker_moves_to_the_rebuilt_index_by_itself(market, rebuilt, kit):
