@@ -12,16 +12,17 @@ SEQUENCES = 128  # that go through the transformer together
 
 
 class StaticBag(nn.Module):
-    """Weighted mean of token vectors per field, then a weighted mean of the fields that are there.
+    """Weighted mean of token vectors per field, each normalised, then a weighted mean of the fields there are.
 
-    Fields are averaged apart, so a long text never drowns a title: it counts as its one learned weight.
+    Fields are averaged apart, so a long text never drowns a title; and normalised, so that the title does not
+    drown the text either: the mean of three words is many times longer than the mean of two hundred.
     """
 
     def __init__(self, vocabulary: int, hidden: int, *, mix: int = 0) -> None:
         """mix: width of a layer in which the words of a document meet; 0 for none."""
         super().__init__()
         self.table = nn.Embedding(vocabulary, hidden)
-        self.token_weights = nn.Embedding(vocabulary, 1)  # logarithms
+        self.token_weights = nn.Embedding(vocabulary, 2)  # logarithms: in a title, in skills and text
         self.field_weights = nn.Parameter(torch.zeros(len(FIELDS)))  # logarithms
         nn.init.zeros_(self.token_weights.weight)
         self.mix = Mix(hidden, mix) if mix else None
@@ -33,17 +34,18 @@ class StaticBag(nn.Module):
 
     def pool(self, tokens: Tokens) -> torch.Tensor:
         """(documents, hidden)"""
-        weights = self.token_weights(tokens.ids).squeeze(-1).exp()  # (tokens,)
+        counts = tokens.counts()  # (documents, fields)
+        kinds = (torch.arange(len(FIELDS), device=counts.device) != FIELDS.index("title")).long()
+        kind = torch.repeat_interleave(kinds.expand_as(counts).flatten(), counts.flatten())  # (tokens,)
+        weights = self.token_weights(tokens.ids).gather(1, kind[:, None]).squeeze(1).exp()  # (tokens,)
         sums = functional.embedding_bag(
             tokens.ids, self.table.weight, tokens.offsets, mode="sum", per_sample_weights=weights
-        )  # (documents * fields, hidden)
-        counts = tokens.counts()  # (documents, fields)
-        totals = torch.zeros(counts.numel(), dtype=weights.dtype, device=weights.device)
-        bags = torch.repeat_interleave(torch.arange(counts.numel(), device=counts.device), counts.flatten())
-        totals = totals.index_add(0, bags, weights).view_as(counts)  # (documents, fields)
+        ).view(*counts.shape, -1)  # (documents, fields, hidden)
+        # Normalised, a weighted sum is the same as a weighted mean.
+        fields = functional.layer_norm(sums, sums.shape[-1:])
         shares = (counts > 0) * self.field_weights.exp()
-        shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9) / totals.clamp(min=1e-9)
-        return torch.einsum("dfh,df->dh", sums.view(*counts.shape, -1), shares)
+        shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
+        return torch.einsum("dfh,df->dh", fields, shares)
 
 
 class Mix(nn.Module):

@@ -15,6 +15,7 @@ from training.checkpoint import Progress
 from training.config import TrainConfig
 from training.sampler import Batch, PairSampler
 
+SCALARS = 10  # times the learning rate
 MOST_SCORES = 4096  # pairs whose scores are held in memory at once
 Validate = Callable[[Network], dict[str, float]]  # its "score" decides when to stop
 Track = Callable[
@@ -103,13 +104,14 @@ def batch_loss(
         same = occupations[:, None] == occupations
         loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
         if teacher is not None and config.distil:
-            known_a, known_b = teacher[batch.a.titles], teacher[batch.b.titles]
-            copied = losses.imitation(scores, known_a, known_b, temperature=config.temperature)
+            bare = torch.from_numpy(batch.bare)
+            known_a, known_b = teacher[batch.a.titles][bare], teacher[batch.b.titles][bare]
+            copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)
             if config.words:
                 words = embed(network, batch.words.tokens)  # (words, dims)
                 known = teacher[batch.words.titles]
                 copied = copied + losses.imitation(
-                    words @ a.T, known, known_a, temperature=config.temperature
+                    words @ a[bare].T, known, known_a, temperature=config.temperature
                 )
             loss = loss + config.distil * copied
     if config.garbage:
@@ -127,9 +129,21 @@ def embed(network: Network, tokens: Tokens) -> torch.Tensor:
 
 
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:
-    """A pretrained transformer learns slowly, everything that starts from nothing fast."""
+    """A pretrained transformer learns slowly, everything that starts from nothing fast.
+
+    The logarithms of weights have a way to go that a step of the size of the others would not take them.
+    """
+    scalars = [
+        p
+        for name, p in network.named_parameters()
+        if name.endswith(("token_weights.weight", "field_weights"))
+    ]
     if network.shape.backbone == "static":
-        return [{"params": list(network.parameters()), "lr": config.learning_rate}]
+        others = [p for p in network.parameters() if all(p is not scalar for scalar in scalars)]
+        return [
+            {"params": others, "lr": config.learning_rate},
+            {"params": scalars, "lr": SCALARS * config.learning_rate},
+        ]
     return [
         {"params": list(network.backbone.parameters()), "lr": config.learning_rate},
         {"params": list(network.head.parameters()), "lr": max(config.learning_rate, 1e-3)},

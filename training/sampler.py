@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from encoder.tokens import Tokens
 from training.config import TrainConfig
@@ -24,6 +25,7 @@ class Batch:
     a: Side
     b: Side
     occupations: Ints  # (n,)
+    bare: NDArray[np.bool_]  # (n,) pairs of titles alone: what a teacher of titles has an opinion about
     garbage: Tokens
     words: Side  # of the lexicon; empty without a teacher's weight
 
@@ -85,6 +87,7 @@ class PairSampler:
             a=self._side(views, first, sides_a, rng),
             b=self._side(views, second, sides_b, rng),
             occupations=anchors[:, 0],
+            bare=~with_body,
             garbage=self._tokens([_View((int(text),)) for text in junk], rng),
             words=Side(self._tokens([_View((int(text),)) for text in words], rng), words, words),
         )

@@ -81,7 +81,7 @@ def network(
             backbone.table.weight.copy_(table / table.std())
             if frequencies is not None and config.rare:
                 weights = config.rare / (config.rare + frequencies)
-                backbone.token_weights.weight.copy_(weights.log()[:, None])
+                backbone.token_weights.weight[:, 1].copy_(weights.log())
         else:
             backbone.load_state_dict(start.weights, strict=False)
             if shape.form == "cosine" and config.groups * config.size == start.hidden:

@@ -14,33 +14,45 @@ WORDS = Vocabulary(["[UNK]", "a", "b", "c", "d"])
 
 
 def bag() -> StaticBag:
-    """Token vectors one-hot, weights of "b" twice those of the others, fields weighted 1 : 1 : 2."""
+    """Token vectors one-hot, "b" counts twice in titles, "c" twice elsewhere, fields weighted 1 : 1 : 2."""
     static = StaticBag(5, 5)
     with torch.no_grad():
         static.table.weight.copy_(torch.eye(5))
-        static.token_weights.weight[2] = torch.log(torch.tensor(2.0))
+        static.token_weights.weight[2, 0] = static.token_weights.weight[3, 1] = torch.log(torch.tensor(2.0))
         static.field_weights.copy_(torch.log(torch.tensor([1.0, 1.0, 2.0])))
     return static
 
 
-def test_a_field_is_a_weighted_mean_of_its_tokens() -> None:
-    hidden = bag()(WORDS.tokens_of([Document("a b")]))
-    torch.testing.assert_close(hidden, torch.tensor([[0, 1 / 3, 2 / 3, 0, 0]]))
+def read(*documents: Document) -> torch.Tensor:
+    return bag()(WORDS.tokens_of(documents))
+
+
+def close(found: torch.Tensor, expected: list[list[float]]) -> None:
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-3, rtol=0)
+
+
+def test_a_title_is_a_weighted_mean_of_its_tokens_normalised() -> None:
+    # (0, 1, 2, 0, 0) has mean 3/5 and variance (3 * 0.36 + 0.16 + 1.96) / 5 = 0.64.
+    close(read(Document("a b")), [[-0.75, 0.5, 1.75, -0.75, -0.75]])
+
+
+def test_tokens_have_another_weight_outside_titles() -> None:
+    close(read(Document("", text="b c")), [[-0.75, -0.75, 0.5, 1.75, -0.75]])
 
 
 def test_fields_that_are_there_share_the_document() -> None:
-    hidden = bag()(WORDS.tokens_of([Document("a", ("c",), "d")]))
-    torch.testing.assert_close(hidden, torch.tensor([[0, 1 / 4, 0, 1 / 4, 2 / 4]]))
+    # One token alone has mean 1/5 and variance 4/25: 2 where it is, -1/2 elsewhere.
+    close(read(Document("a", ("c",), "d")), [[-0.5, 0.125, -0.5, 0.125, 0.75]])
 
 
-def test_a_long_text_does_not_drown_the_title() -> None:
-    hidden = bag()(WORDS.tokens_of([Document("a", (), "d " * 1000)]))
-    torch.testing.assert_close(hidden, torch.tensor([[0, 1 / 3, 0, 0, 2 / 3]]))
+@pytest.mark.parametrize("words", [1, 1000])
+def test_neither_title_nor_text_drowns_the_other(words: int) -> None:
+    close(read(Document("a", (), "d " * words)), [[-0.5, 1 / 3, -0.5, -0.5, 7 / 6]])
+    close(read(Document("a " * words, (), "d")), [[-0.5, 1 / 3, -0.5, -0.5, 7 / 6]])
 
 
 def test_an_empty_document_is_zero_and_disturbs_no_other() -> None:
-    hidden = bag()(WORDS.tokens_of([Document(""), Document("a")]))
-    torch.testing.assert_close(hidden, torch.tensor([[0.0] * 5, [0, 1, 0, 0, 0]]))
+    close(read(Document(""), Document("a")), [[0.0] * 5, [-0.5, 2, -0.5, -0.5, -0.5]])
 
 
 @pytest.fixture(scope="module")
