@@ -12,7 +12,7 @@ SEQUENCES = 128  # that go through the transformer together
 
 
 class StaticBag(nn.Module):
-    """Weighted mean of token vectors per field, each normalised, then a weighted mean of the fields there are.
+    """Weighted mean of token vectors per field, each normalised; then a weighted mean of these fields.
 
     Fields are averaged apart, so a long text never drowns a title; and normalised, so that the title does not
     drown the text either: the mean of three words is many times longer than the mean of two hundred.

@@ -33,6 +33,7 @@ class TrainConfig(BaseModel):
     patience: Count = 4  # epochs without a better validation before stopping
     learning_rate: Positive = 1e-3
     average: Share = 0.0  # decay of the running average of weights that is kept; 0: the last weights
+    related: Share = 0.0  # of an anchor's target, spread over pairs of related occupations
     keep_tokens: Share = 0.9
     documents: Share = 0.25  # pairs that carry tasks, skills and texts
     untitled: Share = 0.0  # of these, sides that carry no title

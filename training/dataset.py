@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from encoder.tokens import Tokens, Vocabulary
 from training import noise
-from training.ontology import Occupation, key
+from training.ontology import Occupation, ancestors, key
 
 Ints = NDArray[np.int64]
+LEVELS = 4  # of groups above an occupation
 
 
 class TextStore:
@@ -83,6 +84,7 @@ class Views:
 class Dataset:
     store: TextStore
     views: tuple[Views, ...]
+    ancestors: Ints  # (occupations, 4) numbers of the groups it is in, widest first; -1 - occupation for none
     surroundings: Ints  # texts to stand beside a title
     garbage: Ints  # texts that mean nothing
     lexicon: Ints  # words, phrases and titles of no known occupation
@@ -115,10 +117,20 @@ def build(
     return Dataset(
         store=store,
         views=views,
+        ancestors=_ancestors(occupations),
         surroundings=store.add_all([noise.surroundings(rng) for _ in range(4_000)]),
         garbage=store.add_all([noise.garbage(rng, words) for _ in range(20_000)]),
         lexicon=store.add_all([*_lexicon(vocabulary, occupations, rng), *unlabelled]),
     )
+
+
+def _ancestors(occupations: Sequence[Occupation]) -> Ints:
+    numbers: dict[str, int] = {}
+    table = np.repeat(-1 - np.arange(len(occupations))[:, None], LEVELS, axis=1)
+    for row, occupation in zip(table, occupations, strict=True):
+        groups = ancestors(occupation)
+        row[: len(groups)] = [numbers.setdefault(group, len(numbers)) for group in groups]
+    return table
 
 
 def _lexicon(vocabulary: Vocabulary, occupations: Sequence[Occupation], rng: random.Random) -> list[str]:

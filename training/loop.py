@@ -91,7 +91,7 @@ def batch_loss(
     occupations, keys_a, keys_b = (
         torch.from_numpy(x).to(device) for x in (batch.occupations, batch.a.keys, batch.b.keys)
     )
-    if config.loss == "cross_entropy" and len(batch) > MOST_SCORES and not config.distil:
+    if config.loss == "cross_entropy" and len(batch) > MOST_SCORES and not (config.distil or config.related):
         loss = large_batch.cross_entropy(
             a,
             b,
@@ -101,8 +101,14 @@ def batch_loss(
     else:
         scores = a @ b.T  # (n, n)
         masked = losses.same_meaning(occupations, keys_a, keys_b)
-        same = occupations[:, None] == occupations
-        loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
+        if config.loss == "cross_entropy":
+            related = losses.relatedness(torch.from_numpy(batch.ancestors).to(device))
+            loss = losses.cross_entropy(
+                scores, masked, temperature=config.temperature, related=related, share=config.related
+            )
+        else:
+            same = occupations[:, None] == occupations
+            loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
         if teacher is not None and config.distil:
             bare = torch.from_numpy(batch.bare)
             known_a, known_b = teacher[batch.a.titles][bare], teacher[batch.b.titles][bare]

@@ -24,11 +24,40 @@ def same_meaning(
     return same
 
 
-def cross_entropy(scores: torch.Tensor, masked: torch.Tensor, *, temperature: float = 0.05) -> torch.Tensor:
-    """In-batch softmax both ways (van den Oord et al. 2018, InfoNCE; Radford et al. 2021, CLIP)."""
+def relatedness(ancestors: torch.Tensor) -> torch.Tensor:
+    """Share of the levels of the tree at which two occupations are in the same group. (n, n) in [0, 1]
+
+    ancestors: (n, levels) numbers of groups.
+    """
+    return (ancestors[:, None] == ancestors).float().mean(-1)
+
+
+def cross_entropy(
+    scores: torch.Tensor,
+    masked: torch.Tensor,
+    *,
+    temperature: float = 0.05,
+    related: torch.Tensor | None = None,
+    share: float = 0.0,
+) -> torch.Tensor:
+    """In-batch softmax both ways (van den Oord et al. 2018, InfoNCE; Radford et al. 2021, CLIP).
+
+    related: (n, n) in [0, 1]; `share` of each row's target goes to the related pairs in proportion, so that a
+    confusion within a group costs less than one across groups. Rows without a related pair keep all of it.
+    """
     logits = (scores / temperature).masked_fill(masked, LOW)
-    target = torch.arange(len(scores), device=scores.device)
-    return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+    if related is None or not share:
+        target = torch.arange(len(scores), device=scores.device)
+        return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+    itself = torch.eye(len(scores), device=scores.device)
+    others = related.masked_fill(masked | (itself > 0), 0.0)
+    rows, columns = (_spread(itself, part, share) for part in (others, others.T))
+    return (functional.cross_entropy(logits, rows) + functional.cross_entropy(logits.T, columns)) / 2
+
+
+def _spread(itself: torch.Tensor, others: torch.Tensor, share: float) -> torch.Tensor:
+    total = others.sum(1, keepdim=True)
+    return itself * (1 - share * (total > 0)) + share * others / total.clamp(min=1e-9)
 
 
 def supervised_contrastive(
@@ -92,8 +121,6 @@ def by_name(
 ) -> torch.Tensor:
     """same: (n, n) bool, pairs of one occupation."""
     match name:
-        case "cross_entropy":
-            return cross_entropy(scores, masked, temperature=temperature)
         case "supervised_contrastive":
             return supervised_contrastive(scores, same, temperature=temperature)
         case "all_pairs":

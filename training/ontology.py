@@ -100,6 +100,19 @@ def without_titles(occupations: Iterable[Occupation], banned: Iterable[str]) -> 
     return [occupation for occupation in kept if occupation.titles]
 
 
+def ancestors(occupation: Occupation) -> tuple[str, ...]:
+    """The branch's groups from the widest to the closest, in the tree of its own ontology.
+
+    ISCO-08: major, sub-major, minor and unit group. SOC 2018: major, minor, broad and detailed group.
+    """
+    lengths = (2, 3, 5, 6) if occupation.source == "onet" else (1, 2, 3, 4)
+    return tuple(
+        f"{occupation.source}:{occupation.branch[:length]}"
+        for length in lengths
+        if len(occupation.branch) >= length
+    )
+
+
 def split_of(occupation: Occupation) -> str:
     """Decided by a hash of the id: 92 % train, 3 % validation, 5 % test, the same everywhere."""
     share = int.from_bytes(blake2b(occupation.id.encode(), digest_size=4).digest(), "big") / 2**32

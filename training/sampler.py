@@ -25,6 +25,7 @@ class Batch:
     a: Side
     b: Side
     occupations: Ints  # (n,)
+    ancestors: Ints  # (n, levels)
     bare: NDArray[np.bool_]  # (n,) pairs of titles alone: what a teacher of titles has an opinion about
     garbage: Tokens
     words: Side  # of the lexicon; empty without a teacher's weight
@@ -87,6 +88,7 @@ class PairSampler:
             a=self._side(views, first, sides_a, rng),
             b=self._side(views, second, sides_b, rng),
             occupations=anchors[:, 0],
+            ancestors=self._data.ancestors[anchors[:, 0]],
             bare=~with_body,
             garbage=self._tokens([_View((int(text),)) for text in junk], rng),
             words=Side(self._tokens([_View((int(text),)) for text in words], rng), words, words),

@@ -93,3 +93,22 @@ def test_same_occupation_and_same_string_are_no_negatives() -> None:
     for i, j in ((0, 1), (1, 0), (0, 2)):
         expected[i, j] = True
     assert losses.same_meaning(occupations, keys_a, keys_b).equal(expected)
+
+
+def test_relatedness_is_the_share_of_common_groups() -> None:
+    ancestors = torch.tensor([[1, 2, 3, 4], [1, 2, 5, 6], [7, 8, 9, 10]])
+    expected = [[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]
+    assert losses.relatedness(ancestors).tolist() == expected
+
+
+def test_related_pairs_share_the_target() -> None:
+    """Row 1: e = exp(0) everywhere, so each class has -log p = log 3, whatever the target. With score 1 for
+    the related pair, the loss is log(2 + e) less the share of the target on it, both ways.
+    """
+    scores = torch.zeros(3, 3)
+    scores[0, 1] = scores[1, 0] = 1.0
+    related = torch.tensor([[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    nothing = torch.zeros(3, 3, dtype=torch.bool)
+    loss = losses.cross_entropy(scores, nothing, temperature=1.0, related=related, share=0.2)
+    with_relative, alone = math.log(2 + math.e) - 0.2, math.log(3)
+    assert loss.item() == pytest.approx((2 * with_relative + alone) / 3, abs=1e-6)
