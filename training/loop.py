@@ -15,7 +15,7 @@ from training.checkpoint import Progress
 from training.config import TrainConfig
 from training.sampler import Batch, PairSampler
 
-SCALARS = 10  # times the learning rate
+SCALARS = 10.0  # times the learning rate
 MOST_SCORES = 4096  # pairs whose scores are held in memory at once
 Validate = Callable[[Network], dict[str, float]]  # its "score" decides when to stop
 Track = Callable[
@@ -135,24 +135,19 @@ def embed(network: Network, tokens: Tokens) -> torch.Tensor:
 
 
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:
-    """A pretrained transformer learns slowly, everything that starts from nothing fast.
+    """What was pretrained learns slowly, so that words without many titles stay near where they were.
 
     The logarithms of weights have a way to go that a step of the size of the others would not take them.
     """
-    scalars = [
-        p
-        for name, p in network.named_parameters()
-        if name.endswith(("token_weights.weight", "field_weights"))
-    ]
-    if network.shape.backbone == "static":
-        others = [p for p in network.parameters() if all(p is not scalar for scalar in scalars)]
+    if network.shape.backbone == "transformer":
         return [
-            {"params": others, "lr": config.learning_rate},
-            {"params": scalars, "lr": SCALARS * config.learning_rate},
+            {"params": list(network.backbone.parameters()), "lr": config.learning_rate},
+            {"params": list(network.head.parameters()), "lr": max(config.learning_rate, 1e-3)},
         ]
+    paces = {"table.weight": config.table_pace, "token_weights.weight": SCALARS, "field_weights": SCALARS}
     return [
-        {"params": list(network.backbone.parameters()), "lr": config.learning_rate},
-        {"params": list(network.head.parameters()), "lr": max(config.learning_rate, 1e-3)},
+        {"params": [parameter], "lr": config.learning_rate * paces.get(name.removeprefix("backbone."), 1.0)}
+        for name, parameter in network.named_parameters()
     ]
 
 
