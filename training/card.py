@@ -89,7 +89,7 @@ def write(
         groups=shape.groups,
         size=shape.size,
         teacher_use=" and teacher" if config.teacher else "",
-        unlabelled=UNLABELLED if unlabelled else "",
+        unlabelled=UNLABELLED if unlabelled and config.teacher else "",
         command=command,
         settings=", ".join(f"{name} {value}" for name, value in settings.items()),
         figures="\n".join(["| figure | value |", "|---|---|", *lines]),

@@ -109,7 +109,7 @@ def batch_loss(
         else:
             same = occupations[:, None] == occupations
             loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
-        if teacher is not None and config.distil:
+        if teacher is not None and config.distil and batch.bare.any():
             bare = torch.from_numpy(batch.bare)
             known_a, known_b = teacher[batch.a.titles][bare], teacher[batch.b.titles][bare]
             copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)

@@ -76,8 +76,10 @@ class PairSampler:
         with_body = rng.random(len(anchors)) < self._config.documents
         sides_a: list[_View] = []
         sides_b: list[_View] = []
+        bare: list[bool] = []
         for view, t, u, body in zip(views, first, second, with_body, strict=True):
             rest_a, rest_b = self._halves(view, rng) if body else (_View(()), _View(()))
+            bare.append(not (rest_a.skills or rest_a.text or rest_b.skills or rest_b.text))
             for sides, title, rest in ((sides_a, t, rest_a), (sides_b, u, rest_b)):
                 untitled = rest.text and rng.random() < self._config.untitled
                 sides.append(_View(() if untitled else self._title(view, title, rng), rest.skills, rest.text))
@@ -89,7 +91,7 @@ class PairSampler:
             b=self._side(views, second, sides_b, rng),
             occupations=anchors[:, 0],
             ancestors=self._data.ancestors[anchors[:, 0]],
-            bare=~with_body,
+            bare=np.array(bare, np.bool_),
             garbage=self._tokens([_View((int(text),)) for text in junk], rng),
             words=Side(self._tokens([_View((int(text),)) for text in words], rng), words, words),
         )

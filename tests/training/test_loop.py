@@ -157,3 +157,24 @@ def test_a_teacher_without_weight_changes_nothing() -> None:
     a, b = (loop.embed(network(), side.tokens) for side in (batch.a, batch.b))
     wanted = losses.imitation(a @ b.T, teacher[batch.a.titles], teacher[batch.b.titles])
     torch.testing.assert_close(imitating, without + wanted)
+
+
+def test_a_teacher_of_titles_has_no_say_on_documents() -> None:
+    jobs = [Occupation(f"t:{n}", "", ("cook", "nurse"), (), tuple(WORDS[1:7])) for n in range(2)]
+    data = dataset.build(jobs, VOCABULARY, seed=0)
+    batch = next(PairSampler(data, config(documents=1.0)).epoch(0))
+    teacher = torch.rand(len(data.store), 3)
+    losses_of = [loop.batch_loss(network(), batch, config(distil=weight), teacher) for weight in (0.0, 1.0)]
+    assert not batch.bare.any()
+    torch.testing.assert_close(losses_of[1], losses_of[0])
+
+
+def test_occupations_outside_every_tree_are_related_to_none() -> None:
+    jobs = [Occupation("esco:a", "2512", ("cook",)), Occupation("t:b", "", ("nurse",))]
+    cook, nurse = dataset.build(jobs, VOCABULARY, seed=0).ancestors
+    assert len({*cook.tolist(), *nurse.tolist()}) == 5
+
+
+def test_pairs_of_occupations_without_texts_are_bare() -> None:
+    data = dataset.build([Occupation("t:x", "", ("cook", "nurse"))], VOCABULARY, seed=0)
+    assert next(PairSampler(data, config(documents=1.0)).epoch(0)).bare.all()

@@ -106,3 +106,10 @@ def test_no_title_of_a_held_out_occupation_is_left_in_training() -> None:
 
 def test_keys_ignore_case_punctuation_order_and_plurals() -> None:
     assert ontology.key("Managers, Sales") == ontology.key("sales manager")
+
+
+def test_ancestors_are_the_groups_of_its_own_tree() -> None:
+    nurse = Occupation("onet:29-1141.01", "29114101", ("nurse",))
+    assert ontology.ancestors(nurse) == ("onet:29", "onet:291", "onet:29114", "onet:291141")
+    assert ontology.ancestors(Occupation("esco:x", "2512", ("developer",)))[-1] == "esco:2512"
+    assert ontology.ancestors(Occupation("list:x", "", ("cook",))) == ()
