@@ -208,7 +208,7 @@ def test_a_model_that_forgot_its_occupations_is_kept_back(ground: Ground, tmp_pa
 def test_too_little_feedback_changes_nothing(ground: Ground, tmp_path: Path) -> None:
     decision = run(ground, HONEST[:50], tmp_path, steps=2)
     [reason] = [each for each in decision.reasons if "occupations" not in each]
-    assert reason == "6 later pairs of feedback are too few to judge by; 100 are needed"
+    assert reason == "7 later pairs of feedback are too few to judge by; 100 are needed"
 
 
 def test_two_pairs_are_enough_for_a_run_and_too_few_for_the_gate(ground: Ground, tmp_path: Path) -> None:
