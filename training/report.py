@@ -13,6 +13,7 @@ from sklearn.manifold import TSNE
 
 from encoder.document import Document
 from encoder.model import Encoder
+from encoder.usage import stability, usage
 from training import evaluate
 from training.evaluate import Floats, Pairs
 from training.ontology import Occupation, Split
@@ -69,6 +70,7 @@ def write(encoder: Encoder, split: Split, table: Mapping[str, Mapping[str, float
         "<h2>Nearest neighbours</h2><p class='sub'>Titles the model never saw, among all titles.</p>"
         + _neighbours(encoder, split),
         "<h2>What two documents share</h2>" + _explanations(encoder),
+        "<h2>How its features are used</h2>" + _drift(encoder, split),
         "<h2>The labour market</h2>"
         + _figure(_map(encoder, split), "Preferred labels of ESCO by t-SNE, coloured by ISCO major group."),
     ]
@@ -100,6 +102,23 @@ def _figure(picture: Figure, caption: str) -> str:
     return (
         f"<figure><img alt='{escape(caption)}' src='data:image/png;base64,{data}'>"
         f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _drift(encoder: Encoder, split: Split) -> str:
+    """Titles of held-out occupations against the texts trained on: what no drift at all looks like."""
+    if encoder.usage is None:
+        return "<p>This model was saved without the reference that drift is measured against.</p>"
+    found = encoder.encode(evaluate.titles_of(split.test).documents)
+    now = usage(found.vectors, found.certainty, len(encoder.usage.values), "held-out titles")
+    groups = stability(np.array(encoder.usage.values), np.array(now.values))  # (groups,)
+    certainty = stability(np.array(encoder.usage.certainty), np.array(now.certainty))
+    return (
+        f"<p>Population stability index of {now.documents:,} held-out titles against "
+        f"{encoder.usage.documents:,} {escape(encoder.usage.texts)}: values {groups.mean():.3f} on average "
+        f"and {groups.max():.3f} in the group that moved most, certainty {float(certainty):.3f}. Past 0.1 "
+        "something moved, past 0.25 retraining is advised; <code>rolecall drift</code> measures a live "
+        "index.</p>"
     )
 
 

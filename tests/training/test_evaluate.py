@@ -119,3 +119,4 @@ def test_the_report_is_one_file_with_everything_inside(encoder: Encoder, tmp_pat
     assert "src='http" not in html
     assert "<td class='n best'>0.500</td>" in html
     assert encoder.version in html
+    assert "Population stability index of 4 held-out titles" in html
