@@ -61,16 +61,14 @@ class Exclusions:
         found = await inside(self._index, Lookup.ANCHOR, vectors)
         opposite = [[_other_anchor(hit.id) for hit in hits] for hits in found]
         ids = sorted({id for each in opposite for id in each})
-        stored = await self._index.fetch(Lookup.ANCHOR, ids) if ids else {}
-        areas = {id: point.vector for id, point in stored.items() if point.vector is not None}
+        areas = await self._index.vectors(Lookup.ANCHOR, ids) if ids else {}
         return [[areas[id] for id in each if id in areas] for each in opposite]
 
     async def allowed(
         self, side: Side, asked: Sequence[tuple[Sequence[str], Sequence[Area]]]
     ) -> list[set[str]]:
         """For each list of ids on that side, those that lie in none of its areas."""
-        stored = await self._index.fetch(side, sorted({id for ids, _ in asked for id in ids}))
-        vectors = {id: point.vector for id, point in stored.items() if point.vector is not None}
+        vectors = await self._index.vectors(side, sorted({id for ids, _ in asked for id in ids}))
         return [_outside({id: vectors[id] for id in ids if id in vectors}, areas) for ids, areas in asked]
 
 
@@ -164,9 +162,7 @@ class Rules:
             encoded = dict(zip(texts, embeddings.vectors, strict=True))
         indexed: dict[str, Vector] = {}
         for side in (Side.CANDIDATE, Side.VACANCY) if ids else ():  # the vacancy, where an id is both
-            for id, point in (await self._index.fetch(side, ids)).items():
-                if point.vector is not None:
-                    indexed[id] = point.vector
+            indexed |= await self._index.vectors(side, ids)
 
         def area(anchor: Anchor) -> Area:
             vector = encoded[anchor.text] if anchor.text is not None else indexed.get(anchor.entity_id or "")

@@ -168,6 +168,9 @@ class Index(Protocol):
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
         """The stored points, tombstones included; unknown ids are left out."""
 
+    async def vectors(self, space: Space, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """Of those ids that are live; nothing else is read."""
+
     async def count(self, space: Space) -> int:
         """How many points are searchable (tombstones are not)."""
 

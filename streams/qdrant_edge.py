@@ -103,6 +103,10 @@ class QdrantEdge:
         vectors = iter(np.frombuffer(body, np.float32).reshape(-1, self._dims))
         return {payload["id"]: _point(payload, vectors) for payload in payloads}
 
+    async def vectors(self, space: Space, ids: Sequence[str]) -> dict[str, Vectors]:
+        live, body = await self._ask("vectors", space, ids=list(ids))
+        return dict(zip(live, np.frombuffer(body, np.float32).reshape(-1, self._dims), strict=True))
+
     async def count(self, space: Space) -> int:
         count, _ = await self._ask("count", space)
         return count  # type: ignore[no-any-return]
@@ -428,6 +432,11 @@ class Shard:
         live = [record.id for record in records if record.payload and "live" in record.payload]
         return [record.payload for record in records], self._nearest.vectors(live).tobytes()
 
+    def vectors(self, _: Vectors, ids: list[str]) -> Answer:
+        """Without asking the engine."""
+        live = {id: short for id in ids if (short := _short_id(id)) in self._nearest}
+        return list(live), self._nearest.vectors(list(live.values())).tobytes()
+
     def count(self, _: Vectors) -> Answer:
         return len(self._nearest), b""
 
@@ -458,6 +467,7 @@ _OPERATIONS: dict[str, Callable[..., Answer]] = {
         Shard.upsert,
         Shard.search,
         Shard.fetch,
+        Shard.vectors,
         Shard.count,
         Shard.expired,
         Shard.purge,

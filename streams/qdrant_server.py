@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import grpc  # type: ignore[import-untyped]
 import numpy as np
+import numpy.typing as npt
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
@@ -159,6 +160,14 @@ class QdrantServer:
             )
         points = map(_point, records)
         return {point.id: point for point in points}
+
+    async def vectors(self, space: Space, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+        points = [str(point_id(id)) for id in ids]
+        with _translated():
+            records = await self._client.retrieve(
+                self._name(space), points, with_payload=["id", "revision", "live"], with_vectors=True
+            )
+        return {point.id: point.vector for point in map(_point, records) if point.vector is not None}
 
     async def count(self, space: Space) -> int:
         with _translated():

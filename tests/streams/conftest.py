@@ -122,6 +122,10 @@ class FakeIndex(FailsOnDemand):
     async def fetch(self, side: Space, ids: Sequence[str]) -> dict[str, Point]:
         return {id: self.points[side][id] for id in ids if id in self.points[side]}
 
+    async def vectors(self, side: Space, ids: Sequence[str]) -> dict[str, Vector]:
+        stored = await self.fetch(side, ids)
+        return {id: point.vector for id, point in stored.items() if point.vector is not None}
+
     async def expired(self, side: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
         self.called("expired")
         return [
