@@ -1,9 +1,9 @@
 """Exact nearest vectors of many queries at once: one matrix product.
 
-Who asks for all that score at least so much gets by with an eighth of it. A sketch of a vector is its projection
-on the few directions that most vectors share, and the length of what is left over. The product of two sketches
-is never below that of the vectors (Cauchy-Schwarz), so only where it reaches the least score are the vectors
-multiplied.
+Who asks for all that score at least so much gets by with an eighth of it. A sketch of a vector is its
+projection on the few directions that most vectors share, and the length of what is left over. The product of
+two sketches is never below that of the vectors (Cauchy-Schwarz), so only where it reaches the least score are
+the vectors multiplied.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,8 @@ class Nearest:
         self._ids: list[Id] = []
         self._rows: dict[Id, int] = {}
         self._sketched_points = SKETCHED_FROM // 2
-        self._sketches: Vectors = np.empty((0, DIRECTIONS + 1), np.float32)
+        self._directions: Vectors = np.empty((dims, min(DIRECTIONS, dims)), np.float32)
+        self._sketches: Vectors = np.empty((0, min(DIRECTIONS, dims) + 1), np.float32)
         self._unsketched: set[int] = set()
 
     def __len__(self) -> int:
@@ -98,33 +99,33 @@ class Nearest:
             yield rows[enough], scores[enough]
 
     def _sketched(self) -> Vectors:
-        """(points, DIRECTIONS + 1), with new directions whenever the points have doubled."""
+        """(points, directions + 1), with new directions whenever the points have doubled."""
         points = len(self)
         if points >= 2 * self._sketched_points:
             self._sketched_points = points
-            self._directions = _shared_directions(self._vectors[:points])
+            self._directions = _shared_directions(self._vectors[:points], self._directions.shape[1])
             self._unsketched = set(range(points))
         if len(self._sketches) < len(self._vectors):
-            self._sketches = np.resize(self._sketches, (len(self._vectors), DIRECTIONS + 1))
+            self._sketches = np.resize(self._sketches, (len(self._vectors), self._sketches.shape[1]))
         rows = [row for row in self._unsketched if row < points]
         self._sketches[rows] = self._sketch(self._vectors[rows])
         self._unsketched.clear()
         return self._sketches[:points]
 
     def _sketch(self, vectors: Vectors) -> Vectors:
-        """(n, dims) -> (n, DIRECTIONS + 1)"""
+        """(n, dims) -> (n, directions + 1)"""
         projected = vectors @ self._directions
         squares = np.square(vectors).sum(axis=1)
         left_over = np.maximum(squares - np.square(projected).sum(axis=1), 0) + SLACK * squares
         return np.column_stack([projected, np.sqrt(left_over)])
 
 
-def _shared_directions(vectors: Vectors) -> Vectors:
-    """(dims, DIRECTIONS), orthonormal: about the first principal ones, by one step of power iteration.
+def _shared_directions(vectors: Vectors, count: int) -> Vectors:
+    """(dims, count), orthonormal: about the first principal ones, by one step of power iteration.
 
     Halko, Martinsson, Tropp 2011, "Finding structure with randomness". Any directions give right answers.
     """
     sample = vectors[:: max(1, len(vectors) // 4096)]
-    start = np.random.default_rng(0).standard_normal((vectors.shape[1], DIRECTIONS), np.float32)
+    start = np.random.default_rng(0).standard_normal((vectors.shape[1], count), np.float32)
     directions: Vectors = np.linalg.qr(sample.T @ (sample @ start))[0]
     return directions

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from encoder.document import Document
@@ -122,7 +123,7 @@ class FakeIndex(FailsOnDemand):
     async def fetch(self, side: Space, ids: Sequence[str]) -> dict[str, Point]:
         return {id: self.points[side][id] for id in ids if id in self.points[side]}
 
-    async def vectors(self, side: Space, ids: Sequence[str]) -> dict[str, Vector]:
+    async def vectors(self, side: Space, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
         stored = await self.fetch(side, ids)
         return {id: point.vector for id, point in stored.items() if point.vector is not None}
 

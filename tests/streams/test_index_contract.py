@@ -143,6 +143,15 @@ async def test_nothing_to_do_is_done(index: Index) -> None:
     assert await index.upsert(SIDE, []) == []
     assert await index.search(SIDE, []) == []
     assert await index.fetch(SIDE, []) == {}
+    assert await index.vectors(SIDE, []) == {}
+
+
+async def test_vectors_are_those_of_live_points_only(index: Index) -> None:
+    point = live("a", 5, country="NL")
+    await index.upsert(SIDE, [point, Point("gone", 6)])
+    found = await index.vectors(SIDE, ["a", "gone", "unknown"])
+    assert list(found) == ["a"]
+    np.testing.assert_allclose(found["a"], point.vector, atol=1e-6)
 
 
 async def test_upsert_returns_the_revision_stored_before(index: Index) -> None:
