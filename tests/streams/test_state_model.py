@@ -19,9 +19,12 @@ from encoder.document import content_hash
 from schemas.candidate import Candidate
 from schemas.common import milliseconds
 from schemas.match import Match, MatchesWithdrawn, Side
+from schemas.rule import ExclusionRule
 from schemas.topics import MATCHES
 from schemas.vacancy import Vacancy
 from streams.batch import document
+from streams.definitions import DefinitionRunner
+from streams.exclusion import Rules
 from streams.lifecycle import Sweeper
 from streams.rules import compatible
 from streams.state import MatchState
@@ -30,6 +33,7 @@ from streams.tail import read_event
 IDS = range(3)
 TITLES = ("nurse", "cook", "welder")
 EVENTS = st.tuples(st.sampled_from(Side), st.sampled_from(IDS), st.integers(1, 8), st.booleans())
+RULES = st.tuples(st.sampled_from(range(2)), st.integers(1, 8), st.sampled_from((None, "nurse", "cook")))
 DIES_IN = ("upsert", "search", "publish", "fetch", "put")
 
 
@@ -114,6 +118,18 @@ def history_machine(new_world: Any, make: Any, start: Any) -> type[RuleBasedStat
                 cache=Interleaved(self.cache, self.chance),
                 now=lambda: self.now,
             )
+            runner = self.workers[0].runner
+            self.rule_ports = [Interleaved(port, self.chance) for port in (self.index, self.publisher)]
+            self.definitions = DefinitionRunner(
+                ExclusionRule,
+                Rules(runner._encoder, self.rule_ports[0]).apply,
+                publisher=self.rule_ports[1],
+                limits=runner._limits,
+                now=lambda: self.now,
+            )
+            self.rules: dict[int, tuple[int, bool, Any]] = {}  # newest: revision, erased, forbidden titles
+            self.forbidden: set[tuple[str, str]] = set()  # titles that must not meet
+            self.once_forbidden: set[tuple[str, int, str, int]] = set()
             self.published: dict[tuple[Side, int, int], Any] = {}  # one content for each revision
             self.newest: dict[tuple[Side, int], tuple[int, bool, Any]] = {}
             self.state = MatchState()
@@ -126,11 +142,12 @@ def history_machine(new_world: Any, make: Any, start: Any) -> type[RuleBasedStat
             events=st.lists(EVENTS, min_size=1, max_size=6),
             again=st.booleans(),
             sweep=st.booleans(),
+            rules=st.lists(RULES, max_size=2, unique_by=lambda drawn: drawn[:2]),
             dies_in=st.sampled_from((None, None, *DIES_IN)),
             seed=st.integers(0, 2**16),
             data=st.data(),
         )
-        def events_arrive(self, events, again, sweep, dies_in, seed, data):
+        def events_arrive(self, events, again, sweep, rules, dies_in, seed, data):
             self.chance.seed(seed)
             records = [(side, id, self.record(*event, data)) for event in events for side, id, *_ in [event]]
             if again:
@@ -138,8 +155,54 @@ def history_machine(new_world: Any, make: Any, start: Any) -> type[RuleBasedStat
             work = [self.work(worker, records, dies_in if worker == 0 else None) for worker in (0, 1)]
             if sweep:
                 work.append(self.sweeper.sweep())
+            before = self.forbidden
+            if rules:
+                work.append(self.define([self.rule_record(*each) for each in rules], dies_in))
+            self.forbidden = {
+                titles for _, erased, pairs in self.rules.values() if not erased for titles in pairs
+            }
             self.loop.run_until_complete(self.all_of(work))
+            self.once_forbidden |= self.pairs_of(before | self.forbidden)
             self.read_on()
+
+        def rule_record(self, number, revision, first):
+            """Keeps `first` apart from welders; None removes the rule. One content for each revision."""
+            id, other = f"rule-{number}", "welder"
+            known = self.rules.get(number, (0, False, ()))
+            pairs = () if first is None else ((first, other), (other, first))
+            if revision > known[0]:
+                self.rules[number] = (revision, first is None, pairs)
+            elif revision == known[0]:
+                first = None if known[1] else known[2][0][0]
+            if first is None:
+                return make.erasure(id, at=revision)
+            anchors = [{"text": text, "min_similarity": 0.999} for text in (first, other)]
+            return make.json(id=id, revision=revision, occurred_at=start.isoformat(), anchors=anchors)
+
+        async def define(self, records, dies_in):
+            for port in self.rule_ports:
+                port.dies_in = dies_in
+            try:
+                await self.definitions.run(records)
+            except Killed:
+                for port in self.rule_ports:
+                    port.dies_in = None
+                await self.definitions.run(records)
+
+        def pairs_of(self, forbidden):
+            return {pair for pair, titles in self.compatible_pairs().items() if titles in forbidden}
+
+        def compatible_pairs(self):
+            """By ids and revisions, the titles of both."""
+            return {
+                (vacancy.id, vacancy.revision, candidate.id, candidate.revision): (
+                    vacancy.title,
+                    candidate.titles[0],
+                )
+                for vacancy in self.live(Side.VACANCY)
+                for candidate in self.live(Side.CANDIDATE)
+                if compatible(vacancy, candidate, self.now)
+            }
 
         async def all_of(self, work):
             await asyncio.gather(*work)
@@ -226,12 +289,8 @@ def history_machine(new_world: Any, make: Any, start: Any) -> type[RuleBasedStat
                 for match in self.state.matches()
                 if match.vacancy_id not in waiting
             }
-            assert held == {
-                (vacancy.id, vacancy.revision, candidate.id, candidate.revision)
-                for vacancy in self.live(Side.VACANCY)
-                for candidate in self.live(Side.CANDIDATE)
-                if compatible(vacancy, candidate, self.now)
-            }
+            allowed = self.compatible_pairs().keys() - self.pairs_of(self.forbidden)
+            assert allowed - self.once_forbidden <= held <= allowed
 
         def swept_next(self):
             return self.loop.run_until_complete(
