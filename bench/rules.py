@@ -45,7 +45,7 @@ from streams.sample import generate
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 BATCH = 128
 WRITE = 512
-RADIUS = 0.8
+RADIUS = 0.9  # as in the examples of docs/rules.md
 RULES = (0, 100, 10_000)
 SHARES = (0.01, 0.1, 0.5, 1.0)
 ORACLE_EVENTS = 20

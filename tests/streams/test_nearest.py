@@ -32,7 +32,7 @@ def unit(vectors: Vectors) -> Vectors:
 @pytest.mark.parametrize("dims", [8, 300])
 @pytest.mark.parametrize("spread", [0.3, 3.0])
 def test_none_that_scores_enough_is_missed_and_none_that_does_not_is_found(dims: int, spread: float) -> None:
-    """Clustered vectors, more than go without sketches; written, replaced and dropped between searches."""
+    """Clustered vectors, written, replaced and dropped between searches."""
     random = np.random.default_rng(7)
     nearest, kept = Nearest(dims), {}
     centres = random.normal(size=(40, dims))
