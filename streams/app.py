@@ -39,7 +39,7 @@ from streams.reference import Occupations
 from streams.rollouts import Rehearsing, Rollouts, deployment_of, followed, watch
 from streams.rules import RuleBook
 from streams.settings import Settings
-from streams.to_end import records_to_end
+from streams.to_end import replayed
 from streams.transport import Transport, credentials, progress
 
 log = structlog.get_logger()
@@ -198,7 +198,8 @@ async def _serve(
             log.critical("worker_failed", topic=topic, error=str(error), exc_info=unexplained)
             os._exit(EXIT_FAILED)
 
-    await occupations.run(await _replayed(settings, OCCUPATIONS.name) if publisher.silent else [])
+    if publisher.silent:  # a replay: the references come before the entities that they describe
+        await occupations.run(await replayed(settings, OCCUPATIONS.name))
     app = create_app(settings, group(deployment, settings.consumer_group))
     add_agents(
         app,
@@ -245,14 +246,6 @@ async def _serve(
     if moves:
         dropped.result()  # raises what ended the watch, if it was that
     return moves
-
-
-async def _replayed(settings: Settings, topic: str) -> list[Record]:
-    """Before entities come that are described by it."""
-    return [
-        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp)
-        async for each in records_to_end(settings, topic)
-    ]
 
 
 @asynccontextmanager

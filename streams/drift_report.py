@@ -7,19 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from encoder.model import Encoder
-from schemas.match import Side
-from schemas.topics import CANDIDATES, VACANCIES
-from streams.app import connect_index
+from streams.app import SIDES, connect_index
 from streams.batch import document
 from streams.drift import FEWEST, MODERATE, MUCH, Drift, Window
 from streams.reach import require_topics
-from streams.receive import Limits, Published, Record, newest, receive
+from streams.receive import Limits, Published, newest, receive
 from streams.reference import References
 from streams.rollouts import served_collections
 from streams.settings import Settings
-from streams.to_end import records_to_end
+from streams.to_end import replayed
 
-SIDES = {VACANCIES.name: Side.VACANCY, CANDIDATES.name: Side.CANDIDATE}
 WORST = 3
 
 
@@ -55,10 +52,7 @@ async def _finding(
     settings: Settings, encoder: Encoder, references: References, topic: str, most: int
 ) -> Finding:
     limits = Limits(settings.max_record_bytes, round(settings.max_clock_skew_seconds * 1000))
-    records = [
-        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp)
-        async for each in records_to_end(settings, topic)
-    ]
+    records = await replayed(settings, topic)
     now_ms = max((record.timestamp_ms for record in records), default=0)
     events, _ = receive(SIDES[topic], records, now_ms, limits)
     entities = [event.entity for event in newest(events) if isinstance(event, Published)]

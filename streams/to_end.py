@@ -5,6 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.receive import Record
 from streams.settings import Settings
 from streams.topics import MAX_DEAD_LETTER_BYTES
 
@@ -34,6 +35,14 @@ async def records_to_end(
                     yield record
     finally:
         await consumer.stop()
+
+
+async def replayed(settings: Settings, topic: str) -> list[Record]:
+    """All of a topic, as `receive` takes it."""
+    return [
+        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp)
+        async for each in records_to_end(settings, topic)
+    ]
 
 
 async def _reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:

@@ -32,7 +32,6 @@ class TrainConfig(BaseModel):
     max_steps: int = 0  # stop the schedule here instead of after `epochs`; 0: no
     patience: Count = 4  # epochs without a better validation before stopping
     learning_rate: Positive = 1e-3
-    table_pace: Positive = 1.0  # times the learning rate, for the token vectors of a static bag
     average: Share = 0.0  # decay of the running average of weights that is kept; 0: the last weights
     related: Share = 0.0  # of an anchor's target, spread over pairs of related occupations
     keep_tokens: Share = 0.9

@@ -135,7 +135,7 @@ def embed(network: Network, tokens: Tokens) -> torch.Tensor:
 
 
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:
-    """What was pretrained learns slowly, so that words without many titles stay near where they were.
+    """A pretrained transformer learns slowly, everything that starts from nothing fast.
 
     The logarithms of weights have a way to go that a step of the size of the others would not take them.
     """
@@ -144,9 +144,9 @@ def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:
             {"params": list(network.backbone.parameters()), "lr": config.learning_rate},
             {"params": list(network.head.parameters()), "lr": max(config.learning_rate, 1e-3)},
         ]
-    paces = {"table.weight": config.table_pace, "token_weights.weight": SCALARS, "field_weights": SCALARS}
+    paces = {"backbone.token_weights.weight": SCALARS, "backbone.field_weights": SCALARS}
     return [
-        {"params": [parameter], "lr": config.learning_rate * paces.get(name.removeprefix("backbone."), 1.0)}
+        {"params": [parameter], "lr": config.learning_rate * paces.get(name, 1.0)}
         for name, parameter in network.named_parameters()
     ]
 

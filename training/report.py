@@ -110,7 +110,7 @@ def _drift(encoder: Encoder, split: Split) -> str:
     if encoder.usage is None:
         return "<p>This model was saved without the reference that drift is measured against.</p>"
     found = encoder.encode(evaluate.titles_of(split.test).documents)
-    now = usage(found.vectors, found.certainty, len(encoder.usage.values), "held-out titles")
+    now = usage(found.vectors, found.certainty, encoder.groups, "held-out titles")
     groups = stability(np.array(encoder.usage.values), np.array(now.values))  # (groups,)
     certainty = stability(np.array(encoder.usage.certainty), np.array(now.certainty))
     return (
