@@ -24,7 +24,8 @@ import psutil
 from schemas.match import Side
 from streams.index import Index, Query
 from streams.match import Embedded, point, wanted
-from streams.qdrant_edge import QdrantEdge, start_edge
+from streams.qdrant_edge import QdrantEdge
+from streams.qdrant_edge_process import start_edge
 from streams.sample import generate
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -36,7 +36,8 @@ from streams.exclusion import Exclusions
 from streams.index import AtMost, Index, Lookup, Point, Query
 from streams.match import Embedded, Policy, compatible_hits, matches, point, wanted
 from streams.publish import Outgoing
-from streams.qdrant_edge import QdrantEdge, start_edge
+from streams.qdrant_edge import QdrantEdge
+from streams.qdrant_edge_process import start_edge
 from streams.receive import Defined, Entity, Limits, Record
 from streams.reference import Occupations, References
 from streams.rules import compatible

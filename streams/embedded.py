@@ -104,7 +104,7 @@ def worker(environment: Mapping[str, str], *, stderr: int | None = None) -> Iter
 @contextmanager
 def edge_index(path: Path, socket_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
-        from streams.qdrant_edge import start_edge
+        from streams.qdrant_edge_process import start_edge
     except ModuleNotFoundError as error:
         raise EmbeddedUnavailable("no embedded index: pip install 'rolecall[embedded]'") from error
     process = start_edge(path, socket_path)

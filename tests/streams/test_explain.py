@@ -18,7 +18,8 @@ from streams.cli import main
 from streams.explain import Unexplainable, as_json_object, explain, lines
 from streams.index import Lookup, Point
 from streams.match import Policy
-from streams.qdrant_edge import QdrantEdge, start_edge
+from streams.qdrant_edge import QdrantEdge
+from streams.qdrant_edge_process import start_edge
 from streams.rules import Mode, Rule, RuleBook
 
 POLICY = Policy(top_k=10, min_confidence=0.5)

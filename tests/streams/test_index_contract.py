@@ -34,7 +34,8 @@ from streams.index import (
     Within,
     now_ms,
 )
-from streams.qdrant_edge import QdrantEdge, start_edge
+from streams.qdrant_edge import QdrantEdge
+from streams.qdrant_edge_process import start_edge
 from streams.qdrant_server import QdrantServer
 
 pytestmark = [

@@ -20,7 +20,8 @@ from schemas.match import Side
 from streams.frames import MAX_FRAME_BYTES
 from streams.index import All, IndexMismatch, IndexUnavailable, Point, Query
 from streams.patience import patiently
-from streams.qdrant_edge import QdrantEdge, start_edge
+from streams.qdrant_edge import QdrantEdge
+from streams.qdrant_edge_process import start_edge
 
 DIMS = 4
 SIDE = Side.CANDIDATE
@@ -141,9 +142,9 @@ async def test_a_signal_ends_it_in_good_order(folder: Path, index: QdrantEdge, s
 
 def test_it_ends_with_the_process_that_started_it(folder: Path) -> None:
     starter = f"""
-import os, pathlib, streams.qdrant_edge
+import os, pathlib, streams.qdrant_edge_process
 folder = pathlib.Path({str(folder)!r})
-process = streams.qdrant_edge.start_edge(folder / "data", folder / "socket")
+process = streams.qdrant_edge_process.start_edge(folder / "data", folder / "socket")
 os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", starter], stderr=subprocess.PIPE, check=False)

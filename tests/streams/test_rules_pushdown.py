@@ -37,7 +37,8 @@ from streams.index import (
     Query,
     Within,
 )
-from streams.qdrant_edge import QdrantEdge, start_edge
+from streams.qdrant_edge import QdrantEdge
+from streams.qdrant_edge_process import start_edge
 from streams.qdrant_server import QdrantServer
 from streams.rules import (
     REACHES_KM,
