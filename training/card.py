@@ -39,7 +39,7 @@ by its most typical titles.
   USDOL/ETA has not approved, endorsed, or tested these modifications.
 - ESCO v1.2, European Skills, Competences, Qualifications and Occupations, of the European
   Commission.
-- Starting weights{teacher_use}: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0).
+- Starting weights{teacher_use}: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0){meanings}.
 
 Positive pairs are two titles of one occupation, or two documents made of different tasks and skills
 of it. No manual labels and no person's data.{unlabelled} Titles that are queries of the MELO
@@ -88,6 +88,7 @@ def write(
         ),
         groups=shape.groups,
         size=shape.size,
+        meanings=f"; meanings of single words: {config.meanings}" if config.meanings else "",
         teacher_use=" and teacher" if config.teacher else "",
         unlabelled=UNLABELLED if unlabelled and config.teacher else "",
         command=command,

@@ -18,6 +18,7 @@ class TrainConfig(BaseModel):
 
     seed: int = 0
     checkpoint: Path | None = None  # folder of a BERT to start from; all-MiniLM-L6-v2 if not given
+    meanings: str = ""  # sentence transformer whose vectors of single words the table starts from too
     backbone: Literal["static", "transformer"] = "static"
     form: Form = "sqrt"
     groups: Count = 64

@@ -68,11 +68,15 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     )
     texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
     pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
+    minutes = 0.0
+    if config.meanings:
+        meanings, minutes = _meanings(pretrained, config.meanings, run)
+        pretrained = pretrained.joined(meanings)
     data = dataset.build(split.train, pretrained.vocabulary, seed=config.seed, unlabelled=sources.unlabelled)
     ground = Ground(pretrained, data, split, run)
     opinions = teach(ground, config.teacher) if config.teacher else None
     network, progress = fit(ground, config, "student", opinions)
-    minutes = progress.minutes + (float(opinions.minutes) if opinions else 0)
+    minutes += progress.minutes + (float(opinions.minutes) if opinions else 0)
 
     encoder = finish(network, ground)
     figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
@@ -92,6 +96,18 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
         file.unlink()
     run.work.rmdir()
     return encoder.version
+
+
+def _meanings(pretrained: Pretrained, name: str, run: Run) -> tuple[torch.Tensor, float]:
+    """Vectors of the tokens, and the minutes that they took."""
+    file = run.work / "meanings.safetensors"
+    if not file.is_file():
+        began = time.monotonic()
+        run.say(f"{name} reads {len(pretrained.tokens):,} tokens")
+        vectors = start.meanings(pretrained.tokens, name)
+        save_file({"vectors": vectors, "minutes": torch.tensor((time.monotonic() - began) / 60)}, file)
+    stored = load_file(file)
+    return stored["vectors"], float(stored["minutes"])
 
 
 def fit(

@@ -1,7 +1,7 @@
 """Where weights start: the word pieces, token vectors and layers of all-MiniLM-L6-v2 (Apache-2.0)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -51,6 +51,40 @@ class Pretrained:
         )
         layers = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
         return cls(tuple(pieces[row] for row in rows), weights, layers, weights["table.weight"].shape[1])
+
+    def joined(self, meanings: torch.Tensor) -> "Pretrained":
+        """Token vectors made of the checkpoint's and of `meanings`, in the checkpoint's width.
+
+        Both are centred and of one spread; their principal components stay (meta-embeddings: Yin & Schütze
+        2016, "Learning Word Meta-Embeddings"). meanings: (tokens, any width).
+        """
+        parts = [part - part.mean(0) for part in (self.weights["table.weight"], meanings.float())]
+        both = torch.cat([part / part.std() for part in parts], dim=1)
+        axes = torch.linalg.svd(both, full_matrices=False).Vh[: self.hidden]
+        return replace(self, weights=self.weights | {"table.weight": both @ axes.T})
+
+
+def meanings(tokens: Sequence[str], name: str) -> torch.Tensor:
+    """What a sentence transformer makes of every token by itself, as in model2vec. (tokens, its width)
+
+    name: a folder, or a model that sentence-transformers finds by its name.
+    """
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        model = SentenceTransformer(name, device="cpu").bfloat16()
+    except OSError as error:
+        raise OSError(
+            f"cannot load the sentence transformer {name!r}: {error}. Name a folder that has it in the "
+            'training config, or do without: meanings = ""'
+        ) from error
+    found: torch.Tensor = model.encode(
+        [token.removeprefix("##") for token in tokens],
+        batch_size=256,
+        convert_to_tensor=True,
+        show_progress_bar=False,
+    )
+    return found.float()
 
 
 def network(
