@@ -1,7 +1,8 @@
 """`python -m bench.ablation --data PATH`: the claims of "Metric Learning Tips & Tricks", each as a curve.
 
 Batch size at equal numbers of steps and of samples, losses, and layouts of the head, all on the static bag,
-without teacher, noise or garbage, judged by title recall@10 on the validation occupations.
+without teacher, meanings, noise or garbage, judged by title recall@10 on the validation occupations. Three
+seeds where one would not tell small differences from luck.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ from training.validate import Validation
 
 BATCHES = (64, 256, 1024, 4096, 16_384)
 EQUAL_STEPS = 40
-EQUAL_SAMPLES = 1 << 16
+EQUAL_SAMPLES = 1 << 17  # two epochs
+TEMPERATURE = 0.02  # of the bundled model
 LAYOUTS = ((1, 1024), (4, 256), (16, 64), (64, 16), (256, 4))
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -33,6 +35,10 @@ class Point:
     x: str
     config: TrainConfig
 
+    @property
+    def name(self) -> str:
+        return f"{self.study} | {self.series} | {self.x}"
+
 
 def points() -> Iterator[Point]:
     for batch in BATCHES:
@@ -40,23 +46,26 @@ def points() -> Iterator[Point]:
     for loss in ("all_pairs", "triplet", "contrastive", "cross_entropy"):
         for batch in (256, 1024, 4096):
             yield Point("losses", loss, str(batch), _samples(loss=loss, batch=batch))
-    for groups, size in LAYOUTS:
-        yield Point("layouts", "sqrt", f"{groups}×{size}", _samples(groups=groups, size=size))
-    for groups, size in ((4, 256), (64, 16)):
-        yield Point("layouts", "plain", f"{groups}×{size}", _samples(groups=groups, size=size, form="plain"))
-    yield Point("layouts", "cosine", "64×16", _samples(form="cosine"))
+    for seed in range(3):
+        for groups, size in LAYOUTS:
+            config = _samples(groups=groups, size=size, seed=seed)
+            yield Point("layouts", "sqrt", f"{groups}×{size}", config)
+        for groups, size in ((4, 256), (64, 16)):
+            config = _samples(groups=groups, size=size, form="plain", seed=seed)
+            yield Point("layouts", "plain", f"{groups}×{size}", config)
+        yield Point("layouts", "cosine", "64×16", _samples(form="cosine", seed=seed))
     for batch in BATCHES:
-        config = TrainConfig(batch=batch, max_steps=EQUAL_STEPS, epochs=1000, documents=0, learning_rate=3e-3)
-        yield Point("batch size", "equal steps", str(batch), config)
+        yield Point("batch size", "equal steps", str(batch), _config(EQUAL_STEPS, 3e-3, batch=batch))
 
 
-def _samples(**changes: object) -> TrainConfig:
+def _samples(*, batch: int = 1024, **changes: object) -> TrainConfig:
     """The batch size decides the number of steps; the learning rate follows its square root."""
-    batch = changes.setdefault("batch", 1024)
-    assert isinstance(batch, int)
-    rate = 1.5e-3 * (batch / 1024) ** 0.5
-    fixed = {"max_steps": EQUAL_SAMPLES // batch, "epochs": 1000, "documents": 0, "learning_rate": rate}
-    return TrainConfig.model_validate(fixed | changes)
+    return _config(EQUAL_SAMPLES // batch, 1.5e-3 * (batch / 1024) ** 0.5, batch=batch, **changes)
+
+
+def _config(steps: int, rate: float, **changes: object) -> TrainConfig:
+    fixed = {"max_steps": steps, "epochs": 1000, "documents": 0, "learning_rate": rate}
+    return TrainConfig.model_validate(fixed | {"temperature": TEMPERATURE} | changes)
 
 
 @click.command()
@@ -69,24 +78,24 @@ def main(data: Path, out: Path, threads: int) -> None:
     split = sources.read(data).split()
     out.mkdir(parents=True, exist_ok=True)
     file = out / "ablation.json"
-    known: dict[str, float] = orjson.loads(file.read_bytes()) if file.is_file() else {}
+    known: dict[str, list[float]] = orjson.loads(file.read_bytes()) if file.is_file() else {}
     pretrained = Pretrained.minilm(title for o in split.train for title in o.titles)
     validation = Validation(split, pretrained.vocabulary, documents=False)
     data_set = dataset.build(split.train, pretrained.vocabulary, seed=0)
     for point in points():
-        name = f"{point.study} | {point.series} | {point.x}"
-        if name not in known:
-            torch.manual_seed(0)
+        figures = known.setdefault(point.name, [])  # by seed
+        if len(figures) == point.config.seed:
+            torch.manual_seed(point.config.seed)
             network, _ = loop.train(
                 start.network(pretrained, point.config),
                 PairSampler(data_set, point.config),
                 point.config,
                 validate=_Rising(),
             )
-            known[name] = round(validation(network)["recall10"], 4)
+            figures.append(round(validation(network)["recall10"], 4))
             file.write_bytes(orjson.dumps(known, option=orjson.OPT_INDENT_2))
             _draw(known, out / "ablation.png")
-        click.echo(f"{name:50} {known[name]:.4f}")
+        click.echo(f"{point.name:50} {figures[point.config.seed]:.4f}")
 
 
 class _Rising:
@@ -100,19 +109,23 @@ class _Rising:
         return {"score": float(self.epoch)}
 
 
-def _draw(known: dict[str, float], file: Path) -> None:
+def _draw(known: dict[str, list[float]], file: Path) -> None:
+    """Means; bars from the worst seed to the best."""
     from matplotlib.figure import Figure
 
-    studies: dict[str, dict[str, dict[str, float]]] = {}
-    for name, recall in known.items():
+    studies: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for name, figures in known.items():
         study, series, x = name.split(" | ")
-        studies.setdefault(study, {}).setdefault(series, {})[x] = recall
+        studies.setdefault(study, {}).setdefault(series, {})[x] = figures
     picture = Figure(figsize=(4.5 * len(studies), 4))
     plots = picture.subplots(1, len(studies), squeeze=False)[0]
     for axes, (study, all_series) in zip(plots, studies.items(), strict=True):
         for series, curve in all_series.items():
             order = sorted(curve, key=lambda x: int(x.partition("×")[0]))
-            axes.plot(order, [curve[x] for x in order], marker="o", label=series)
+            means = [sum(curve[x]) / len(curve[x]) for x in order]
+            below = [mean - min(curve[x]) for mean, x in zip(means, order, strict=True)]
+            above = [max(curve[x]) - mean for mean, x in zip(means, order, strict=True)]
+            axes.errorbar(order, means, (below, above), marker="o", capsize=3, label=series)
         axes.set(title=study, ylabel="title recall@10, validation")
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
