@@ -24,8 +24,9 @@ class History:
     Each id gets one to four records with distinct revisions, in any order.
     """
 
-    def __init__(self, seed: int, name: str, entities: int) -> None:
+    def __init__(self, seed: int, name: str, entities: int, titles: tuple[str, ...] = TITLES) -> None:
         rng = random.Random(seed)
+        self._titles = titles
         self.records: list[Sent] = []
         self.newest: dict[tuple[Side, str], Vacancy | Candidate | None] = {}  # None: erased
         self.revisions: dict[tuple[Side, str], int] = {}
@@ -40,9 +41,8 @@ class History:
             if rng.random() < 0.1:
                 entity, record = None, Sent(TOPIC[side], id.encode(), None, at=revision)
             else:
-                entity = (
-                    _vacancy(rng, id, revision) if side is Side.VACANCY else _candidate(rng, id, revision)
-                )
+                make = _vacancy if side is Side.VACANCY else _candidate
+                entity = make(rng, id, revision, rng.choice(self._titles))
                 value = entity.model_dump_json(exclude_defaults=True).encode()
                 record = Sent(TOPIC[side], id.encode(), value)
             self.records.append(record)
@@ -98,7 +98,7 @@ def _terms(rng: random.Random) -> dict[str, Any]:
     return {name: value for name, value in terms.items() if value is not None}
 
 
-def _vacancy(rng: random.Random, id: str, revision: int) -> Vacancy:
+def _vacancy(rng: random.Random, id: str, revision: int, title: str) -> Vacancy:
     terms = _terms(rng) | {"workplace": rng.choice(("onsite", "hybrid", "remote"))}
     if rng.random() < 0.4:
         terms["salary"] = {"max": rng.choice((40_000, 60_000)), "currency": "EUR"}
@@ -106,12 +106,12 @@ def _vacancy(rng: random.Random, id: str, revision: int) -> Vacancy:
         terms["expires_at"] = "2999-01-01T00:00:00Z"
     return Vacancy.model_validate(
         {"id": id, "revision": revision, "occurred_at": datetime.fromtimestamp(EPOCH / 1000, UTC)}
-        | {"title": rng.choice(TITLES)}
+        | {"title": title}
         | terms
     )
 
 
-def _candidate(rng: random.Random, id: str, revision: int) -> Candidate:
+def _candidate(rng: random.Random, id: str, revision: int, title: str) -> Candidate:
     terms = _terms(rng) | {"relocate": rng.random() < 0.2}
     if rng.random() < 0.4:
         terms["radius_km"] = rng.choice((10, 300))
@@ -119,7 +119,7 @@ def _candidate(rng: random.Random, id: str, revision: int) -> Candidate:
         terms["salary"] = {"min": rng.choice((30_000, 50_000)), "currency": "EUR"}
     return Candidate.model_validate(
         {"id": id, "revision": revision, "occurred_at": datetime.fromtimestamp(EPOCH / 1000, UTC)}
-        | {"titles": [rng.choice(TITLES)]}
+        | {"titles": [title]}
         | terms
     )
 

@@ -89,7 +89,7 @@ class Bench:
         vectors = await self.fill(people)
         click.echo(f"{count:,} candidates indexed")
         figures = await self.selectivity(vectors, vacancies)
-        figures |= await self.oracle(vacancies[:ORACLE_EVENTS], people)
+        figures |= await self.oracle(vacancies, people)
         figures |= await self.exclusion(vacancies, vectors, batches)
         figures |= await self.reasons(vacancies[:BATCH])
         return {name: round(float(value), 4) for name, value in figures.items()}
@@ -135,17 +135,27 @@ class Bench:
         return figures | {"recall10": min(recalls)}
 
     async def oracle(self, vacancies: Sequence[Vacancy], people: Sequence[Candidate]) -> dict[str, float]:
-        mismatches = 0
-        for vacancy in vacancies:
-            [vector] = self.encoder.encode([document(vacancy)]).vectors
-            [hits] = await self.index.search(
-                Side.CANDIDATE, [Query(vector, wanted(vacancy, NOW), len(people))]
-            )
-            kept = {found.hit.id for found in compatible_hits(vacancy, hits, NOW)}
-            expected = {person.id for person in people if compatible(vacancy, person, NOW)}
-            mismatches += len(kept ^ expected)
-        pairs = len(vacancies) * len(people)
-        click.echo(f"{pairs:,} pairs against the predicate: {mismatches} mismatches")
+        """Both directions: few vacancies against all candidates, and as many pairs the other way round."""
+        encoded = self.encoder.encode([document(each) for each in vacancies])
+        embedded = map(Embedded, vacancies, encoded.vectors, encoded.certainty.tolist())
+        # Older than any revision that comes later.
+        await self.index.upsert(Side.VACANCY, [replace(point(each), revision=0) for each in embedded])
+        askers = people[: ORACLE_EVENTS * len(people) // len(vacancies)]
+        pairs = mismatches = 0
+        for side, asking, others in (
+            (Side.CANDIDATE, vacancies[:ORACLE_EVENTS], people),
+            (Side.VACANCY, askers, vacancies),
+        ):
+            asked: Sequence[Entity] = asking
+            for entity, vector in zip(
+                asked, self.encoder.encode(list(map(document, asked))).vectors, strict=True
+            ):
+                [hits] = await self.index.search(side, [Query(vector, wanted(entity, NOW), len(others))])
+                kept = {found.hit.id for found in compatible_hits(entity, hits, NOW)}
+                expected = {other.id for other in others if compatible(*_ordered(entity, other), NOW)}
+                mismatches += len(kept ^ expected)
+            pairs += len(asked) * len(others)
+        click.echo(f"{pairs:,} pairs against the predicate, both ways: {mismatches} mismatches")
         return {"oracle_pairs": pairs, "oracle_mismatches": mismatches}
 
     async def exclusion(
@@ -251,6 +261,13 @@ class Nowhere:
     async def publish(self, records: Iterable[Outgoing]) -> None:
         for _ in records:
             pass
+
+
+def _ordered(one: Entity, other: Entity) -> tuple[Vacancy, Candidate]:
+    vacancy, candidate = (one, other) if isinstance(one, Vacancy) else (other, one)
+    assert isinstance(vacancy, Vacancy)
+    assert isinstance(candidate, Candidate)
+    return vacancy, candidate
 
 
 def records(entities: Sequence[Entity], turn: int) -> list[Record]:

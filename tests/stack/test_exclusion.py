@@ -5,12 +5,16 @@ import re
 import time
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from encoder.document import Document
+from encoder.model import Encoder
 from schemas.match import Side
 from schemas.rule import ExclusionRule
 from schemas.topics import OCCUPATIONS, RULES
+from streams.batch import document
 from streams.cli import main
 
 ONE, OTHER = "astronaut", "beekeeper"
@@ -73,6 +77,47 @@ def test_a_rule_withdraws_what_it_forbids_and_holds_on_both_workers(
     within = {(vacancy, candidate) for vacancy, candidate in found if candidate.startswith("xb")}
     assert len(within) == EACH * EACH / 2
     assert not crossed(within)
+
+
+RADIUS = 0.75
+TITLES = ("zookeeper", "midwife", "plumber")
+
+
+def forbidden(pairs, history, one, other):
+    """By the encoder alone: of each pair, one in the area of the one title, one in that of the other."""
+    encoder = Encoder.load()
+    entities = [entity for entity in history.newest.values() if entity is not None]
+    vectors = encoder.encode([document(entity) for entity in entities]).vectors
+    scores = vectors @ encoder.encode([Document(one), Document(other)]).vectors.T
+    assert np.abs(scores - RADIUS).min() > 1e-4
+    inside = {entity.id: near for entity, near in zip(entities, (scores >= RADIUS).tolist(), strict=True)}
+    return {pair for pair in pairs if any(inside[pair[0]][n] and inside[pair[2]][1 - n] for n in (0, 1))}
+
+
+def test_what_stands_is_exact_while_rules_come_and_go_beside_the_events(wire, workers, kit, holding):
+    """One rule comes and goes, one comes and stays, a third of a random history before and after each."""
+    history = kit.history(seed=20261125, name="ruled", entities=60, titles=TITLES)
+    third = len(history.records) // 3
+    passing, staying = (TITLES[0], TITLES[1]), (TITLES[1], TITLES[2])
+
+    def rule(id, texts):
+        anchors = [{"text": text, "min_similarity": RADIUS} for text in texts]
+        return record(kit, RULES.name, id, anchors=anchors)
+
+    def removal(id):
+        return kit.sent(RULES.name, id.encode(), None, at=time.time_ns() // 1_000_000)
+
+    wire.send_all([*history.records[:third], rule("passing", passing)])
+    wire.send_all([*history.records[third : 2 * third], removal("passing"), rule("staying", staying)])
+    wire.send_all(history.records[2 * third :])
+    wire.settle()
+    held = holding(history.own(wire.matches), wire.withdrawn)
+    wire.send(removal("staying"))
+    wire.settle()
+    possible = history.expected()
+    once, still = (forbidden(possible, history, *texts) for texts in (passing, staying))
+    assert min(len(once), len(still)) > 100
+    assert possible - still - once <= held <= possible - still
 
 
 def test_the_command_line_tells_what_a_rule_would_exclude(stack, before, monkeypatch):
