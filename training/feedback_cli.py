@@ -8,7 +8,7 @@ import click
 from pydantic import ValidationError
 
 from schemas.broker import BrokerSettings
-from training import verdicts
+from training import snapshot, verdicts
 from training.topics import TopicError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -24,7 +24,7 @@ def feedback() -> None:
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 def publish(files: tuple[Path, ...]) -> None:
-    """Write FILES of JSONL to the topic `feedback`.
+    """Write FILES to the topic `feedback`: JSONL, or Parquet where the name ends in .parquet.
 
     One event a line (docs/contracts.md). All lines are read first: one that is no feedback stops everything.
     Publishing a file again is safe, an event counts once.
@@ -40,7 +40,7 @@ def publish(files: tuple[Path, ...]) -> None:
 @feedback.command()
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 def export(out: Path) -> None:
-    """Write the feedback topic, from its start to its end, to OUT as JSONL.
+    """Write the feedback topic, from its start to its end, to OUT: JSONL, or Parquet if it ends in .parquet.
 
     Events stand in the order of time, each once, with the rank of their match: the topic `matches` keeps that
     for a week only. A line holds ids, no text: `rolecall retrain --feedback OUT` takes the texts from the
@@ -50,9 +50,8 @@ def export(out: Path) -> None:
         received = asyncio.run(verdicts.read(broker_settings()))
     except TopicError as error:
         raise click.ClickException(str(error)) from error
-    lines = [event.model_dump_json(exclude_none=True) + "\n" for event in received.events]
-    out.write_text("".join(lines), encoding="utf-8")
-    click.echo(f"{len(lines):,} events in {out}{counted(received.dropped)}")
+    snapshot.write(out, received.events)
+    click.echo(f"{len(received.events):,} events in {out}{counted(received.dropped)}")
 
 
 def broker_settings() -> BrokerSettings:

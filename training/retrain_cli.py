@@ -18,6 +18,7 @@ from training.feedback_cli import broker_settings, counted
 from training.finetune import Judged, NothingToLearn
 from training.retrain import Ground, retrain
 from training.retrain_config import RetrainConfig
+from training.snapshot import SnapshotError
 from training.sources import SourceError, Sources
 from training.topics import Ranges, TopicError
 
@@ -31,7 +32,7 @@ KEPT_BACK = 1
 @click.option("--data", type=FOLDER, required=True, help="The ontologies, as for `train`.")
 @click.option("--base", type=FOLDER, default=BUNDLED, help="What to train from; the bundled model.")
 @click.option("--serving", type=FOLDER, help="What serves now, to be better than; the base model.")
-@click.option("--feedback", "file", type=FILE, help="JSONL instead of the topic `feedback`.")
+@click.option("--feedback", "file", type=FILE, help="JSONL or Parquet instead of the topic `feedback`.")
 @click.option("--offsets", type=FILE, help="metrics.json of an earlier run: read what it read.")
 @click.option("--config", type=FILE, help="TOML; see docs/loop.md.")
 @click.option("--seed", type=int, help="Instead of the config's.")
@@ -60,12 +61,12 @@ def command(
         known = sources.read(data)
         judged, origin = asyncio.run(_judged(file, _ranges(offsets), settings))
         if settings.weights == "scratch":
-            base = _from_scratch(out, known, settings.seed)
+            base = from_scratch(out, known, settings)
         ground = Ground.read(base, known.split(), settings.seed)
         now = Encoder.load(serving, device="cpu") if serving else ground.encoder
         origin["data"] = known.fingerprints
         decision = retrain(ground, judged, now, settings, out, origin=origin, say=click.echo)
-    except (SourceError, TopicError, ArtifactError, NothingToLearn) as error:
+    except (SourceError, TopicError, SnapshotError, ArtifactError, NothingToLearn) as error:
         raise click.ClickException(str(error)) from error
     for check in decision.checks:
         click.echo(
@@ -110,16 +111,16 @@ def _ranges(metrics: Path | None) -> Ranges | None:
         ) from error
 
 
-def _from_scratch(out: Path, known: Sources, seed: int) -> Path:
-    """A base model of the default recipe, kept beside `out`."""
+def from_scratch(out: Path, known: Sources, settings: RetrainConfig) -> Path:
+    """A new base model, kept beside `out`."""
     base = out.with_name(out.name + ".base")
-    config = TrainConfig.read(Path(__file__).parent / "default.toml").model_copy(update={"seed": seed})
+    config = settings.scratch or TrainConfig.read(Path(__file__).parent / "default.toml")
     run = recipe.Run(
         out=base,
         work=base.with_name(base.name + ".unfinished"),
-        command=f"rolecall retrain OUT --data DATA --seed {seed}",
+        command=f"rolecall retrain OUT --data DATA --seed {settings.seed}",
         say=click.echo,
         track=lambda batches, epoch, count: batches,
     )
-    recipe.make_model(known, config, run)
+    recipe.make_model(known, config.model_copy(update={"seed": settings.seed}), run)
     return base

@@ -37,6 +37,7 @@ class RetrainConfig(BaseModel):
     margin: Share = 0.1  # by which a refused pair has to score below a match
     calibration: Share = 0.1  # of the pairs, those just before the later ones
     later: Annotated[float, Field(gt=0, lt=0.9)] = 0.2  # of the pairs, the newest: the gate's
+    scratch: TrainConfig | None = None  # the recipe of a new base model; training/default.toml if not given
     ontology: TrainConfig = ONTOLOGY  # how the ontology's half of a step is drawn
     rules: FeedbackRules = FeedbackRules()
     gate: GateConfig = GateConfig()

@@ -16,7 +16,7 @@ from schemas.cloud_event import cloud_event
 from schemas.feedback import Feedback
 from schemas.match import Match
 from schemas.topics import FEEDBACK, MATCHES, event_type
-from training import feedback, topics
+from training import feedback, snapshot, topics
 from training.topics import Ranges, Record, TopicError
 
 
@@ -40,16 +40,16 @@ async def read(settings: BrokerSettings, offsets: Ranges | None = None) -> Recei
 
 
 def read_file(path: Path, now: datetime) -> Received:
-    """JSONL, as `rolecall feedback export` writes it."""
+    """As `rolecall feedback export` writes it."""
     dropped: Counter[str] = Counter()
-    lines = (line for line in path.read_bytes().splitlines() if line.strip())
+    lines = (line for line in snapshot.lines(path) if line.strip())
     return Received(feedback.parse(((line, now) for line in lines), dropped), {}, dropped)
 
 
 def read_strictly(path: Path) -> list[Feedback]:
     """Raises ValueError naming the first line that is no feedback."""
     events = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(snapshot.lines(path), start=1):
         try:
             events.append(Feedback.model_validate_json(line))
         except ValidationError as error:

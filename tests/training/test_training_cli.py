@@ -9,7 +9,11 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 
 from encoder import Document, Encoder
+from training import sources
 from training.__main__ import main
+from training.config import TrainConfig
+from training.retrain_cli import from_scratch
+from training.retrain_config import RetrainConfig
 
 TRADES = (
     "cook pilot nurse welder baker clerk farmer singer driver lawyer judge plumber teacher miner tailor "
@@ -154,3 +158,15 @@ def test_a_damaged_model_is_explained(model: Path, folder: Path, tmp_path: Path)
     result = CliRunner().invoke(main, ["evaluate", str(tmp_path), "--data", str(folder)])
     assert result.exit_code == 1
     assert "config.json: shape is" in result.output
+
+
+def test_retraining_from_scratch_makes_its_base_by_the_recipe_it_is_given(
+    folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    recipe = TrainConfig(checkpoint=checkpoint, epochs=1, batch=32, groups=8, size=4)
+    config = RetrainConfig(weights="scratch", scratch=recipe, seed=5)
+    base = from_scratch(tmp_path / "new", sources.read(folder), config)
+    assert base == tmp_path / "new.base"
+    facts = orjson.loads((base / "metrics.json").read_bytes())
+    assert TrainConfig.model_validate(facts["config"]) == recipe.model_copy(update={"seed": 5})
+    assert facts["version"] == Encoder.load(base).version
