@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from schemas.dead_letter import DeadLetterHeaders, Stage
 from schemas.topics import DEAD_LETTERS
 from streams.lag import INPUTS
-from streams.publish import KafkaPublisher, Outgoing, letter_producer
+from streams.publish import KafkaPublisher, Outgoing, letter_producer, start
 from streams.reach import require_topics
 from streams.settings import Settings
 from streams.to_end import records_to_end
@@ -96,7 +96,7 @@ async def replay(settings: Settings, wanted: Wanted) -> Replayed:
         else:
             result.published.append(letter)
     sender = letter_producer(settings)
-    await sender.start()
+    await start(sender)
     try:
         await KafkaPublisher(sender).publish(map(_original, result.published))
     finally:

@@ -16,7 +16,7 @@ from schemas.rule import ExclusionRule
 from schemas.topics import OCCUPATIONS, RULES, event_type
 from streams.app import connect_index
 from streams.exclusion import Forbidden, Rules
-from streams.publish import KafkaPublisher, Outgoing, producer
+from streams.publish import KafkaPublisher, Outgoing, producer, start
 from streams.reach import require_topics
 from streams.rollouts import served_collections
 from streams.settings import Settings
@@ -41,11 +41,11 @@ async def send(settings: Settings, records: Iterable[Outgoing]) -> int:
     """How many; all confirmed by the broker."""
     await require_topics(settings)
     events = producer(settings)
-    await events.start()
+    await start(events)
     try:
         publisher, waiting = KafkaPublisher(events), list(records)
-        for start in range(0, len(waiting), CHUNK):
-            await publisher.publish(waiting[start : start + CHUNK])
+        for first in range(0, len(waiting), CHUNK):
+            await publisher.publish(waiting[first : first + CHUNK])
         return len(waiting)
     finally:
         await events.stop()

@@ -14,6 +14,7 @@ from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     TopicAuthorizationFailedError,
+    UnknownError,
 )
 
 from schemas.broker import BrokerSettings
@@ -113,11 +114,16 @@ def letter_producer(settings: BrokerSettings) -> AIOKafkaProducer:
 
 
 async def start(sender: AIOKafkaProducer) -> None:
-    """`PublishFailed` while no broker answers; it may be tried again."""
+    """`PublishFailed` while no broker answers; it may be tried again. KafkaError where it never will."""
     try:
         await sender.start()
     except KafkaConnectionError as error:
         raise PublishFailed(f"no Kafka broker answers: {error}") from error
+    except UnknownError as error:
+        raise KafkaError(
+            "the broker knows no idempotent producers, as the embedded one does not: set "
+            "ROLECALL_IDEMPOTENT_PRODUCER=false (`rolecall up` prints all that its broker needs)"
+        ) from error
 
 
 def match_record(match: Match) -> Outgoing:

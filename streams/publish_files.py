@@ -15,7 +15,7 @@ from schemas.cloud_event import cloud_event
 from schemas.match import Side
 from schemas.topics import CANDIDATES, VACANCIES, event_type
 from streams import feeds
-from streams.publish import KafkaPublisher, Outgoing, producer
+from streams.publish import KafkaPublisher, Outgoing, producer, start
 from streams.reach import require_topics
 from streams.receive import CONTRACTS
 from streams.settings import Settings
@@ -71,7 +71,7 @@ async def publish_files(
         disable=not console.is_terminal,
     )
     try:
-        await sender.start()
+        await start(sender)
         publisher = KafkaPublisher(sender)
         with bar, _Lazily(rejects) as refused:
             for path in files:

@@ -241,3 +241,10 @@ def test_up_ends_when_its_worker_dies(tmp_path: Path):
     assert "the worker ended with exit code -9" in up.log.read_text()
     assert not alive(broker)
     assert not alive(index)
+
+
+def test_a_broker_without_idempotent_producers_is_told_with_the_setting(rolecall, tmp_path: Path) -> None:
+    (tmp_path / "job.jsonl").write_text(json.dumps(JOB))
+    refused = rolecall("publish", "job.jsonl", idempotent_producer="true")
+    assert refused.returncode == 1
+    assert "set ROLECALL_IDEMPOTENT_PRODUCER=false" in refused.stderr
