@@ -17,7 +17,7 @@ from schemas.candidate import CandidateTerms
 from schemas.common import Contract, Matching
 from schemas.match import Match, NearestOccupation, Reasons, Side
 from schemas.vacancy import Vacancy, VacancyTerms
-from streams import rules
+from streams import pushdown, rules
 from streams.index import Condition, Hit, Payload, Point
 from streams.publish import NAMESPACE
 from streams.receive import Entity
@@ -93,9 +93,9 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
     entity = embedded.entity
     terms: type[VacancyTerms] | type[CandidateTerms]
     if isinstance(entity, Vacancy):
-        fields, terms = rules.vacancy_fields(entity, book), VacancyTerms
+        fields, terms = pushdown.vacancy_fields(entity, book), VacancyTerms
     else:
-        fields, terms = rules.candidate_fields(entity, book), CandidateTerms
+        fields, terms = pushdown.candidate_fields(entity, book), CandidateTerms
     card = {
         "terms": entity.model_dump(mode="json", include=set(terms.model_fields), exclude_defaults=True),
         "skills": entity.skills,
@@ -119,8 +119,8 @@ def peaks(vector: Vector) -> list[int]:
 def wanted(terms: VacancyTerms | CandidateTerms, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
     """The push-down filter for the other side."""
     if isinstance(terms, VacancyTerms):
-        return rules.wanted_candidates(terms, now, book)
-    return rules.wanted_vacancies(terms, now, book)
+        return pushdown.wanted_candidates(terms, now, book)
+    return pushdown.wanted_vacancies(terms, now, book)
 
 
 def compatible_hits(

@@ -37,23 +37,17 @@ from streams.index import (
     Query,
     Within,
 )
-from streams.qdrant_edge import QdrantEdge
-from streams.qdrant_edge_process import start_edge
-from streams.qdrant_server import QdrantServer
-from streams.rules import (
+from streams.pushdown import (
     REACHES_KM,
-    Mode,
-    Rule,
-    RuleBook,
-    broken_rules,
     candidate_fields,
-    city_key,
-    compatible,
-    distance_km,
     vacancy_fields,
     wanted_candidates,
     wanted_vacancies,
 )
+from streams.qdrant_edge import QdrantEdge
+from streams.qdrant_edge_process import start_edge
+from streams.qdrant_server import QdrantServer
+from streams.rules import Mode, Rule, RuleBook, broken_rules, city_key, compatible, distance_km
 
 Item = TypeVar("Item")
 

@@ -11,7 +11,8 @@ import pytest
 from schemas.candidate import CandidateTerms
 from schemas.vacancy import VacancyTerms
 from streams.index import PAYLOAD_INDEXES
-from streams.rules import Rule, RuleBook, broken_rules, candidate_fields, vacancy_fields
+from streams.pushdown import candidate_fields, vacancy_fields
+from streams.rules import Rule, RuleBook, broken_rules
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BOOK = RuleBook(rates={"EUR": 1.0, "USD": 0.90, "GBP": 1.20})
