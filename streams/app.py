@@ -23,7 +23,7 @@ from schemas.rule import ExclusionRule
 from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES
 from streams import publish
 from streams.agents import Acknowledge, add_agents
-from streams.batch import BatchRunner, Tally
+from streams.batch import BatchRunner
 from streams.cache import Cache
 from streams.definitions import DefinitionRunner, DefinitionTally
 from streams.deployment import collections, group
@@ -39,6 +39,7 @@ from streams.reference import Occupations
 from streams.rollouts import Rehearsing, Rollouts, deployment_of, followed, watch
 from streams.rules import RuleBook
 from streams.settings import Settings
+from streams.tally import Tally
 from streams.to_end import replayed
 from streams.transport import Transport, credentials, progress
 

@@ -5,10 +5,8 @@ out of `run` means that nothing was acked and the process must end: the broker w
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -21,7 +19,7 @@ from encoder.document import Document, candidate_document, content_hash, vacancy
 from encoder.model import Encoder
 from schemas.common import Status, milliseconds
 from schemas.dead_letter import Stage
-from schemas.match import MatchesWithdrawn, NearestOccupation, Side, WithdrawalReason
+from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
 from streams.cache import Cache, Row
 from streams.exclusion import Exclusions
@@ -33,6 +31,7 @@ from streams.poison import Streak, sift
 from streams.publish import Outgoing, Publisher, dead_letter, match_record, withdrawal_record
 from streams.receive import Entity, Erased, Event, Limits, Published, Record, Reject, newest, receive
 from streams.reference import References
+from streams.tally import Tally
 
 log = structlog.get_logger()
 
@@ -42,49 +41,6 @@ PART = 64  # events of a batch that go through together
 OVERFETCH = 1.5  # first search; deeper ones follow only where the recheck left a list short
 DEEPER = 4
 MAX_DEPTH = 10_000
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of one batch; logged as one line. The seconds of parts that ran together add up."""
-
-    side: Side
-    events: int
-    seconds: dict[Stage, float] = field(default_factory=lambda: dict.fromkeys(Stage, 0.0))
-    stage: Stage = Stage.RECEIVE
-    cache_hits: int = 0
-    cache_misses: int = 0
-    upserted: int = 0
-    removed: int = 0
-    stale: int = 0
-    matches: int = 0
-    retries: int = 0
-    rejects: list[Reject] = field(default_factory=list)
-    certainties: list[float] = field(default_factory=list)  # of what was upserted
-    vectors: list[Vector] = field(default_factory=list)
-    located: list[NearestOccupation] = field(default_factory=list)
-
-    @property
-    def dead_letters(self) -> int:
-        return len(self.rejects)
-
-    @contextmanager
-    def timed(self, stage: Stage) -> Iterator[None]:
-        self.stage = stage
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] += time.perf_counter() - started
-
-    def add(self, part: "Tally") -> None:
-        for stage, seconds in part.seconds.items():
-            self.seconds[stage] += seconds
-        for count in ("cache_hits", "cache_misses", "upserted", "removed", "stale", "matches", "retries"):
-            setattr(self, count, getattr(self, count) + getattr(part, count))
-        self.certainties += part.certainties
-        self.vectors += part.vectors
-        self.located += part.located
 
 
 @dataclass(frozen=True, slots=True)

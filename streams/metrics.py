@@ -8,10 +8,10 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from encoder.model import Encoder
 from schemas.dead_letter import Stage
 from schemas.topics import CANDIDATES, OCCUPATIONS, RULES, VACANCIES
-from streams.batch import Tally
 from streams.definitions import DefinitionTally
 from streams.drift import Window
 from streams.health import Health
+from streams.tally import Tally
 
 SIDES = VACANCIES.name, CANDIDATES.name
 DEFINITIONS = RULES.name, OCCUPATIONS.name

@@ -17,7 +17,7 @@ from encoder.features import Features
 from encoder.model import Embeddings
 from schemas.match import Match, MatchesWithdrawn, Side
 from schemas.topics import DEAD_LETTERS, MATCHES
-from streams.batch import BatchRunner, Tally
+from streams.batch import BatchRunner
 from streams.index import (
     SPACES,
     All,
@@ -39,6 +39,7 @@ from streams.match import Policy
 from streams.publish import Outgoing
 from streams.receive import Limits, Record
 from streams.rules import distance_km
+from streams.tally import Tally
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OCCURRED_AT = "2026-01-01T00:00:00Z"
