@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from training.config import Count, Positive, Share, TrainConfig
 from training.feedback import FeedbackRules
 
-ONTOLOGY = TrainConfig(batch=512, documents=0.35, untitled=0.2, noise=0.1, variants=0.1)
+ONTOLOGY = TrainConfig(batch=512, documents=0.7, untitled=0.2, noise=0.1, variants=0.1)
 
 
 class GateConfig(BaseModel):
@@ -33,7 +33,7 @@ class RetrainConfig(BaseModel):
     batch: Count = 64  # matches, and as many refused pairs, a step
     learning_rate: Positive = 3e-3  # of the head; a tenth of it below
     feedback_weight: Positive = 1.0  # against the ontology's 1
-    imitation: Annotated[float, Field(ge=0)] = 20.0  # weight of staying as the base model is
+    imitation: Annotated[float, Field(ge=0)] = 60.0  # weight of staying as the base model is
     margin: Share = 0.1  # by which a refused pair has to score below a match
     calibration: Share = 0.1  # of the pairs, those just before the later ones
     later: Annotated[float, Field(gt=0, lt=0.9)] = 0.2  # of the pairs, the newest: the gate's
