@@ -215,7 +215,9 @@ class Loop:
 
 
 def verdict(decision: Decision) -> str:
-    return "promoted" if decision.promoted else "kept back: " + "; ".join(decision.reasons)
+    if not decision.promoted:
+        return "kept back: " + "; ".join(decision.reasons)
+    return "promoted, " + ", ".join(f"{check.name} {check.after:.3f}" for check in decision.checks)
 
 
 def event(entity: Entity) -> bytes:

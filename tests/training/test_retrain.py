@@ -267,3 +267,19 @@ def test_weighted_auc_is_that_of_scikit_learn() -> None:
     positive = rng.random(200) < 0.3
     expected = roc_auc_score(positive, scores, sample_weight=weights)
     assert gate.weighted_auc(scores, positive, weights) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("share_of_yes", [0.1, 0.3, 0.5, 0.8])
+def test_the_truth_itself_foretells_verdicts_no_better_than_the_gate_asks_where_30_percent_are_flipped(
+    share_of_yes: float,
+) -> None:
+    """AUC = 1/2 + (a - b) / 2, with a and b the shares of true yes among what says yes and what says no."""
+    rng = np.random.default_rng(3)
+    truth = rng.random(40_000) < share_of_yes
+    said = truth ^ (rng.random(len(truth)) < 0.3)
+    a, b = (
+        kept * share_of_yes / (kept * share_of_yes + (1 - kept) * (1 - share_of_yes)) for kept in (0.7, 0.3)
+    )
+    auc = gate.weighted_auc(truth.astype(float), said, np.ones(len(truth)))
+    assert auc == pytest.approx(0.5 + (a - b) / 2, abs=0.01)
+    assert 0.5 + (a - b) / 2 <= GateConfig().least_auc
