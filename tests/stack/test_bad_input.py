@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from schemas.match import Side
+from streams.publish import letter_producer
 
 NUMBERS = count()
 NOW = datetime.now(UTC)
@@ -150,6 +151,28 @@ def test_a_record_of_nothing_is_dead_lettered(wire, anchors, still_matches):
     letter = wire.until(lambda: wire.letters.get(place), "the dead letter")
     assert (letter.key, letter.value) == (b"", None)
     still_matches(Side.VACANCY, 3)
+
+
+def test_a_record_that_unpacks_to_a_thousand_times_what_it_weighs_is_a_dead_letter(
+    wire, still_matches, new_id
+):
+    """60 MB of one letter in a batch of some 60 KB, which the broker takes."""
+    value = dump(entity(Side.VACANCY, new_id, description="x" * 60_000_000))
+
+    async def send():
+        sender = letter_producer(wire.broker)
+        await sender.start()
+        try:
+            return await sender.send_and_wait("vacancies", value, key=new_id.encode(), partition=2)
+        finally:
+            await sender.stop()
+
+    sent = wire.run(send())
+    place = (sent.topic, sent.partition, sent.offset)
+    letter = wire.until(lambda: wire.letters.get(place), "the dead letter")
+    assert letter.value == value
+    assert b"the limit is 1,048,576" in b"".join(value for _, value in letter.headers)
+    still_matches(Side.VACANCY, 2)
 
 
 TAKEN = {
