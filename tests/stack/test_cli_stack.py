@@ -246,5 +246,5 @@ def test_up_ends_when_its_worker_dies(tmp_path: Path):
 def test_a_broker_without_idempotent_producers_is_told_with_the_setting(rolecall, tmp_path: Path) -> None:
     (tmp_path / "job.jsonl").write_text(json.dumps(JOB))
     refused = rolecall("publish", "job.jsonl", idempotent_producer="true")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "set ROLECALL_IDEMPOTENT_PRODUCER=false" in refused.stderr
