@@ -1,7 +1,7 @@
 """`python -m training`: train, evaluate, export."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from encoder.artifact import BUNDLED, ArtifactError
 from encoder.document import Document
 from encoder.model import Encoder
-from training import evaluate, recipe, sources
+from training import evaluate, recipe, sentence_transformer, sources
 from training.audit_cli import command as audit
 from training.config import TrainConfig
 from training.evaluate import System
@@ -42,8 +42,16 @@ def main() -> None:
 )
 @click.option("--seed", type=int, help="Instead of the config's.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
-def train(out: Path, data: Path, config: Path, seed: int | None, threads: int) -> None:
+@click.option(
+    "--tensorboard",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write every epoch's figures to this folder for TensorBoard.",
+)
+def train(
+    out: Path, data: Path, config: Path, seed: int | None, threads: int, tensorboard: Path | None
+) -> None:
     """Train a model into OUT. Killed runs go on where their last epoch ended when started again."""
+    plot = _plot(tensorboard) if tensorboard else None
     torch.set_num_threads(threads)
     settings = TrainConfig.read(config)
     if seed is not None:
@@ -54,6 +62,7 @@ def train(out: Path, data: Path, config: Path, seed: int | None, threads: int) -
         command=f"python -m training train OUT --data DATA --config {config.name} --seed {settings.seed}",
         say=click.echo,
         track=_bar,
+        plot=plot,
     )
     version = recipe.make_model(_sources(data), settings, run)
     click.echo(f"{out} has model {version}")
@@ -110,6 +119,16 @@ def export(model: Path, out: Path, data: Path) -> None:
     click.echo(f"{len(rows)} occupations in {out}; load both files at projector.tensorflow.org")
 
 
+@main.command("export-sentence-transformers")
+@click.argument("model", type=FOLDER)
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+def export_sentence_transformers(model: Path, out: Path) -> None:
+    """Copy MODEL to OUT so that sentence-transformers loads it: titles only, rolecall installed."""
+    _loaded(model)
+    sentence_transformer.export(model, out)
+    click.echo(f'SentenceTransformer("{out}", trust_remote_code=True) loads it')
+
+
 main.add_command(feedback)
 main.add_command(retrain)
 main.add_command(audit)
@@ -127,6 +146,26 @@ def _sources(data: Path) -> sources.Sources:
         return sources.read(data)
     except sources.SourceError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _plot(folder: Path) -> recipe.Plot:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        if error.name != "tensorboard":
+            raise
+        raise click.ClickException(
+            "--tensorboard needs a package that is not installed: pip install tensorboard, or train without"
+        ) from error
+    writer = SummaryWriter(folder)
+
+    def plot(name: str, figures: Mapping[str, float]) -> None:
+        for figure, value in figures.items():
+            if figure != "epoch":
+                writer.add_scalar(f"{name}/{figure}", value, int(figures["epoch"]))
+        writer.flush()
+
+    return plot
 
 
 def _bar(batches: Iterable[Batch], epoch: int, count: int) -> Iterable[Batch]:

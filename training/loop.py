@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ Validate = Callable[[Network], dict[str, float]]  # its "score" decides when to 
 Track = Callable[
     [Iterable[Batch], int, int], Iterable[Batch]
 ]  # (batches, epoch, how many) -> the same batches
+Tell = Callable[[Mapping[str, float]], None]  # an epoch's number, loss and validation
 
 
 def train(
@@ -32,7 +33,7 @@ def train(
     teacher: torch.Tensor | None = None,
     resume_from: Path | None = None,
     track: Track = lambda batches, epoch, count: batches,
-    say: Callable[[str], None] = lambda line: None,
+    tell: Tell = lambda figures: None,
 ) -> tuple[Network, Progress]:
     """Returns the best averaged weights and how they came about.
 
@@ -65,7 +66,7 @@ def train(
         progress.epoch += 1
         figures = validate(averaged.eval())
         progress.history.append({"epoch": progress.epoch, "loss": float(loss.detach()), **figures})
-        say(", ".join(f"{name} {value:.4g}" for name, value in progress.history[-1].items()))
+        tell(progress.history[-1])
         if figures["score"] > progress.best:
             progress.best, progress.best_epoch = figures["score"], progress.epoch
             best.load_state_dict(averaged.state_dict())

@@ -1,7 +1,7 @@
 """From a folder of ontologies to a model directory: teacher, student, calibration, names, card."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from training.start import Pretrained
 from training.validate import Validation, encode
 
 GARBAGE = 400  # texts that calibration sees match nothing
+Plot = Callable[[str, Mapping[str, float]], None]  # (student or teacher, an epoch's figures)
 UNCALIBRATED = Calibration((1.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0))
 
 
@@ -38,6 +39,7 @@ class Run:
     command: str  # for the card
     say: Callable[[str], None]
     track: loop.Track
+    plot: Plot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ def _meanings(pretrained: Pretrained, name: str, run: Run) -> tuple[torch.Tensor
 def fit(
     ground: Ground, config: TrainConfig, name: str, opinions: Opinions | None
 ) -> tuple[Network, Progress]:
+    def tell(figures: Mapping[str, float]) -> None:
+        ground.run.say(", ".join(f"{figure} {value:.4g}" for figure, value in figures.items()))
+        if ground.run.plot:
+            ground.run.plot(name, figures)
+
     torch.manual_seed(config.seed)
     return loop.train(
         start.network(
@@ -126,7 +133,7 @@ def fit(
         teacher=opinions.texts if opinions else None,
         resume_from=ground.run.work / f"{name}.safetensors",
         track=ground.run.track,
-        say=ground.run.say,
+        tell=tell,
     )
 
 

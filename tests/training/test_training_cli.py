@@ -1,15 +1,18 @@
 """The whole way from a folder of tables to a model that serves, on forty tiny occupations."""
 
+import sys
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
+from sentence_transformers import SentenceTransformer
 
 from encoder import Document, Encoder
-from training import sources
+from training import recipe, sources
 from training.__main__ import main
 from training.config import TrainConfig
 from training.retrain_cli import from_scratch
@@ -170,3 +173,43 @@ def test_retraining_from_scratch_makes_its_base_by_the_recipe_it_is_given(
     facts = orjson.loads((base / "metrics.json").read_bytes())
     assert TrainConfig.model_validate(facts["config"]) == recipe.model_copy(update={"seed": 5})
     assert facts["version"] == Encoder.load(base).version
+
+
+def test_every_epoch_of_teacher_and_student_can_be_plotted(folder: Path, tmp_path: Path) -> None:
+    seen: list[tuple[str, float]] = []
+    run = recipe.Run(
+        out=tmp_path / "m",
+        work=tmp_path / "m.unfinished",
+        command="",
+        say=lambda line: None,
+        track=lambda batches, epoch, count: batches,
+        plot=lambda name, figures: seen.append((name, figures["epoch"])),
+    )
+    recipe.make_model(sources.read(folder), TrainConfig.read(folder / "tiny.toml"), run)
+    assert seen == [("teacher", 1), ("student", 1), ("student", 2)]
+
+
+def test_tensorboard_that_is_not_installed_is_named_before_training(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # as if it were not installed, wherever it is
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    command = ["train", str(tmp_path / "m"), "--data", str(folder), "--tensorboard", str(tmp_path / "tb")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "pip install tensorboard" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_sentence_transformers_reads_titles_as_the_encoder_does(model: Path, tmp_path: Path) -> None:
+    exported, saved = tmp_path / "exported", tmp_path / "saved"
+    command = ["export-sentence-transformers", str(model), str(exported)]
+    CliRunner().invoke(main, command, catch_exceptions=False)
+    titles = ["senior cook", "night pilot", "", "head nurse / welder", "zzz"]
+    expected = Encoder.load(model, device="cpu").encode([Document(title) for title in titles]).vectors
+    loaded = SentenceTransformer(str(exported), trust_remote_code=True, device="cpu")
+    assert loaded.get_embedding_dimension() == 32
+    np.testing.assert_allclose(loaded.encode(titles), expected, atol=1e-6)
+    loaded.save(str(saved))
+    again = SentenceTransformer(str(saved), trust_remote_code=True, device="cpu")
+    np.testing.assert_allclose(again.encode(titles), expected, atol=1e-6)
