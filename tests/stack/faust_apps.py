@@ -68,10 +68,12 @@ class Experiment:
             raise RuntimeError(self.name)
         self.seen += offsets
 
-    async def run(self, until):
+    async def run(self, until, commits=0):
+        """commits: an offset that is committed in the end."""
         await self.app.start()
         async with asyncio.timeout(SECONDS):
-            while not until(self):  # noqa: ASYNC110 - what the app does, it does not say
+            # What the app does, it does not say.
+            while not until(self) or await self._committed() < commits:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1)  # five commits
         _, hangs = await asyncio.wait([asyncio.create_task(self.app.stop())], timeout=3)
@@ -187,7 +189,7 @@ async def main(broker, process):
 
     one_for_one = {"supervisor": mode.OneForOneSupervisor}
     experiments = [
-        (Experiment(broker, "take", take, **one_for_one), failed),
+        (Experiment(broker, "take", take, **one_for_one), failed, FAILS_AT + 1),
         (Experiment(broker, "noack_noack_take", noack_noack_take), failed),
         (Experiment(broker, "restarted", noack_noack_take, **one_for_one), restarted),
         (Experiment(broker, "slow", slow), at_the_end),
@@ -196,12 +198,16 @@ async def main(broker, process):
             taken,
         ),
         (Experiment(broker, "never_acks_nor_waits", never_acks), taken),
-        (Experiment(broker, "decodes", decodes, value_type=int), lambda each: FAILS_AT - 1 in each.seen),
+        (
+            Experiment(broker, "decodes", decodes, value_type=int),
+            lambda each: FAILS_AT - 1 in each.seen,
+            FAILS_AT + 1,
+        ),
     ]
-    await publish(broker, [each.name for each, _ in experiments])
+    await publish(broker, [each.name for each, *_ in experiments])
 
-    outcomes = await asyncio.gather(*(each.run(until) for each, until in experiments))
-    found = {each.name: outcome for (each, _), outcome in zip(experiments, outcomes, strict=True)}
+    outcomes = await asyncio.gather(*(each.run(*until) for each, *until in experiments))
+    found = {each.name: outcome for (each, *_), outcome in zip(experiments, outcomes, strict=True)}
     found["sends"] = await sends(broker, process)
     print(json.dumps(found), flush=True)
 
