@@ -21,7 +21,7 @@ from streams.embedded import embedded_broker, free_port
 
 BATCH, EVENTS = 10, 100
 FAILS_AT = 40  # the batch with this event fails, once
-SECONDS = 30.0
+SECONDS = 60.0
 SLOW_SECONDS = 6.0  # longer than session and rebalance take
 DATA = tempfile.TemporaryDirectory()
 

@@ -157,7 +157,7 @@ class TestAgents:
 def found():
     """What each app of faust_apps.py did with its events, through a broker."""
     script = Path(__file__).with_name("faust_apps.py")
-    run = subprocess.run([sys.executable, script], capture_output=True, check=True, timeout=120)
+    run = subprocess.run([sys.executable, script], capture_output=True, check=True, timeout=200)
     return json.loads(run.stdout)
 
 
