@@ -1,6 +1,7 @@
 """Random vacancies and candidates with their truth: what the index must hold, and which pairs."""
 
 import random
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -126,25 +127,25 @@ def _candidate(rng: random.Random, id: str, revision: int, title: str) -> Candid
 
 def holding(matches: Iterable[Match], withdrawn: Iterable[MatchesWithdrawn]) -> set[Pair]:
     """The matches that no withdrawal names, by the rule of `MatchesWithdrawn`."""
-    gone: dict[tuple[Side, str], int] = {}
-    excluded: list[Pair] = []
+    gone: defaultdict[tuple[Side, str], int] = defaultdict(int)
+    excluded: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)  # revisions by pair
     for each in withdrawn:
-        if each.counterparts is not None:
-            own = each.entity_id, each.revision
-            for other in each.counterparts.items():
-                excluded.append((*own, *other) if each.side is Side.VACANCY else (*other, *own))
-            continue
-        key = each.side, each.entity_id
-        gone[key] = max(gone.get(key, 0), each.revision)
+        if each.counterparts is None:
+            key = each.side, each.entity_id
+            gone[key] = max(gone[key], each.revision)
+        elif each.side is Side.VACANCY:
+            for candidate, revision in each.counterparts.items():
+                excluded[each.entity_id, candidate].append((each.revision, revision))
+        else:
+            for vacancy, revision in each.counterparts.items():
+                excluded[vacancy, each.entity_id].append((revision, each.revision))
     return {
         (match.vacancy_id, match.vacancy_revision, match.candidate_id, match.candidate_revision)
         for match in matches
-        if match.vacancy_revision >= gone.get((Side.VACANCY, match.vacancy_id), 0)
-        and match.candidate_revision >= gone.get((Side.CANDIDATE, match.candidate_id), 0)
+        if match.vacancy_revision >= gone[Side.VACANCY, match.vacancy_id]
+        and match.candidate_revision >= gone[Side.CANDIDATE, match.candidate_id]
         and not any(
-            (match.vacancy_id, match.candidate_id) == (vacancy, candidate)
-            and match.vacancy_revision <= vacancy_revision
-            and match.candidate_revision <= candidate_revision
-            for vacancy, vacancy_revision, candidate, candidate_revision in excluded
+            match.vacancy_revision <= vacancy_revision and match.candidate_revision <= candidate_revision
+            for vacancy_revision, candidate_revision in excluded[match.vacancy_id, match.candidate_id]
         )
     }

