@@ -1,14 +1,15 @@
 """The encoder: documents in, vectors and certainties out. numpy at the border, torch inside."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from encoder import artifact
 from encoder.backbone import StaticBag, Transformer
@@ -48,8 +49,25 @@ class Network(nn.Module):
 
 def weight_shapes(shape: artifact.Shape) -> Mapping[str, tuple[int, ...]]:
     """Shapes of all weights, without allocating one."""
-    with torch.device("meta"):
-        return {name: tuple(weight.shape) for name, weight in Network(shape).state_dict().items()}
+    return {name: tuple(weight.shape) for name, weight in _without_weights(shape).state_dict().items()}
+
+
+def _without_weights(shape: artifact.Shape) -> Network:
+    with torch.device("meta"), _NotInitialized():
+        return Network(shape)
+
+
+class _NotInitialized(TorchFunctionMode):
+    """Weights on the meta device have no values to draw; trying to imports torch's compiler, for a second."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return None if getattr(func, "__module__", "") == "torch.nn.init" else func(*args, **kwargs or {})
 
 
 class Encoder:
@@ -65,8 +83,7 @@ class Encoder:
         self.usage = model.usage
         self.vocabulary = Vocabulary(model.vocabulary)
         self.device = device
-        with torch.device("meta"):
-            network = Network(config.shape)
+        network = _without_weights(config.shape)
         network.load_state_dict(dict(model.weights), assign=True)
         self.network = network.requires_grad_(False).eval().to(device)
         processor = torch.cpu.get_capabilities() if device.type == "cpu" else {}
