@@ -64,7 +64,10 @@ def train(
         track=_bar,
         plot=plot,
     )
-    version = recipe.make_model(_sources(data), settings, run)
+    try:
+        version = recipe.make_model(sources.read(data), settings, run)
+    except sources.SourceError as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"{out} has model {version}")
 
 

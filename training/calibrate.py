@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from encoder.calibration import Calibration, inputs
 from encoder.model import Embeddings
 from encoder.usage import Usage, usage
 from training.evaluate import Pairs
+from training.sources import SourceError
 
 KNOTS = 24
 MOST_TITLES = 3  # that name a value
@@ -20,7 +19,16 @@ def fit(pairs: Pairs) -> Calibration:
     """Logistic over score and certainties, then isotonic over its output, both on the same held-out pairs.
 
     The staircase is kept as `KNOTS` points between which confidence runs in straight lines.
+    Raises SourceError when the pairs are all matches, or none is.
     """
+    if not 0 < pairs.match.sum() < len(pairs.match):
+        raise SourceError(
+            f"{pairs.match.sum():,} of {len(pairs.match):,} held-out pairs are matches, so nothing tells "
+            "what a score is worth; it takes more occupations with several titles each, or more steps"
+        )
+    from sklearn.isotonic import IsotonicRegression  # a second that only training has to spend
+    from sklearn.linear_model import LogisticRegression
+
     seen = inputs(pairs.score, pairs.certainty_a, pairs.certainty_b)
     logistic = LogisticRegression(C=100.0, max_iter=1000).fit(seen, pairs.match)
     raw = logistic.predict_proba(seen)[:, 1]

@@ -12,6 +12,7 @@ from encoder.tokens import Vocabulary
 from training import evaluate, loop, metrics, noise
 from training.evaluate import Floats
 from training.ontology import Split
+from training.sources import SourceError
 
 DISTRACTORS = 20_000
 MOST_QUERIES = 1_500
@@ -22,7 +23,7 @@ ROWS = 1024
 class Validation:
     """Titles look for titles of their occupation, titles as recruiters write them for the preferred one.
 
-    And vacancies for candidates, with `documents`.
+    And vacancies for candidates, with `documents`. Raises SourceError when there is nothing to look for.
     """
 
     def __init__(
@@ -36,6 +37,11 @@ class Validation:
         self._titles = [title for title, _ in pairs] + others
         self._owners = np.array([number for _, number in pairs] + [-1] * len(others))
         several = [n for n, (_, o) in enumerate(pairs) if len(split.validation[o].titles) > 1]
+        if not several:
+            raise SourceError(
+                f"none of the {len(split.validation)} occupations held out for validation has two titles; it "
+                f"takes some hundred occupations to have one, and here are {len(split.train)} others"
+            )
         self._queries = np.array(sorted(rng.sample(several, min(len(several), MOST_QUERIES))), np.int64)
         self._preferred = [o.titles[0] for o in [*split.validation, *split.train]]
         written = [

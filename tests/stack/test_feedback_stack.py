@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def shell(block: str, folder: Path, stack: Stack) -> subprocess.CompletedProcess
 
 
 def test_the_commands_of_the_readme_run(stack: Stack, wire, kit, tmp_path: Path) -> None:
-    """On a tiny ontology; the last block starts a worker, so of it only the audit runs."""
+    """On a tiny ontology, in a few steps and from this test's feedback; of the last block, only the audit."""
     section = README.partition("## Retrain from feedback")[2].partition("\n## ")[0]
     tell, train, use = re.findall(r"```\n(.+?)```", section, re.DOTALL)
     tour = re.findall(r"^\{.+\"titles?\".+\}$", README.partition("## Your own data")[0], re.MULTILINE)
@@ -114,8 +115,22 @@ def test_the_commands_of_the_readme_run(stack: Stack, wire, kit, tmp_path: Path)
         topic = "vacancies" if "title" in record else "candidates"
         wire.send(kit.sent(topic, record["id"].encode(), line.encode()))
     (tmp_path / "data").mkdir()
+    goods = ["steel", "wood", "glass", "stone", "paper", "cloth", "leather", "bread", "fruit", "fish"]
+    makers = [
+        "buyer",
+        "seller",
+        "cutter",
+        "painter",
+        "driver",
+        "packer",
+        "cleaner",
+        "tester",
+        "guard",
+        "boss",
+    ]
     rows = [
-        f"{n // 3},{grade} {n // 3} mason" for n in range(300) for grade in [("old", "new", "head")[n % 3]]
+        f"{good} {maker},{grade} {good} {maker}"
+        for good, maker, grade in product(goods, makers, ("old", "new", "head"))
     ]
     (tmp_path / "data" / "jobs.csv").write_text("\n".join(["concept,text", *rows]))
     assert len(tour) == 5
@@ -123,7 +138,8 @@ def test_the_commands_of_the_readme_run(stack: Stack, wire, kit, tmp_path: Path)
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith("3 events published\n")
     assert "events in feedback.jsonl" in told.stdout
-    train = train.replace("--data data", "--data data --feedback verdicts.jsonl")  # of this test alone
+    (tmp_path / "short.toml").write_text("steps = 5\n")
+    train = train.replace("--data data", "--data data --config short.toml --feedback verdicts.jsonl")
     trained = shell(train, tmp_path, stack)
     assert trained.returncode == 1, trained.stderr
     assert trained.stdout.startswith("3 events, 2 pairs\n")

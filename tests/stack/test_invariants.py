@@ -7,7 +7,7 @@ import pytest
 
 from schemas.match import Side
 
-ENTITIES = 120
+ENTITIES = 80
 
 
 @pytest.fixture(scope="module")

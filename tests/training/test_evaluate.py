@@ -1,6 +1,7 @@
 """Systems with known vectors stand in for encoders."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from encoder.document import Document
 from training import calibrate, evaluate, noise, report
 from training.evaluate import Floats, Pairs
 from training.ontology import Occupation, Split
+from training.sources import SourceError
 
 TRADES = ("cook", "pilot", "nurse", "welder", "baker", "clerk")
 JOBS = [
@@ -93,6 +95,12 @@ def test_calibration_is_close_to_isotonic_regression_of_the_score() -> None:
     fresh = sampled(2)
     ours = calibrate.fit(pairs).confidence(fresh.score, fresh.certainty_a, fresh.certainty_b)
     assert np.abs(ours - oracle.predict(fresh.score)).mean() < 0.03
+
+
+def test_pairs_without_a_match_calibrate_nothing() -> None:
+    pairs = sampled(0)
+    with pytest.raises(SourceError, match=r"^0 of 20,000 held-out pairs are matches"):
+        calibrate.fit(replace(pairs, match=np.zeros_like(pairs.match)))
 
 
 def test_values_are_named_after_the_titles_that_choose_them() -> None:

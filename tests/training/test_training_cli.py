@@ -156,6 +156,21 @@ def test_a_folder_without_ontologies_is_explained(tmp_path: Path) -> None:
     assert "has no ontology. Put the O*NET text files in" in result.output
 
 
+def test_too_few_occupations_to_choose_the_best_epoch_are_explained(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "jobs.csv").write_text("concept,text\ncook,cook\ncook,chef\n")
+    arguments = [
+        "train",
+        str(tmp_path / "out"),
+        "--data",
+        str(tmp_path),
+        "--config",
+        str(folder / "tiny.toml"),
+    ]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert "none of the 0 occupations held out for validation has two titles" in result.output
+
+
 def test_a_damaged_model_is_explained(model: Path, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     result = CliRunner().invoke(main, ["evaluate", str(tmp_path), "--data", str(folder)])
