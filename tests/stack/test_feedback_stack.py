@@ -115,7 +115,7 @@ def test_the_commands_of_the_readme_run(stack: Stack, wire, kit, tmp_path: Path)
         topic = "vacancies" if "title" in record else "candidates"
         wire.send(kit.sent(topic, record["id"].encode(), line.encode()))
     (tmp_path / "data").mkdir()
-    goods = ["steel", "wood", "glass", "stone", "paper", "cloth", "leather", "bread", "fruit", "fish"]
+    goods = ["steel", "wood", "glass", "paper", "cloth", "leather", "bread", "fruit", "fish"]
     makers = [
         "buyer",
         "seller",

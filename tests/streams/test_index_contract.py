@@ -52,7 +52,7 @@ VERSIONS = (f"v{number}" for number in count())
 Connect = Callable[[int], Index]
 
 
-@pytest.fixture  # a process for each test: one shard holds on to 67 MB, and a version has four
+@pytest.fixture(scope="module")
 def edge_socket() -> Iterator[Path]:
     memory = Path("/dev/shm")  # new collections wait for the disk many times; a busy one takes seconds
     with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
@@ -81,9 +81,12 @@ def connect(connect_named: Callable[[str, int], Index], version: str) -> Connect
 
 
 @pytest.fixture
-def connect_other(connect_named: Callable[[str, int], Index], version: str) -> Connect:
+async def other(connect_named: Callable[[str, int], Index], version: str) -> AsyncIterator[Index]:
     """Another generation of the same model."""
-    return partial(connect_named, f"{version}-g1")
+    made = connect_named(f"{version}-g1", DIMS)
+    await made.prepare()
+    yield made
+    await made.close()
 
 
 @pytest.fixture
@@ -91,6 +94,7 @@ async def index(connect: Connect) -> AsyncIterator[Index]:
     made = connect(DIMS)
     await made.prepare()
     yield made
+    await made.drop()  # one shard holds on to 67 MB
     await made.close()
 
 
@@ -521,11 +525,8 @@ async def test_dropping_what_is_not_there_is_no_error(connect: Connect):
     await index.close()
 
 
-async def test_a_dropped_generation_leaves_the_other_of_its_model(index: Index, connect_other: Connect):
-    other = connect_other(DIMS)
-    await other.prepare()
+async def test_a_dropped_generation_leaves_the_other_of_its_model(other: Index, index: Index) -> None:
     for each in (index, other):
         await each.upsert(SIDE, [live("a", 5)])
     await other.drop()
     assert await index.count(SIDE) == 1
-    await other.close()
