@@ -17,6 +17,7 @@ Id = int | str | UUID
 
 QUERIES_AT_ONCE = 64  # bounds the scores: 64 queries on 100,000 points are 26 MB
 AXES = 128
+BLOCK = 16  # points of which one maximum is taken
 FROM_POINTS = 2_000  # below it one product is as quick
 SAMPLE = 4_096  # points that the axes are found from; 0.2 s, each time the points have doubled
 MOST_IN_QUESTION = 1 / 16  # of the points; with more, one product of everything is quicker
@@ -71,9 +72,9 @@ class Nearest:
         """The ids of each query's `count` highest dot products, in no order; at most as many as there are."""
         stored = self._vectors[: len(self)]  # (points, dims)
         for start in range(0, len(queries), QUERIES_AT_ONCE):
-            scores = queries[start : start + QUERIES_AT_ONCE] @ stored.T  # (queries, points)
-            for each in scores:
-                yield {self._ids[row] for row in np.argpartition(each, -count)[-count:].tolist()}
+            some = queries[start : start + QUERIES_AT_ONCE]
+            for scores in np.ascontiguousarray((stored @ some.T).T):  # this way round it is a fifth quicker
+                yield {self._ids[row] for row in _highest(scores, count).tolist()}
 
     def ranked(
         self, queries: Vectors, wanted: Sequence[tuple[int, float | None]]
@@ -141,6 +142,19 @@ class Nearest:
                 self._heads[part], self._tails[part] = heads, _across(self._vectors[part], heads)
             self._stale.clear()
         return True
+
+
+def _highest(scores: Vectors, count: int) -> Rows:
+    """The rows of the `count` highest scores, in no order.
+
+    As many blocks of rows have a maximum that is one of their `count` highest or above it: few rows are left.
+    """
+    blocks = len(scores) // BLOCK
+    if count >= blocks:
+        return np.argpartition(scores, -count)[-count:]
+    highest = scores[: blocks * BLOCK].reshape(blocks, BLOCK).max(1)
+    rows = np.flatnonzero(scores >= np.partition(highest, -count)[-count])
+    return rows[np.argpartition(scores[rows], -count)[-count:]]
 
 
 def _across(vectors: Vectors, heads: Vectors) -> Vectors:

@@ -39,6 +39,7 @@ from streams.nearest import Id, Nearest, Vectors
 POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
 FEW_QUERIES = 8  # below it the matrix product costs more than it saves
 LIKELY_PER_HIT = 8
+SEARCH_THREADS = 1  # of a shard; there is one segment to search, and the other cores are the workers'
 DEEPER = 8
 
 _SCHEMAS = {
@@ -67,7 +68,7 @@ class Shard:
                 f" of {dims}; use the model that wrote it, or remove the folder and replay the topics"
             )
         self.dims = dims
-        self._shard = EdgeShard.load(str(path))
+        self._shard = EdgeShard.load(str(path), _config(dims))
         self._unflushed = 0
         self._tombstone = [dims**-0.5] * dims
         self._nearest = self._read_nearest()
@@ -241,14 +242,18 @@ def _create(path: Path, dims: int) -> None:
     draft = path.with_suffix(".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    no_hnsw = engine.HnswIndexConfig(m=0, ef_construct=16, full_scan_threshold=10_000)
-    vectors = engine.EdgeVectorParams(size=dims, distance=engine.Distance.Dot, hnsw_config=no_hnsw)
-    shard = EdgeShard.create(str(draft), engine.EdgeConfig(vectors=vectors))
+    shard = EdgeShard.create(str(draft), _config(dims))
     for field, kind in PAYLOAD_INDEXES.items():
         shard.update(UpdateOperation.create_field_index(field, _SCHEMAS[kind]))
     shard.flush()
     shard.close()
     draft.rename(path)
+
+
+def _config(dims: int) -> engine.EdgeConfig:
+    no_hnsw = engine.HnswIndexConfig(m=0, ef_construct=16, full_scan_threshold=10_000)
+    vectors = engine.EdgeVectorParams(size=dims, distance=engine.Distance.Dot, hnsw_config=no_hnsw)
+    return engine.EdgeConfig(vectors=vectors, max_search_threads=SEARCH_THREADS)
 
 
 def _decode(condition: list[Any]) -> FieldCondition | Filter:
