@@ -38,7 +38,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 PART = 64  # events of a batch that go through together
-OVERFETCH = 1.5  # first search; deeper ones follow only where the recheck left a list short
+OVERFETCH = 1.2  # first search; deeper ones follow only where the recheck left a list short
 DEEPER = 4
 MAX_DEPTH = 10_000
 
@@ -221,7 +221,7 @@ class BatchRunner:
         """The compatible hits of each, deep enough to fill `top_k` wherever that many exist."""
         found: list[list[Found]] = [[] for _ in embedded]
         policies = [self._policy.of(each.entity) for each in embedded]
-        limits = [max(round(policy.top_k * OVERFETCH), policy.top_k + 5) for policy in policies]
+        limits = [max(round(policy.top_k * OVERFETCH), policy.top_k + 2) for policy in policies]
         pending = list(range(len(embedded)))
         conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
         excluded: list[set[str]] = [set() for _ in embedded]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from typing import Generic, TypeVar
 from uuid import uuid5
@@ -31,6 +32,7 @@ MAX_NAMED_SKILLS = 10
 MAX_NAMED_BYTES = 300  # of each list: a match stays under 2 KB
 MAX_NAMED_FEATURES = 3
 PEAKS_KEPT = 12
+CARDS_KEPT = 8192  # of a side, read; some 3 KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +136,20 @@ def compatible_hits(
         vacancy: VacancyTerms
         candidate: CandidateTerms
         if isinstance(terms, VacancyTerms):
-            card = CandidateCard.model_validate_json(text)
+            card = _candidate_card(text)
             vacancy, candidate = terms, card.terms
         else:
-            card = VacancyCard.model_validate_json(text)
+            card = _vacancy_card(text)
             vacancy, candidate = card.terms, terms
         if rules.compatible(vacancy, candidate, now, book):
             soft = rules.broken_rules(vacancy, candidate, now, book) if book.soft else ()
             found.append(Found(hit, card, soft))
     return found
+
+
+# Who is found once is found again: reading a card takes longer than all rules together.
+_vacancy_card = lru_cache(maxsize=CARDS_KEPT)(VacancyCard.model_validate_json)
+_candidate_card = lru_cache(maxsize=CARDS_KEPT)(CandidateCard.model_validate_json)
 
 
 def ranked(found: Sequence[Found], policy: Policy) -> list[Found]:
