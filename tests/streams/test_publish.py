@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.partitioner import DefaultPartitioner
 
 from schemas.dead_letter import Stage
 from schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
@@ -15,6 +16,7 @@ from streams.publish import (
     PublishRefused,
     dead_letter,
     match_record,
+    partition_of,
     withdrawal_record,
 )
 from streams.receive import Reject
@@ -190,3 +192,15 @@ class TestDelivery:
     async def test_nothing_is_published_at_once(self, deliveries):
         await KafkaPublisher(deliveries).publish([])
         assert deliveries.made == []
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 7])
+def test_a_key_goes_where_other_kafka_clients_send_it(partitions):
+    every = list(range(10, 10 + partitions))
+    for number in range(200):
+        key = f"vacancy-{number}".encode()
+        assert partition_of(key, every, every) == DefaultPartitioner()(key, every, every)
+
+
+def test_without_a_key_an_available_partition_is_taken():
+    assert {partition_of(None, [0, 1, 2], [1]) for _ in range(20)} == {1}
