@@ -5,7 +5,8 @@ out of `run` means that nothing was acked and the process must end: the broker w
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -76,6 +77,7 @@ class BatchRunner:
         self._policy = policy
         self._limits = limits
         self._cache = cache
+        self._matching = asyncio.Lock()
         self._retry_seconds = retry_seconds
         self._streaks = {side: Streak(max_poison_in_a_row) for side in Side}
         self._rehearses = rehearses
@@ -154,12 +156,11 @@ class BatchRunner:
             await self._cache.forget([each.content for each in stale if each.content])
         embedded = [each for each in embedded if _is_current(each.entity, known[each.entity.id])]
         hits = await self._search(side, embedded, now, tally)
-        with tally.timed(Stage.MATCH):
-            found = [
-                match
-                for each, compatible in zip(embedded, hits, strict=True)
-                for match in matches(self._encoder, each, compatible, self._policy, now)
-            ]
+        async with self._match_stage(tally):
+            found: list[Outgoing] = []
+            for each, compatible in zip(embedded, hits, strict=True):
+                found += map(match_record, matches(self._encoder, each, compatible, self._policy, now))
+                await asyncio.sleep(0)
             tally.upserted += len(embedded)
             tally.certainties += (each.certainty for each in embedded)
             tally.vectors += (each.vector for each in embedded)
@@ -183,7 +184,7 @@ class BatchRunner:
                 )
                 for what, reason in withdrawn
                 if known[what.id] is not None or self._rehearses()
-            ] + [match_record(match) for match in found]
+            ] + found
 
     async def _write(self, side: Side, points: Sequence[Point]) -> list[int | None]:
         if self._cache is not None:
@@ -232,7 +233,7 @@ class BatchRunner:
                 with tally.timed(Stage.SEARCH):
                     queries = [Query(embedded[i].vector, conditions[i], limits[i]) for i in pending]
                     answers = await self._patiently(partial(self._index.search, side.other, queries), tally)
-                with tally.timed(Stage.MATCH):
+                async with self._match_stage(tally):
                     for i, hits in zip(pending, answers, strict=True):
                         compatible = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
                         found[i] = [each for each in compatible if each.hit.id not in excluded[i]]
@@ -240,6 +241,7 @@ class BatchRunner:
                         if len(hits) == limits[i] < MAX_DEPTH:
                             last[i] = hits[-1]
                             limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
+                        await asyncio.sleep(0)
                 pending = [i for i in pending if i in last and not is_filled(found[i], last[i], policies[i])]
             # The exclusion rules come after the search: streams.exclusion says why.
             with tally.timed(Stage.SEARCH):
@@ -262,6 +264,14 @@ class BatchRunner:
         allowed = partial(self._exclusions.allowed, side.other, list(asked.values()))
         kept = zip(asked, await self._patiently(allowed, tally), strict=True)
         return {i: dropped for i, ids in kept if (dropped := set(asked[i][0]) - ids)}
+
+    @asynccontextmanager
+    async def _match_stage(self, tally: Tally) -> AsyncIterator[None]:
+        """One part at a time, which lets others at the loop between its events: while it matches, they ask
+        the index, and it is not all of them that match and all of them that ask."""
+        async with self._matching:
+            with tally.timed(Stage.MATCH):
+                yield
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:
         answer, retries = await patiently(attempt, tally.stage, self._retry_seconds)
