@@ -37,7 +37,7 @@ from schemas.match import Side
 from schemas.topics import CANDIDATES, DEAD_LETTERS, MATCHES, VACANCIES
 from schemas.vacancy import Vacancy
 from streams import feeds
-from streams.batch import document
+from streams.batch import document, first_limit
 from streams.embedded import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
 from streams.feed_csv import parse_mapping
 from streams.index import Query
@@ -216,7 +216,11 @@ async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> d
                     await index.upsert(side, [point(each) for each in embedded])
                 with timed(Stage.SEARCH):
                     hits = await index.search(
-                        side.other, [Query(each.vector, wanted(each.entity, now), 15) for each in embedded]
+                        side.other,
+                        [
+                            Query(each.vector, wanted(each.entity, now), first_limit(TOP_K))
+                            for each in embedded
+                        ],
                     )
                 with timed(Stage.MATCH):
                     found = [

@@ -222,7 +222,7 @@ class BatchRunner:
         """The compatible hits of each, deep enough to fill `top_k` wherever that many exist."""
         found: list[list[Found]] = [[] for _ in embedded]
         policies = [self._policy.of(each.entity) for each in embedded]
-        limits = [max(round(policy.top_k * OVERFETCH), policy.top_k + 2) for policy in policies]
+        limits = [first_limit(policy.top_k) for policy in policies]
         pending = list(range(len(embedded)))
         conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
         excluded: list[set[str]] = [set() for _ in embedded]
@@ -277,6 +277,11 @@ class BatchRunner:
         answer, retries = await patiently(attempt, tally.stage, self._retry_seconds)
         tally.retries += retries
         return answer
+
+
+def first_limit(top_k: int) -> int:
+    """How many hits the first search asks for."""
+    return max(round(top_k * OVERFETCH), top_k + 2)
 
 
 def document(entity: Entity) -> Document:

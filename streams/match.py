@@ -115,7 +115,8 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
 
 def peaks(vector: Vector) -> list[int]:
     """The positions of the largest components: what the document is most clearly about."""
-    return [int(i) for i in np.argpartition(-vector, PEAKS_KEPT)[:PEAKS_KEPT]]
+    largest: list[int] = np.argpartition(vector, -PEAKS_KEPT)[-PEAKS_KEPT:].tolist()
+    return largest
 
 
 def wanted(terms: VacancyTerms | CandidateTerms, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
@@ -269,6 +270,8 @@ def compare_skills(asked: Sequence[str], offered: Sequence[str]) -> tuple[tuple[
 def _named(skills: tuple[str, ...]) -> tuple[str, ...]:
     """The first few, fewer where their names are long."""
     skills = skills[:MAX_NAMED_SKILLS]
+    if len(orjson.dumps(skills)) <= MAX_NAMED_BYTES:  # as nearly always
+        return skills
     ends = accumulate(len(orjson.dumps(skill)) for skill in skills)
     return tuple(skill for skill, end in zip(skills, ends, strict=True) if end <= MAX_NAMED_BYTES)
 
