@@ -5,12 +5,13 @@
 Fill: every vacancy and every generated candidate is published at once. Full: with all points indexed, part
 of them is published again as a newer revision, at once; this gives events/s. Near full: the same, paced at
 80 % of that, for the latency of a loaded worker without a backlog. Low: 20 events/s. Alone: each stage by
-itself in this process, on the same events, while the worker idles.
+itself in this process, on the same events, while the workers idle.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -18,8 +19,10 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.candidates import candidates
+from bench.wire import members, poll
 from encoder.model import Encoder
 from schemas.candidate import Candidate
 from schemas.dead_letter import Stage
@@ -84,9 +88,9 @@ class Load:
 
 
 class Bench:
-    def __init__(self, stack: Stack, group: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, stack: Stack, group: str, workers: Sequence[subprocess.Popen[bytes]]) -> None:
         self.stack = stack
-        self.process = process
+        self.workers = workers
         self.group = group
         self.load = Load()
         self.dead: set[str] = set()
@@ -137,8 +141,9 @@ class Bench:
             pending.append(await self.producer.send(TOPIC[side], value=value, key=entity.id.encode()))
         await asyncio.gather(*pending)
         while await lag(self.stack.settings, self.group):
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the worker ended with exit code {self.process.returncode}")
+            for process in self.workers:
+                if process.poll() is not None:
+                    raise RuntimeError(f"a worker ended with exit code {process.returncode}")
             await asyncio.sleep(0.25)
         await asyncio.sleep(0.5)
         load.finished = max([time.time() - 1.5, *load.first_match.values()])
@@ -240,14 +245,14 @@ async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> d
     return {stage: len(entities) / taken for stage, taken in seconds.items()}
 
 
-def processes() -> dict[str, psutil.Process]:
+def processes() -> dict[str, list[psutil.Process]]:
     """This process and its children, by role."""
-    found = {"bench": psutil.Process()}
+    found = defaultdict(list, bench=[psutil.Process()])
     for process in psutil.Process().children(recursive=True):
         command = " ".join(process.cmdline())
         for role, mark in (("index", "qdrant_edge"), ("worker", "streams.cli worker"), ("broker", "tansu")):
             if mark in command:
-                found[role] = process
+                found[role].append(process)
     return found
 
 
@@ -257,8 +262,11 @@ def peak_rss_mb(process: psutil.Process) -> float:
 
 
 def cpu_seconds() -> dict[str, float]:
-    times = {role: process.cpu_times() for role, process in processes().items()}
-    return {role: used.user + used.system for role, used in times.items()}
+    """Of all processes of a role together."""
+    return {
+        role: sum(used.user + used.system for used in (process.cpu_times() for process in some))
+        for role, some in processes().items()
+    }
 
 
 def stage_seconds(log: Path) -> Iterator[dict[str, float]]:
@@ -267,9 +275,13 @@ def stage_seconds(log: Path) -> Iterator[dict[str, float]]:
             yield {**entry["ms"], "events": entry["events"]}
 
 
-def breakdown(log: Path, skip: int) -> tuple[dict[str, float], int]:
-    """Milliseconds per event of each stage, over the batches after the first `skip`."""
-    batches = list(stage_seconds(log))[skip:]
+def breakdown(logs: Sequence[Path], skip: Sequence[int]) -> tuple[dict[str, float], int]:
+    """Milliseconds per event of each stage, over each log's batches after the first so many."""
+    batches = [
+        batch
+        for log, first in zip(logs, skip, strict=True)
+        for batch in islice(stage_seconds(log), first, None)
+    ]
     events = sum(batch.pop("events") for batch in batches) or 1
     totals: dict[str, float] = defaultdict(float)
     for batch in batches:
@@ -279,7 +291,12 @@ def breakdown(log: Path, skip: int) -> tuple[dict[str, float], int]:
 
 
 async def measure(
-    stack: Stack, process: subprocess.Popen[bytes], vacancies: Path, onet: Path, count: int, log: Path
+    stack: Stack,
+    workers: Sequence[subprocess.Popen[bytes]],
+    vacancies: Path,
+    onet: Path,
+    count: int,
+    logs: Sequence[Path],
 ) -> dict[str, float | str]:
     console = Console(width=110)
     encoder = Encoder.load(threads=1)
@@ -289,15 +306,15 @@ async def measure(
     console.print(f"{len(jobs):,} vacancies ({rejected:,} rows rejected), {len(people):,} candidates")
     everything = jobs + people
     random.Random(1).shuffle(everything)
-    async with Bench(stack, "rolecall", process) as bench:
+    async with Bench(stack, "rolecall", workers) as bench:
         fill = await bench.run(everything)
         console.print(f"fill: {fill.events_per_s:,.0f} events/s, {fill.matches_per_s:,.0f} matches/s")
-        filled = sum(1 for _ in stage_seconds(log))
+        filled = [sum(1 for _ in stage_seconds(log)) for log in logs]
         before = cpu_seconds()
         full = await bench.run(newer(everything[:8000], datetime.now(UTC)))
         used = {role: (after - before[role]) * 1000 / 8000 for role, after in cpu_seconds().items()}
         console.print(f"full: {full.events_per_s:,.0f} events/s, {full.matches_per_s:,.0f} matches/s")
-        per_event, batches = breakdown(log, filled)
+        per_event, batches = breakdown(logs, filled)
         near = await bench.run(newer(everything[:4000], datetime.now(UTC)), full.events_per_s * 0.8)
         low = await bench.run(newer(everything[:600], datetime.now(UTC)), 20)
         by_itself = await alone(stack, encoder, newer(everything[:2000], datetime.now(UTC)))
@@ -306,21 +323,22 @@ async def measure(
         points = {side: await index.count(side) for side in Side}
         await index.close()
         dead = bench.dead
-    table = Table("stage", "ms/event in the worker", "events/s alone", title=f"full load, {batches} batches")
+    table = Table("stage", "ms/event in a worker", "events/s alone", title=f"full load, {batches} batches")
     for stage in Stage:
         rate = by_itself.get(stage)
         table.add_row(stage, f"{per_event.get(stage, 0):.3f}", f"{rate:,.0f}" if rate else "")
     console.print(table)
     slowest = min(by_itself, key=by_itself.__getitem__)
-    rss = {role: peak_rss_mb(process) for role, process in processes().items()}
+    rss = {role: max(map(peak_rss_mb, some)) for role, some in processes().items()}
     console.print("CPU, ms/event at full load:", {role: round(ms, 2) for role, ms in used.items()})
-    console.print("peak RSS, MB:", {role: round(mb) for role, mb in rss.items()})
+    console.print("peak RSS of one, MB:", {role: round(mb) for role, mb in rss.items()})
     console.print(
         "indexed:", {side.value: count for side, count in points.items()}, f"slowest stage: {slowest}"
     )
     ids = {entity.id for entity in everything}
     near_ms, low_ms = near.latencies_ms(), low.latencies_ms()
     return {
+        "workers": len(workers),
         "events_in": len(everything),
         "effects": len(ids & done),
         "dead_letters": len(dead & ids),
@@ -345,27 +363,32 @@ def main() -> None:
     parser.add_argument("--vacancies", type=Path, required=True, help="CSV of open jobs")
     parser.add_argument("--onet", type=Path, required=True, help="folder of the O*NET text files")
     parser.add_argument("--candidates", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="one a core")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="rolecall-bench-") as folder,
         embedded_stack(Path(folder)) as stack,
+        ExitStack() as running,
     ):
-        log = Path(folder) / "worker.log"
-        with log.open("wb") as stderr:
-            environment = {
-                **stack.environment(),
-                "ROLECALL_LOG_FORMAT": "json",
-                "ROLECALL_TOP_K": str(TOP_K),
-                "ROLECALL_MIN_CONFIDENCE": "0",
-            }
-            with worker(environment, stderr=stderr.fileno()) as process:
-                try:
-                    figures = asyncio.run(
-                        measure(stack, process, options.vacancies, options.onet, options.candidates, log)
-                    )
-                except BaseException:
-                    sys.stderr.write(log.read_text()[-3000:])
-                    raise
+        logs = [Path(folder) / f"worker-{number}.log" for number in range(options.workers)]
+        environment = {
+            **stack.environment(),
+            "ROLECALL_LOG_FORMAT": "json",
+            "ROLECALL_TOP_K": str(TOP_K),
+            "ROLECALL_MIN_CONFIDENCE": "0",
+        }
+        workers = [
+            running.enter_context(worker(environment, stderr=running.enter_context(log.open("wb")).fileno()))
+            for log in logs
+        ]
+        try:
+            poll(lambda: members(stack.broker, "rolecall") == len(workers), "every worker in the group")
+            figures = asyncio.run(
+                measure(stack, workers, options.vacancies, options.onet, options.candidates, logs)
+            )
+        except BaseException:
+            sys.stderr.write(logs[0].read_text()[-3000:])
+            raise
     print(json.dumps(figures))
 
 
