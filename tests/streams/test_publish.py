@@ -1,11 +1,14 @@
 """Events -> records, delivery confirmed."""
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record import MemoryRecords
 
 from schemas.dead_letter import Stage
 from schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
@@ -134,18 +137,34 @@ class TestDeadLetter:
 
 
 class Deliveries:
-    """A producer whose deliveries the test settles."""
+    """A producer whose deliveries the test settles. Two partitions; so many bytes to a batch."""
 
-    def __init__(self, expected):
+    def __init__(self, expected, batch_bytes):
         self.made = []
+        self.batches = []
         self.expected = expected
+        self.batch_bytes = batch_bytes
         self.all_made = asyncio.Event()
 
-    async def send(self, topic, *, value, key, headers, **_):
+    async def partitions_for(self, topic):
+        return {0, 1}
+
+    def create_batch(self):
+        return BatchBuilder(self.batch_bytes, compression_type=0)
+
+    async def send_batch(self, batch, topic, *, partition):
+        self.batches.append((partition, batch))
         self.made.append(asyncio.get_running_loop().create_future())
         if len(self.made) == self.expected:
             self.all_made.set()
         return self.made[-1]
+
+    def published(self, partition):
+        """What the batches of a partition hold, in order."""
+        stored = (
+            MemoryRecords(bytes(batch._build())) for number, batch in self.batches if number == partition
+        )
+        return [record for batches in stored for record in batches.next_batch()]
 
 
 class TestDelivery:
@@ -153,7 +172,7 @@ class TestDelivery:
 
     @pytest.fixture
     def deliveries(self):
-        return Deliveries(len(self.RECORDS))
+        return Deliveries(len(self.RECORDS), batch_bytes=1)  # a batch for each
 
     @pytest.fixture
     async def publishing(self, deliveries):
@@ -183,15 +202,39 @@ class TestDelivery:
             await publishing
 
     async def test_a_record_that_cannot_be_queued_fails_it(self):
-        async def send(*_, **__):
+        async def partitions_for(topic):
             raise KafkaTimeoutError
 
         with pytest.raises(PublishFailed, match="KafkaTimeoutError"):
-            await KafkaPublisher(SimpleNamespace(send=send)).publish(self.RECORDS)
+            await KafkaPublisher(SimpleNamespace(partitions_for=partitions_for)).publish(self.RECORDS)
 
     async def test_nothing_is_published_at_once(self, deliveries):
         await KafkaPublisher(deliveries).publish([])
         assert deliveries.made == []
+
+    @pytest.mark.parametrize("batch_bytes", [1, 300, 100_000])
+    async def test_each_record_goes_to_its_partition_whole_and_in_order(self, batch_bytes):
+        records = [
+            Outgoing("matches", b"k%d" % (number % 7), b"%d" % number, [("n", b"%d" % number)])
+            for number in range(50)
+        ]
+        records[10] = replace(records[10], partition=1, timestamp_ms=1234)
+        deliveries = Deliveries(0, batch_bytes)
+        publishing = asyncio.create_task(KafkaPublisher(deliveries).publish(records))
+        await asyncio.sleep(0)
+        for delivery in deliveries.made:
+            delivery.set_result(None)
+        await publishing
+        for partition in (0, 1):
+            own = [
+                (each.key, each.value, list(each.headers))
+                for each in records
+                if (each.partition or DefaultPartitioner()(each.key, [0, 1], [0, 1])) == partition
+            ]
+            stored = deliveries.published(partition)
+            assert own
+            assert [(each.key, each.value, each.headers) for each in stored] == own
+        assert [each.value for each in deliveries.published(1) if each.timestamp == 1234] == [b"10"]
 
 
 @pytest.mark.parametrize("partitions", [1, 4, 7])
