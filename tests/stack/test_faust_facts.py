@@ -198,7 +198,9 @@ class TestStopping:
 
 class TestSending:
     def test_that_a_record_was_not_taken_is_heard_of_by_its_future_alone(self, found):
-        assert found["sends"] == {"flush": "nothing", "future": "NodeNotReadyError"}
+        """Which of the two errors it is depends on when the connection is given up."""
+        assert found["sends"]["flush"] == "nothing"
+        assert found["sends"]["future"] in ("NodeNotReadyError", "RequestTimedOutError")
 
 
 class TestSettings:
