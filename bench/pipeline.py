@@ -184,6 +184,7 @@ async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> d
     now = datetime.now(UTC)
     limits = Limits(1_048_576, 10**9)
     policy = Policy(TOP_K, 0.0)
+    limit = first_limit(TOP_K)
     sender = producer(stack.settings)
     await sender.start()
     seconds: dict[Stage, float] = defaultdict(float)
@@ -221,11 +222,7 @@ async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> d
                     await index.upsert(side, [point(each) for each in embedded])
                 with timed(Stage.SEARCH):
                     hits = await index.search(
-                        side.other,
-                        [
-                            Query(each.vector, wanted(each.entity, now), first_limit(TOP_K))
-                            for each in embedded
-                        ],
+                        side.other, [Query(each.vector, wanted(each.entity, now), limit) for each in embedded]
                     )
                 with timed(Stage.MATCH):
                     found = [

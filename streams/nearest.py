@@ -113,7 +113,7 @@ class Nearest:
         """scores: (points,), along the axes. None if they are so many that all may as well be."""
         enough = -np.inf if least is None else least
         if limit <= min(FEW, len(self)):
-            first = np.argpartition(scores, -limit)[-limit:]
+            first = _highest(scores, limit)
             enough = max(enough, float((self._vectors[first] @ query).min()))
         rows = np.flatnonzero(scores + tail * self._tails[: len(self)] >= enough - ROUNDING)
         return rows if len(rows) <= MOST_IN_QUESTION * len(self) else None
