@@ -16,7 +16,7 @@ Rows = npt.NDArray[np.int64]
 Id = int | str | UUID
 
 QUERIES_AT_ONCE = 64  # bounds the scores: 64 queries on 100,000 points are 26 MB
-AXES = 128
+AXES = 127  # with the length across them, 128
 BLOCK = 16  # points of which one maximum is taken
 FROM_POINTS = 2_000  # below it one product is as quick
 SAMPLE = 4_096  # points that the axes are found from; 0.2 s, each time the points have doubled
@@ -31,9 +31,8 @@ class Nearest:
         self._ids: list[Id] = []
         self._rows: dict[Id, int] = {}
         self._axes: Vectors = np.empty((dims, min(AXES, dims)), np.float32)
-        self._heads: Vectors = np.empty((1024, self._axes.shape[1]), np.float32)  # along the axes
-        self._tails: Vectors = np.zeros(1024, np.float32)  # lengths across them
-        self._stale: set[int] = set()  # rows whose head and tail are not known
+        self._sketches: Vectors = np.zeros((1024, self._axes.shape[1] + 1), np.float32)
+        self._stale: set[int] = set()  # rows whose sketch is not known
         self._axes_from = 0  # points there were when the axes were found
 
     def __len__(self) -> int:
@@ -47,7 +46,7 @@ class Nearest:
         if row == len(self._ids):
             self._ids.append(id)
         if row == len(self._vectors):
-            for name in ("_vectors", "_heads", "_tails"):
+            for name in ("_vectors", "_sketches"):
                 held = getattr(self, name)
                 setattr(self, name, np.concatenate([held, np.zeros_like(held)]))
         self._vectors[row] = vector
@@ -96,9 +95,10 @@ class Nearest:
     ) -> Iterator[tuple[Rows, Vectors]]:
         """All points in question for each query, and their exact scores."""
         in_question: list[Rows | None] = [None] * len(queries)  # None: all
-        if self._know_heads():
-            for i, (scores, tail) in enumerate(zip(*self._compare(queries), strict=True)):
-                in_question[i] = self._in_question(queries[i], scores, tail, *wanted[i])
+        if self._know_sketches():
+            bounds = self._sketch(queries) @ self._sketches[: len(self)].T  # (queries, points)
+            for i, mine in enumerate(bounds):
+                in_question[i] = self._in_question(queries[i], mine, *wanted[i])
         plain = [i for i, rows in enumerate(in_question) if rows is None]
         products = iter(queries[plain] @ self._vectors[: len(self)].T)
         for query, rows in zip(queries, in_question, strict=True):
@@ -107,25 +107,28 @@ class Nearest:
             else:
                 yield rows, self._vectors[rows] @ query
 
-    def _in_question(
-        self, query: Vectors, scores: Vectors, tail: float, limit: int, least: float | None
-    ) -> Rows | None:
-        """scores: (points,), along the axes. None if they are so many that all may as well be."""
+    def _in_question(self, query: Vectors, bounds: Vectors, limit: int, least: float | None) -> Rows | None:
+        """bounds: (points,), no score is above its own. None if they are so many that all may as well be."""
         enough = -np.inf if least is None else least
         if limit <= min(FEW, len(self)):
-            first = _highest(scores, limit)
+            first = _highest(bounds, limit)
             enough = max(enough, float((self._vectors[first] @ query).min()))
-        rows = np.flatnonzero(scores + tail * self._tails[: len(self)] >= enough - ROUNDING)
+        rows = np.flatnonzero(bounds >= enough - ROUNDING)
         return rows if len(rows) <= MOST_IN_QUESTION * len(self) else None
 
-    def _compare(self, queries: Vectors) -> tuple[Vectors, Vectors]:
-        """Dot products along the axes, (queries, points), and lengths across them, (queries,)."""
-        heads: Vectors = queries @ self._axes
-        scores: Vectors = heads @ self._heads[: len(self)].T
-        return scores, _across(queries, heads)
+    def _sketch(self, vectors: Vectors) -> Vectors:
+        """Where they lie along the axes, and their lengths across them, rather too long than too short.
 
-    def _know_heads(self) -> bool:
-        """Brings heads and tails up to date; False while there are few points."""
+        The product of two sketches is no less than that of the vectors. (vectors, axes + 1)
+        """
+        heads = vectors @ self._axes
+        whole = np.einsum("vd,vd->v", vectors, vectors)
+        left = whole * (1 + ROUNDING) - np.einsum("va,va->v", heads, heads)
+        sketches: Vectors = np.column_stack([heads, np.sqrt(np.maximum(left, 0.0))])
+        return sketches
+
+    def _know_sketches(self) -> bool:
+        """Brings them up to date; False while there are few points."""
         count = len(self)
         if count < FROM_POINTS:
             return False
@@ -138,8 +141,7 @@ class Nearest:
         if self._stale:
             rows = np.fromiter(self._stale, np.int64)
             for part in np.array_split(rows, -(-len(rows) // SAMPLE)):
-                heads = self._vectors[part] @ self._axes
-                self._heads[part], self._tails[part] = heads, _across(self._vectors[part], heads)
+                self._sketches[part] = self._sketch(self._vectors[part])
             self._stale.clear()
         return True
 
@@ -155,11 +157,3 @@ def _highest(scores: Vectors, count: int) -> Rows:
     highest = scores[: blocks * BLOCK].reshape(blocks, BLOCK).max(1)
     rows = np.flatnonzero(scores >= np.partition(highest, -count)[-count])
     return rows[np.argpartition(scores[rows], -count)[-count:]]
-
-
-def _across(vectors: Vectors, heads: Vectors) -> Vectors:
-    """Lengths of what the heads leave out, rather too long than too short. (vectors,)"""
-    whole = np.einsum("vd,vd->v", vectors, vectors)
-    left = whole * (1 + ROUNDING) - np.einsum("va,va->v", heads, heads)
-    across: Vectors = np.sqrt(np.maximum(left, 0.0))
-    return across
