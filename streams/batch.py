@@ -5,7 +5,7 @@ out of `run` means that nothing was acked and the process must end: the broker w
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,10 +23,9 @@ from schemas.dead_letter import Stage
 from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
 from streams.cache import Cache, Row
-from streams.exclusion import Exclusions
-from streams.index import Hit, Index, Point, Query
+from streams.index import Index, Point, Query
 from streams.lifecycle import forget
-from streams.match import Embedded, Found, Policy, Vector, compatible_hits, is_filled, matches, point, wanted
+from streams.match import Embedded, Found, Policy, compatible_hits, is_filled, matches, point, wanted
 from streams.patience import patiently
 from streams.poison import Streak, sift
 from streams.publish import Outgoing, Publisher, dead_letter, match_record, withdrawal_record
@@ -71,7 +70,6 @@ class BatchRunner:
         one that was lost may have matched."""
         self._encoder = encoder
         self._index = index
-        self._exclusions = Exclusions(index)
         self._references = References(index, policy.min_reference_score)
         self._publisher = publisher
         self._policy = policy
@@ -225,45 +223,21 @@ class BatchRunner:
         limits = [first_limit(policy.top_k) for policy in policies]
         pending = list(range(len(embedded)))
         conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
-        excluded: list[set[str]] = [set() for _ in embedded]
-        last: dict[int, Hit] = {}  # where there may be more behind it
         while pending:
-            unchecked = pending
-            while pending:
-                with tally.timed(Stage.SEARCH):
-                    queries = [Query(embedded[i].vector, conditions[i], limits[i]) for i in pending]
-                    answers = await self._patiently(partial(self._index.search, side.other, queries), tally)
-                async with self._match_stage(tally):
-                    for i, hits in zip(pending, answers, strict=True):
-                        compatible = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
-                        found[i] = [each for each in compatible if each.hit.id not in excluded[i]]
-                        last.pop(i, None)
-                        if len(hits) == limits[i] < MAX_DEPTH:
-                            last[i] = hits[-1]
-                            limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
-                        await asyncio.sleep(0)
-                pending = [i for i in pending if i in last and not is_filled(found[i], last[i], policies[i])]
-            # The exclusion rules come after the search: streams.exclusion says why.
             with tally.timed(Stage.SEARCH):
-                dropped = await self._excluded(side, {i: embedded[i].vector for i in unchecked}, found, tally)
-            for i, ids in dropped.items():
-                excluded[i] |= ids
-                found[i] = [each for each in found[i] if each.hit.id not in ids]
-            pending = [i for i in dropped if i in last and not is_filled(found[i], last[i], policies[i])]
+                queries = [Query(embedded[i].vector, conditions[i], limits[i]) for i in pending]
+                search = partial(self._index.search_allowed, side.other, queries)
+                answers = await self._patiently(search, tally)
+            short: list[int] = []
+            async with self._match_stage(tally):
+                for i, hits in zip(pending, answers, strict=True):
+                    found[i] = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
+                    if len(hits) == limits[i] < MAX_DEPTH and not is_filled(found[i], hits[-1], policies[i]):
+                        short.append(i)
+                        limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
+                    await asyncio.sleep(0)
+            pending = short
         return found
-
-    async def _excluded(
-        self, side: Side, vectors: Mapping[int, Vector], found: Sequence[Sequence[Found]], tally: Tally
-    ) -> dict[int, set[str]]:
-        """By row, the hits that an exclusion rule forbids."""
-        opposite = partial(self._exclusions.opposite, list(vectors.values()))
-        closed = zip(vectors, await self._patiently(opposite, tally), strict=True)
-        asked = {i: ([each.hit.id for each in found[i]], areas) for i, areas in closed if areas and found[i]}
-        if not asked:
-            return {}
-        allowed = partial(self._exclusions.allowed, side.other, list(asked.values()))
-        kept = zip(asked, await self._patiently(allowed, tally), strict=True)
-        return {i: dropped for i, ids in kept if (dropped := set(asked[i][0]) - ids)}
 
     @asynccontextmanager
     async def _match_stage(self, tally: Tally) -> AsyncIterator[None]:

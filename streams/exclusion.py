@@ -1,10 +1,9 @@
 """Exclusion rules: what lies in the area of one anchor never meets what lies in the area of the other.
 
-The anchors live in the index, so that a rule taken up by one worker holds for all. An anchor is stored
-divided by its radius: a point is inside its area when their dot product is 1 or more, and one search with
-that least score finds every area a batch is in, however many rules there are.
+The anchors live in the index, so that a rule taken up by one worker holds for all; `streams.areas` says how.
 
-Nothing forbidden stands, whoever comes first. An event goes: upsert, search, then look for areas. A rule
+Nothing forbidden stands, whoever comes first. An event goes: upsert, search, then look for areas (or both in
+one step: `Index.search_allowed`). A rule
 goes: upsert its anchors, then look for the pairs that it forbids and withdraw them. If the event misses the
 anchors, then they were written after its look; everything its search had found was in the index by then, the
 event itself too, and the rule finds them all. (With the areas before the search it would not hold: a
@@ -22,66 +21,21 @@ from datetime import datetime
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
 from encoder.document import Document
 from encoder.model import Encoder
 from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.rule import Anchor, ExclusionRule
-from streams.index import All, Hit, Index, Lookup, Point, Query, Space
+from streams.areas import Area, Vector, inside
+from streams.index import Hit, Index, Lookup, Point
 from streams.publish import Outgoing, withdrawal_record
 from streams.receive import Defined, Erased, Unacceptable
 
-Vector = npt.NDArray[np.float32]
-Area = Vector  # (dims,): an anchor divided by its radius
 Pair = tuple[Hit, Hit]  # vacancy, candidate
 
-INSIDE = 1 - 1e-5  # engines round: an entity is inside an area of radius 1 around itself
 SMALLEST_RADIUS = 1e-3
-DEPTH = 1_000
-DEEPER = 4
 MAX_COUNTERPARTS = 500  # of one withdrawal
-
-
-class Exclusions:
-    """The areas that events are in, as the index has them now."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._any = False
-
-    async def opposite(self, vectors: Sequence[Vector]) -> list[list[Area]]:
-        """For each vector, the areas that are closed to it: one search for all, nearly none without rules."""
-        closed: list[list[Area]] = [[] for _ in vectors]
-        if not self._any:
-            self._any = await self._index.count(Lookup.ANCHOR) > 0
-        if not (self._any and vectors):
-            return closed
-        found = await inside(self._index, Lookup.ANCHOR, vectors)
-        opposite = [[_other_anchor(hit.id) for hit in hits] for hits in found]
-        ids = sorted({id for each in opposite for id in each})
-        areas = await self._index.vectors(Lookup.ANCHOR, ids) if ids else {}
-        return [[areas[id] for id in each if id in areas] for each in opposite]
-
-    async def allowed(
-        self, side: Side, asked: Sequence[tuple[Sequence[str], Sequence[Area]]]
-    ) -> list[set[str]]:
-        """For each list of ids on that side, those that lie in none of its areas."""
-        vectors = await self._index.vectors(side, sorted({id for ids, _ in asked for id in ids}))
-        return [_outside({id: vectors[id] for id in ids if id in vectors}, areas) for ids, areas in asked]
-
-
-async def inside(index: Index, space: Space, vectors: Sequence[Vector]) -> list[list[Hit]]:
-    """Everything that scores 1 or more with each vector, however much that is."""
-    found: list[list[Hit]] = [[] for _ in vectors]
-    pending, limit = list(range(len(vectors))), DEPTH
-    while pending:
-        answers = await index.search(space, [Query(vectors[i], All(), limit, INSIDE) for i in pending])
-        for i, hits in zip(pending, answers, strict=True):
-            found[i] = hits
-        pending, limit = [i for i in pending if len(found[i]) == limit], limit * DEEPER
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +154,3 @@ def _withdrawals(
 def _card(rule: ExclusionRule, number: int) -> dict[str, object]:
     anchor = rule.anchors[number]
     return {"card": orjson.dumps({"rule": rule.id, "min_similarity": anchor.min_similarity}).decode()}
-
-
-def _outside(vectors: Mapping[str, Vector], areas: Sequence[Area]) -> set[str]:
-    if not vectors:
-        return set()
-    scores = np.stack(list(vectors.values())) @ np.stack(areas).T  # (ids, areas)
-    return {id for id, best in zip(vectors, scores.max(axis=1).tolist(), strict=True) if best < INSIDE}
-
-
-def _other_anchor(id: str) -> str:
-    return id[:-1] + ("1" if id.endswith("0") else "0")

@@ -14,7 +14,7 @@ from schemas.candidate import CandidateTerms
 from schemas.match import NearestOccupation, Side
 from schemas.vacancy import VacancyTerms
 from streams import rules
-from streams.exclusion import inside
+from streams.areas import inside
 from streams.explain_words import said
 from streams.index import Index, Lookup, Query
 from streams.match import (
@@ -228,7 +228,7 @@ async def _own_list(
 ) -> OwnList:
     policy = policy.of(own.card)
     query = Query(own.vector, wanted(own.card.terms, now, policy.book), DEPTH)
-    [hits] = await index.search(own.side.other, [query])
+    [hits] = await index.search_allowed(own.side.other, [query])
     found = compatible_hits(own.card.terms, hits, now, policy.book)
     ids = [each.hit.id for each, _ in chosen(model, own.card.certainty, found, policy)]
     rank = ids.index(other_id) + 1 if other_id in ids else None

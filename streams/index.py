@@ -165,6 +165,10 @@ class Index(Protocol):
         With a `min_score`, none that scores as much is missed, up to the limit.
         """
 
+    async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        """As `search`, less what exclusion rules forbid: hits in an area across from one that the query's
+        vector is in. The areas are those of the end of the search, or later ones."""
+
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
         """The stored points, tombstones included; unknown ids are left out."""
 

@@ -11,9 +11,13 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from streams.areas import INSIDE
+
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Id = int | str | UUID
+
+NOWHERE: Vectors = np.empty((0, 0), np.float32)  # no area
 
 QUERIES_AT_ONCE = 64  # bounds the scores: 64 queries on 100,000 points are 26 MB
 AXES = 127  # with the length across them, 128
@@ -67,13 +71,22 @@ class Nearest:
             self._vectors[row] = self._vectors[len(self._ids)]
             self._stale.add(row)
 
-    def best(self, queries: Vectors, count: int) -> Iterator[set[Id]]:
-        """The ids of each query's `count` highest dot products, in no order; at most as many as there are."""
-        stored = self._vectors[: len(self)]  # (points, dims)
-        for start in range(0, len(queries), QUERIES_AT_ONCE):
-            some = queries[start : start + QUERIES_AT_ONCE]
-            for scores in np.ascontiguousarray((stored @ some.T).T):  # this way round it is a fifth quicker
-                yield {self._ids[row] for row in _highest(scores, count).tolist()}
+    def scores(self, queries: Vectors) -> Vectors:
+        """(queries, points)"""
+        stored = self._vectors[: len(self)]
+        return np.ascontiguousarray((stored @ queries.T).T)  # this way round it is a fifth quicker
+
+    def highest(self, scores: Vectors, count: int, closed: Vectors) -> set[Id]:
+        """Of the points with the `count` highest scores, at most as many as there are, those in no area."""
+        rows = _highest(scores, count)
+        if len(closed):
+            rows = rows[~_in_some(self._vectors[rows], closed)]
+        return {self._ids[row] for row in rows.tolist()}
+
+    def inside(self, areas: Vectors) -> set[Id]:
+        """The points that lie in one of the areas."""
+        rows = np.flatnonzero(_in_some(self._vectors[: len(self)], areas))
+        return {self._ids[row] for row in rows.tolist()}
 
     def ranked(
         self, queries: Vectors, wanted: Sequence[tuple[int, float | None]]
@@ -144,6 +157,11 @@ class Nearest:
                 self._sketches[part] = self._sketch(self._vectors[part])
             self._stale.clear()
         return True
+
+
+def _in_some(vectors: Vectors, areas: Vectors) -> npt.NDArray[np.bool_]:
+    inside: npt.NDArray[np.bool_] = (vectors @ areas.T).max(axis=1) >= INSIDE
+    return inside
 
 
 def _highest(scores: Vectors, count: int) -> Rows:

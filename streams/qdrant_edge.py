@@ -49,10 +49,16 @@ class QdrantEdge:
         return revisions  # type: ignore[no-any-return]
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        return await self._search("search", space, queries)
+
+    async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        return await self._search("search_allowed", space, queries)
+
+    async def _search(self, operation: str, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         if not queries:
             return []
         rows = [(_encode(query.condition), query.limit, query.min_score) for query in queries]
-        found, _ = await self._ask("search", space, [query.vector for query in queries], queries=rows)
+        found, _ = await self._ask(operation, space, [query.vector for query in queries], queries=rows)
         return [[_hit(score, payload) for score, payload in hits] for hits in found]
 
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:

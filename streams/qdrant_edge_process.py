@@ -23,6 +23,7 @@ from streams.frames import Frame, listen, serve
 from streams.index import (
     IndexMismatch,
     IndexUnavailable,
+    Lookup,
     space_named,
 )
 from streams.qdrant_edge_shard import OPERATIONS, Shard
@@ -87,6 +88,9 @@ class Collections:
             shard = self._shard(*request["collection"])
         except IndexMismatch as error:
             return Frame(orjson.dumps({"mismatch": str(error)}))
+        if request["operation"] == "search_allowed":
+            version, _, dims = request["collection"]
+            request["arguments"]["anchors"] = self._shard(version, Lookup.ANCHOR, dims)
         operation = OPERATIONS[request["operation"]]
         vectors = np.frombuffer(frame.body, np.float32).reshape(-1, shard.dims)
         try:

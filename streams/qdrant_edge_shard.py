@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -27,6 +27,7 @@ from qdrant_edge import (
     UpdateOperation,
 )
 
+from streams.areas import INSIDE, other_anchor
 from streams.index import (
     PAYLOAD_INDEXES,
     IndexMismatch,
@@ -35,7 +36,7 @@ from streams.index import (
     point_id,
     write_decision,
 )
-from streams.nearest import Id, Nearest, Vectors
+from streams.nearest import NOWHERE, QUERIES_AT_ONCE, Id, Nearest, Vectors
 
 POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
 LIKELY_PER_HIT = 8
@@ -52,7 +53,13 @@ _CARRIED = engine.PayloadSelector.Exclude(sorted(PAYLOAD_INDEXES.keys() - {"revi
 _LIVE = FieldCondition("live", match=MatchValue(1))
 
 Answer = tuple[object, bytes]
-Test = tuple[Filter, int, float | None]  # what a hit must pass, how many are wanted, the least score
+
+
+class Test(NamedTuple):
+    condition: Filter
+    limit: int
+    min_score: float | None
+    closed: Vectors  # (areas, dims): no hit may lie in one of them
 
 
 class Shard:
@@ -136,10 +143,25 @@ class Shard:
     def search(self, vectors: Vectors, queries: list[tuple[list[Any], int, float | None]]) -> Answer:
         if all(condition == ["all"] for condition, *_ in queries):
             return self._search_all(vectors, [(limit, least) for _, limit, least in queries]), b""
-        tests = [(Filter(must=[_LIVE, _decode(test)]), limit, least) for test, limit, least in queries]
-        likely = LIKELY_PER_HIT * max(limit for _, limit, _ in queries)
-        hits = self._search_near(vectors, tests, likely)
-        return [[(hit.score, hit.payload) for hit in each] for each in hits], b""
+        return self._search_filtered(vectors, queries, [NOWHERE] * len(queries)), b""
+
+    def search_allowed(
+        self, vectors: Vectors, queries: list[tuple[list[Any], int, float | None]], anchors: "Shard"
+    ) -> Answer:
+        return self._search_filtered(vectors, queries, anchors.across(vectors)), b""
+
+    def across(self, vectors: Vectors) -> list[Vectors]:
+        """For each vector, the areas across from those that it is in. (areas, dims)"""
+        everything = [(len(self._nearest), INSIDE)] * len(vectors)
+        found = [[id for id, _ in hits] for hits in self._nearest.ranked(vectors, everything)]
+        ids: list[Id] = list({id for each in found for id in each})
+        others: dict[Id, Id] = {
+            record.id: _short_id(other_anchor(record.payload["id"]))
+            for record in (self._shard.retrieve(ids, with_payload=["id"], with_vector=False) if ids else ())
+            if record.payload
+        }
+        across = [[others[id] for id in each if others[id] in self._nearest] for each in found]
+        return [self._nearest.vectors(each) for each in across]
 
     def _search_all(
         self, vectors: Vectors, wanted: list[tuple[int, float | None]]
@@ -153,32 +175,59 @@ class Shard:
         }
         return [[(score, payloads[id]) for id, score in hits] for hits in ranked]
 
-    def _search_near(self, vectors: Vectors, tests: list[Test], likely: int) -> list[list[ScoredPoint]]:
-        """Among the `likely` nearest first; where they leave too few hits, among ever more, then all."""
-        if not tests or likely * DEEPER > len(self._nearest):
-            return self._query(vectors, tests)
-        nearest = self._nearest.best(vectors, likely)
-        near = [
-            (Filter(must=[HasIdCondition(ids), test]), limit, least)
-            for ids, (test, limit, least) in zip(nearest, tests, strict=True)
+    def _search_filtered(
+        self, vectors: Vectors, queries: list[tuple[list[Any], int, float | None]], closed: list[Vectors]
+    ) -> list[list[tuple[float, Payload | None]]]:
+        tests = [
+            Test(Filter(must=[_LIVE, _decode(condition)]), limit, least, areas)
+            for (condition, limit, least), areas in zip(queries, closed, strict=True)
         ]
-        hits = self._query(vectors, near)
-        short = [row for row, (_, limit, _) in enumerate(tests) if len(hits[row]) < limit]
-        deeper = self._search_near(vectors[short], [tests[row] for row in short], likely * DEEPER)
-        for row, found in zip(short, deeper, strict=True):
+        hits: list[list[ScoredPoint]] = []
+        for start in range(0, len(tests), QUERIES_AT_ONCE):
+            part = slice(start, start + QUERIES_AT_ONCE)
+            hits += self._search_near(vectors[part], tests[part])
+        return [[(hit.score, hit.payload) for hit in each] for each in hits]
+
+    def _search_near(self, vectors: Vectors, tests: list[Test]) -> list[list[ScoredPoint]]:
+        """Among the nearest first; where they leave too few hits, among ever more, then all."""
+        hits: list[list[ScoredPoint]] = [[] for _ in tests]
+        short = list(range(len(tests)))
+        likely = LIKELY_PER_HIT * max(test.limit for test in tests)
+        if likely * DEEPER <= len(self._nearest):
+            scores = self._nearest.scores(vectors)
+            while short and likely * DEEPER <= len(self._nearest):
+                near = [
+                    tests[row]._replace(condition=self._among_nearest(tests[row], scores[row], likely))
+                    for row in short
+                ]
+                for row, found in zip(short, self._query(vectors[short], near), strict=True):
+                    hits[row] = found
+                short = [row for row in short if len(hits[row]) < tests[row].limit]
+                likely *= DEEPER
+        allowed = [tests[row]._replace(condition=self._outside(tests[row])) for row in short]
+        for row, found in zip(short, self._query(vectors[short], allowed), strict=True):
             hits[row] = found
         return hits
+
+    def _among_nearest(self, test: Test, scores: Vectors, likely: int) -> Filter:
+        ids = self._nearest.highest(scores, likely, test.closed)
+        return Filter(must=[HasIdCondition(ids), test.condition])
+
+    def _outside(self, test: Test) -> Filter:
+        if not len(test.closed):
+            return test.condition
+        return Filter(must=[test.condition], must_not=[HasIdCondition(self._nearest.inside(test.closed))])
 
     def _query(self, vectors: Vectors, tests: list[Test]) -> list[list[ScoredPoint]]:
         requests = [
             engine.QueryRequest(
-                limit=limit,
+                limit=test.limit,
                 query=engine.Query.Nearest(vector),
-                filter=test,
-                score_threshold=least,
+                filter=test.condition,
+                score_threshold=test.min_score,
                 with_payload=_CARRIED,
             )
-            for vector, (test, limit, least) in zip(vectors.tolist(), tests, strict=True)
+            for vector, test in zip(vectors.tolist(), tests, strict=True)
         ]
         return self._shard.query_batch(engine.QueryBatchRequest(requests))
 
@@ -222,6 +271,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
         Shard.prepare,
         Shard.upsert,
         Shard.search,
+        Shard.search_allowed,
         Shard.fetch,
         Shard.vectors,
         Shard.count,

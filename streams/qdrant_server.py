@@ -15,6 +15,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from schemas.match import Side
+from streams.areas import search_allowed
 from streams.index import (
     PAYLOAD_INDEXES,
     SPACES,
@@ -152,6 +153,9 @@ class QdrantServer:
         with _translated():
             answers = await self._client.query_batch_points(self._name(space), requests)
         return [[_hit(point) for point in answer.points] for answer in answers]
+
+    async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        return await search_allowed(self, space, queries)
 
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
         with _translated():

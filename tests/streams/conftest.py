@@ -17,6 +17,7 @@ from encoder.features import Features
 from encoder.model import Embeddings
 from schemas.match import Match, MatchesWithdrawn, Side
 from schemas.topics import DEAD_LETTERS, MATCHES
+from streams.areas import search_allowed
 from streams.batch import BatchRunner
 from streams.index import (
     SPACES,
@@ -102,7 +103,7 @@ class FakeIndex(FailsOnDemand):
         super().__init__()
         self.points: dict[Space, dict[str, Point]] = {space: {} for space in SPACES}
         self.pushes_down = pushes_down
-        self.searches: list[Sequence[Query]] = []
+        self.searches: list[Sequence[Query]] = []  # of vacancies and candidates
 
     async def upsert(self, side: Space, points: Sequence[Point]) -> list[int | None]:
         self.called("upsert", points)
@@ -145,8 +146,12 @@ class FakeIndex(FailsOnDemand):
 
     async def search(self, side: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         self.called("search", queries)
-        self.searches.append(queries)
+        if side in set(Side):
+            self.searches.append(queries)
         return [self._best(side, query) for query in queries]
+
+    async def search_allowed(self, side: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        return await search_allowed(self, side, queries)
 
     def _best(self, side: Space, query: Query) -> list[Hit]:
         hits = [

@@ -48,7 +48,7 @@ class TestMatching:
 
     async def test_a_batch_writes_before_it_searches(self, world, make):
         await world.vacancies(make.vacancy())
-        assert world.index.calls == ["upsert", "search"]
+        assert world.index.calls == ["upsert", "search", "search"]  # for points, then for areas
 
     async def test_an_empty_batch_does_nothing(self, world):
         tally = await world.vacancies()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from streams.nearest import Nearest, Vectors
+from streams.nearest import NOWHERE, Nearest, Vectors
 
 DIMS = 8
 
@@ -22,7 +22,8 @@ def test_the_best_are_those_of_a_plain_sort_whatever_was_written_before() -> Non
     queries = random.normal(size=(100, DIMS)).astype(np.float32)
     ids, vectors = np.array(list(kept)), np.stack(list(kept.values()))
     expected = ids[np.argsort(-(queries @ vectors.T), axis=1)[:, :10]]  # (queries, 10)
-    assert list(nearest.best(queries, 10)) == [set(row) for row in expected.tolist()]
+    found = [nearest.highest(scores, 10, NOWHERE) for scores in nearest.scores(queries)]
+    assert found == [set(row) for row in expected.tolist()]
 
 
 def unit(vectors: Vectors) -> Vectors:

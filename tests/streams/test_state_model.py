@@ -6,6 +6,7 @@ die in any of them and is then repeated, as the broker would.
 
 import asyncio
 import random
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -22,9 +23,11 @@ from schemas.match import Match, MatchesWithdrawn, Side
 from schemas.rule import ExclusionRule
 from schemas.topics import MATCHES
 from schemas.vacancy import Vacancy
+from streams.areas import search_allowed
 from streams.batch import document
 from streams.definitions import DefinitionRunner
 from streams.exclusion import Rules
+from streams.index import Hit, Query, Space
 from streams.lifecycle import Sweeper
 from streams.rules import compatible
 from streams.state import MatchState
@@ -57,6 +60,9 @@ class Interleaved:
         self._port = port
         self._chance = chance
         self.dies_in: str | None = None
+
+    async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        return await search_allowed(self, space, queries)
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._port, name)
@@ -109,7 +115,6 @@ def history_machine(new_world: Any, make: Any, start: Any) -> type[RuleBasedStat
                 runner = world.runner
                 ports = [Interleaved(port, self.chance) for port in (self.index, self.publisher, self.cache)]
                 runner._index, runner._publisher, runner._cache = ports
-                runner._exclusions._index = ports[0]
                 runner._now = lambda: self.now
                 self.ports.append(ports)
             self.sweeper = Sweeper(

@@ -1,0 +1,20 @@
+"""Points and vectors of the contract tests."""
+
+import numpy as np
+
+from schemas.match import Side
+from streams.index import All, Condition, Index, Point, Query
+
+DIMS = 8
+SIDE = Side.VACANCY
+EAST, NORTH = np.eye(DIMS, dtype=np.float32)[:2]
+EVERYTHING = All()
+
+
+def live(id: str, revision: int, **payload: object) -> Point:
+    return Point(id, revision, EAST, payload)
+
+
+async def found(index: Index, condition: Condition = EVERYTHING) -> list[str]:
+    [hits] = await index.search(SIDE, [Query(EAST, condition, 100)])
+    return [hit.id for hit in hits]
