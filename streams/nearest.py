@@ -78,14 +78,15 @@ class Nearest:
 
     def highest(self, scores: Vectors, count: int, closed: Vectors) -> set[Id]:
         """Of the points with the `count` highest scores, at most as many as there are, those in no area."""
-        rows = _highest(scores, count)
-        if len(closed):
-            rows = rows[~_in_some(self._vectors[rows], closed)]
-        return {self._ids[row] for row in rows.tolist()}
+        return self._outside(_highest(scores, count), closed)
 
-    def inside(self, areas: Vectors) -> set[Id]:
-        """The points that lie in one of the areas."""
-        rows = np.flatnonzero(_in_some(self._vectors[: len(self)], areas))
+    def outside(self, ids: Sequence[Id], closed: Vectors) -> set[Id]:
+        """Those of the points that are in no area."""
+        return self._outside(np.array([self._rows[id] for id in ids], np.int64), closed)
+
+    def _outside(self, rows: Rows, closed: Vectors) -> set[Id]:
+        if len(closed):
+            rows = rows[(self._vectors[rows] @ closed.T).max(axis=1) < INSIDE]
         return {self._ids[row] for row in rows.tolist()}
 
     def ranked(
@@ -157,11 +158,6 @@ class Nearest:
                 self._sketches[part] = self._sketch(self._vectors[part])
             self._stale.clear()
         return True
-
-
-def _in_some(vectors: Vectors, areas: Vectors) -> npt.NDArray[np.bool_]:
-    inside: npt.NDArray[np.bool_] = (vectors @ areas.T).max(axis=1) >= INSIDE
-    return inside
 
 
 def _highest(scores: Vectors, count: int) -> Rows:

@@ -79,6 +79,7 @@ class Shard:
         self._unflushed = 0
         self._tombstone = [dims**-0.5] * dims
         self._nearest = self._read_nearest()
+        self._others: dict[Id, Id] = {}  # by anchor, the other one of its rule; ids never change
 
     def _read_nearest(self) -> Nearest:
         nearest = Nearest(self.dims)
@@ -154,14 +155,12 @@ class Shard:
         """For each vector, the areas across from those that it is in. (areas, dims)"""
         everything = [(len(self._nearest), INSIDE)] * len(vectors)
         found = [[id for id, _ in hits] for hits in self._nearest.ranked(vectors, everything)]
-        ids: list[Id] = list({id for each in found for id in each})
-        others: dict[Id, Id] = {
-            record.id: _short_id(other_anchor(record.payload["id"]))
-            for record in (self._shard.retrieve(ids, with_payload=["id"], with_vector=False) if ids else ())
-            if record.payload
-        }
-        across = [[others[id] for id in each if others[id] in self._nearest] for each in found]
-        return [self._nearest.vectors(each) for each in across]
+        new: list[Id] = list({id for each in found for id in each if id not in self._others})
+        for record in self._shard.retrieve(new, with_payload=["id"], with_vector=False) if new else ():
+            assert record.payload
+            self._others[record.id] = _short_id(other_anchor(record.payload["id"]))
+        across = [[self._others[id] for id in each] for each in found]
+        return [self._nearest.vectors([id for id in each if id in self._nearest]) for each in across]
 
     def _search_all(
         self, vectors: Vectors, wanted: list[tuple[int, float | None]]
@@ -204,7 +203,7 @@ class Shard:
                     hits[row] = found
                 short = [row for row in short if len(hits[row]) < tests[row].limit]
                 likely *= DEEPER
-        allowed = [tests[row]._replace(condition=self._outside(tests[row])) for row in short]
+        allowed = [tests[row]._replace(condition=self._allowed(tests[row])) for row in short]
         for row, found in zip(short, self._query(vectors[short], allowed), strict=True):
             hits[row] = found
         return hits
@@ -213,10 +212,16 @@ class Shard:
         ids = self._nearest.highest(scores, likely, test.closed)
         return Filter(must=[HasIdCondition(ids), test.condition])
 
-    def _outside(self, test: Test) -> Filter:
+    def _allowed(self, test: Test) -> Filter:
         if not len(test.closed):
             return test.condition
-        return Filter(must=[test.condition], must_not=[HasIdCondition(self._nearest.inside(test.closed))])
+        passing, _next = self._shard.scroll(
+            engine.ScrollRequest(
+                None, len(self._nearest), test.condition, with_payload=False, with_vector=False
+            )
+        )
+        ids = self._nearest.outside([record.id for record in passing], test.closed)
+        return Filter(must=[HasIdCondition(ids)])
 
     def _query(self, vectors: Vectors, tests: list[Test]) -> list[list[ScoredPoint]]:
         requests = [
