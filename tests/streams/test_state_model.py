@@ -32,16 +32,13 @@ from streams.lifecycle import Sweeper
 from streams.rules import compatible
 from streams.state import MatchState
 from streams.tail import read_event
+from tests.streams.failures import Killed
 
 IDS = range(3)
 TITLES = ("nurse", "cook", "welder")
 EVENTS = st.tuples(st.sampled_from(Side), st.sampled_from(IDS), st.integers(1, 8), st.booleans())
 RULES = st.tuples(st.sampled_from(range(2)), st.integers(1, 8), st.sampled_from((None, "nurse", "cook")))
 DIES_IN = ("upsert", "search", "publish", "fetch", "put")
-
-
-class Killed(BaseException):
-    """The process ends here."""
 
 
 class Inline(ThreadPoolExecutor):
