@@ -86,11 +86,11 @@ class Collections:
             return Frame(orjson.dumps({"result": None}))
         try:
             shard = self._shard(*request["collection"])
+            if request["operation"] == "search_allowed":
+                version, _, dims = request["collection"]
+                request["arguments"]["anchors"] = self._shard(version, Lookup.ANCHOR, dims)
         except IndexMismatch as error:
             return Frame(orjson.dumps({"mismatch": str(error)}))
-        if request["operation"] == "search_allowed":
-            version, _, dims = request["collection"]
-            request["arguments"]["anchors"] = self._shard(version, Lookup.ANCHOR, dims)
         operation = OPERATIONS[request["operation"]]
         vectors = np.frombuffer(frame.body, np.float32).reshape(-1, shard.dims)
         try:
