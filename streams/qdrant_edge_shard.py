@@ -3,8 +3,9 @@
 Search is exact and HNSW is never built: that stops every request for 17 s at 20,000 points of 1,024
 dimensions, and nothing is missed without it. There the engine takes 3.5 ms a query, nearly all of it for
 trying a broad filter on every point. So a batch first finds each query's nearest points in one matrix
-product, lets the engine filter those alone (0.6 ms a query in all, at 10,000 points and 64 queries), and
-asks it in full only for queries that are then short of hits. Past 100,000 points use a Qdrant server.
+product, leaves out those in a closed area, lets the engine filter the rest (0.6 ms a query in all, at 10,000
+points and 64 queries), and asks it in full only for queries that are then short of hits. Past 100,000 points
+use a Qdrant server.
 """
 
 import shutil
