@@ -75,7 +75,7 @@ def main() -> None:
         (batch, "receive", Stage.RECEIVE),
         (Encoder, "encode", Stage.ENCODE),
         (QdrantEdge, "upsert", Stage.UPSERT),
-        (QdrantEdge, "search", Stage.SEARCH),
+        (QdrantEdge, "search_allowed", Stage.SEARCH),
         (batch, "matches", Stage.MATCH),
         (KafkaPublisher, "publish", Stage.PUBLISH),
         (agents, "_acknowledge", Stage.ACK),

@@ -22,6 +22,7 @@ async def sift(
     effects: Callable[[Sequence[E]], Awaitable[list[Outgoing]]],
     stage: Callable[[], Stage],
     attempts: int = 1,
+    failed_alone: bool = False,
 ) -> tuple[list[Outgoing], list[Reject]]:
     """What goes out, and the poison; `stage` says where the last attempt failed. Raises what is FATAL."""
     if not events:
@@ -31,11 +32,12 @@ async def sift(
     except FATAL:
         raise
     except Exception as error:  # noqa: BLE001 - what one event breaks must not stop the others
-        if len(events) == 1 and attempts > 1:  # once alone is no proof: it may have been a moment's failure
+        if failed_alone:  # once alone is no proof: it may have been a moment's failure
             return [], [Reject(events[0].record, stage(), type(error).__name__, str(error), attempts)]
     half = (len(events) + 1) // 2
-    left, left_poison = await sift(events[:half], effects, stage, attempts + 1)
-    right, right_poison = await sift(events[half:], effects, stage, attempts + 1)
+    again = (effects, stage, attempts + 1, len(events) == 1)
+    left, left_poison = await sift(events[:half], *again)
+    right, right_poison = await sift(events[half:], *again)
     return left + right, left_poison + right_poison
 
 

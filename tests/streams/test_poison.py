@@ -45,9 +45,9 @@ class TestStreak:
             streak.add(6, rejects(make, 6))
 
 
-@pytest.mark.parametrize(("events", "attempts"), [(1, 2), (2, 2), (8, 4), (9, 4)])
+@pytest.mark.parametrize(("events", "attempts"), [(1, 2), (2, 3), (8, 5), (9, 5)])
 async def test_poison_was_tried_with_ever_fewer_others(make, events, attempts):
-    """The last of nine is tried with eight others, then with three, with one, and alone; one twice."""
+    """The last of nine is tried with eight others, then with three, with one, and twice alone."""
 
     class Event:
         record = make.raw(b"{}")
@@ -75,3 +75,19 @@ async def test_what_fails_once_is_no_poison(make):
         return []
 
     assert await sift([Event()], effects, lambda: Stage.MATCH) == ([], [])
+
+
+async def test_what_fails_once_is_no_poison_though_its_neighbour_is(make):
+    class Event:
+        record = make.raw(b"{}")
+
+    poison, good = Event(), Event()
+    failures = [ValueError()]
+
+    async def effects(some):
+        if poison in some or (some == [good] and failures and failures.pop()):
+            raise ValueError
+        return []
+
+    _, [reject] = await sift([poison, good], effects, lambda: Stage.MATCH)
+    assert (reject.record, failures) == (poison.record, [])
