@@ -41,7 +41,7 @@ async def test_a_match_names_the_nearest_reference_of_both_sides(world, make, re
 async def test_without_references_there_is_none_and_no_search_for_one(world, make):
     reasons = (await match(world, make)).reasons
     assert reasons.vacancy_occupation is reasons.candidate_occupation is None
-    assert world.index.calls.count("search") == 2
+    assert world.index.calls.count("search") == 4  # each of the two events for points, then for areas
 
 
 async def test_a_new_reference_is_found_by_the_next_event(world, make, references):
