@@ -221,7 +221,7 @@ async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> d
                 with timed(Stage.UPSERT):
                     await index.upsert(side, [point(each) for each in embedded])
                 with timed(Stage.SEARCH):
-                    hits = await index.search(
+                    hits = await index.search_allowed(
                         side.other, [Query(each.vector, wanted(each.entity, now), limit) for each in embedded]
                     )
                 with timed(Stage.MATCH):
