@@ -3,13 +3,13 @@
 The anchors live in the index, so that a rule taken up by one worker holds for all; `streams.areas` says how.
 
 Nothing forbidden stands, whoever comes first. An event goes: upsert, search, then look for areas (or both in
-one step: `Index.search_allowed`). A rule
-goes: upsert its anchors, then look for the pairs that it forbids and withdraw them. If the event misses the
-anchors, then they were written after its look; everything its search had found was in the index by then, the
-event itself too, and the rule finds them all. (With the areas before the search it would not hold: a
-counterpart could come in between the rule's look and the event's search, unseen by the first.) Points that
-changed in between are withdrawn as superseded, and a withdrawal counts whether the match comes before it or
-after. Anchors seen only in half are the same case: the event's look came before the write was done.
+one step: `Index.search_allowed`). A rule goes: upsert its anchors, then look for the pairs that it forbids
+and withdraw them. If the event misses the anchors, then they were written after its look; everything its
+search had found was in the index by then, the event itself too, and the rule finds them all. (With the areas
+before the search it would not hold: a counterpart could come in between the rule's look and the event's
+search, unseen by the first.) Points that changed in between are withdrawn as superseded, and a withdrawal
+counts whether the match comes before it or after. Anchors seen only in half are the same case: the event's
+look came before the write was done.
 
 Removing a rule allows its pairs again from the next revision of either entity on; it publishes no matches.
 """
