@@ -22,6 +22,7 @@ from schemas.common import Status, milliseconds
 from schemas.dead_letter import Stage
 from schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from schemas.vacancy import Vacancy
+from streams.areas import DEEPER, MAX_DEPTH
 from streams.cache import Cache, Row
 from streams.index import Index, Point, Query
 from streams.lifecycle import forget
@@ -39,8 +40,6 @@ T = TypeVar("T")
 
 PART = 64  # events of a batch that go through together
 OVERFETCH = 1.2  # first search; deeper ones follow only where the recheck left a list short
-DEEPER = 4
-MAX_DEPTH = 10_000
 
 
 @dataclass(frozen=True, slots=True)

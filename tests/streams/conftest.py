@@ -21,26 +21,17 @@ from streams.areas import search_allowed
 from streams.batch import BatchRunner
 from streams.index import (
     SPACES,
-    All,
-    AnyOf,
-    AtLeast,
-    AtMost,
-    Condition,
-    Either,
     Hit,
-    Near,
-    Not,
     Point,
     Query,
     Space,
-    Within,
     write_decision,
 )
 from streams.match import Policy
 from streams.publish import Outgoing
 from streams.receive import Limits, Record
-from streams.rules import distance_km
 from streams.tally import Tally
+from tests.streams.conditions import holds
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OCCURRED_AT = "2026-01-01T00:00:00Z"
@@ -158,7 +149,7 @@ class FakeIndex(FailsOnDemand):
             Hit(point.id, point.revision, float(point.vector @ query.vector), dict(point.payload or {}))
             for point in self.points[side].values()
             if point.vector is not None
-            and (not self.pushes_down or passes(query.condition, point.payload or {}))
+            and (not self.pushes_down or holds(query.condition, point.payload or {}))
         ]
         if query.min_score is not None:
             hits = [hit for hit in hits if hit.score >= query.min_score]
@@ -169,33 +160,6 @@ class FakeIndex(FailsOnDemand):
 
     def live(self, side: Space) -> set[str]:
         return {point.id for point in self.points[side].values() if point.vector is not None}
-
-
-def passes(condition: Condition, payload: dict[str, Any]) -> bool:
-    match condition:
-        case AnyOf(field, values):
-            return any(stored in values for stored in _stored(payload, field))
-        case Within(field, values):
-            return all(stored in values for stored in _stored(payload, field))
-        case AtLeast(field, value):
-            return any(stored >= value for stored in _stored(payload, field))
-        case AtMost(field, value):
-            return any(stored <= value for stored in _stored(payload, field))
-        case Near(field, lat, lon, km):
-            places = _stored(payload, field)
-            return any(distance_km((place["lat"], place["lon"]), (lat, lon)) <= km for place in places)
-        case All(conditions):
-            return all(passes(each, payload) for each in conditions)
-        case Either(conditions):
-            return any(passes(each, payload) for each in conditions)
-        case Not(negated):
-            return not passes(negated, payload)
-    raise AssertionError(condition)
-
-
-def _stored(payload: dict[str, Any], field: str) -> list[Any]:
-    stored = payload.get(field, [])
-    return stored if isinstance(stored, list) else [stored]
 
 
 class FakePublisher(FailsOnDemand):

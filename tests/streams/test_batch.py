@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.match import Side
-from tests.streams.failures import Killed
+from tests.streams.fakes import Killed
 
 
 class TestMatching:

@@ -4,24 +4,7 @@ import pytest
 
 from encoder.document import Document, content_hash
 from schemas.match import Side
-from tests.streams.failures import Killed
-
-
-class DictCache:
-    """The cache port in a dict."""
-
-    def __init__(self):
-        self.rows = {}
-
-    async def get(self, hashes):
-        return {key: self.rows[key] for key in hashes if key in self.rows}
-
-    async def put(self, rows):
-        self.rows.update(rows)
-
-    async def forget(self, hashes):
-        for key in hashes:
-            self.rows.pop(key, None)
+from tests.streams.fakes import DictCache, Killed
 
 
 class NoCache(DictCache):

@@ -10,7 +10,7 @@ from schemas.match import Side
 from streams.index import IndexMismatch
 from streams.patience import GaveUp, NotTheEvents
 from streams.publish import PublishFailed, PublishRefused
-from tests.streams.failures import AWAY
+from tests.streams.fakes import AWAY
 
 
 class TestFailingDependencies:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.match import Side
-from tests.streams.failures import Killed
+from tests.streams.fakes import Killed
 
 IDS = ("a", "b", "c")
 published = st.tuples(st.sampled_from(IDS), st.integers(1, 30).map(lambda n: 2 * n))

@@ -32,7 +32,7 @@ from streams.lifecycle import Sweeper
 from streams.rules import compatible
 from streams.state import MatchState
 from streams.tail import read_event
-from tests.streams.failures import Killed
+from tests.streams.fakes import DictCache, Killed
 
 IDS = range(3)
 TITLES = ("nurse", "cook", "welder")
@@ -76,21 +76,6 @@ class Interleaved:
             return answer
 
         return in_turn
-
-
-class DictCache:
-    def __init__(self) -> None:
-        self.rows: dict[bytes, Any] = {}
-
-    async def get(self, hashes):
-        return {key: self.rows[key] for key in hashes if key in self.rows}
-
-    async def put(self, rows):
-        self.rows.update(rows)
-
-    async def forget(self, hashes):
-        for key in hashes:
-            self.rows.pop(key, None)
 
 
 def history_machine(new_world: Any, make: Any, start: Any) -> type[RuleBasedStateMachine]:

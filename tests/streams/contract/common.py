@@ -1,6 +1,7 @@
 """Points and vectors of the contract tests."""
 
 import numpy as np
+import pytest
 
 from schemas.match import Side
 from streams.index import All, Condition, Index, Point, Query
@@ -9,6 +10,10 @@ DIMS = 8
 SIDE = Side.VACANCY
 EAST, NORTH = np.eye(DIMS, dtype=np.float32)[:2]
 EVERYTHING = All()
+LOCAL_QDRANT_WARNS = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
+]
 
 
 def live(id: str, revision: int, **payload: object) -> Point:

@@ -19,15 +19,12 @@ from streams.index import (
     Query,
     now_ms,
 )
-from tests.streams.contract.common import DIMS, EAST, NORTH, SIDE, found, live
+from tests.streams.contract.common import DIMS, EAST, LOCAL_QDRANT_WARNS, NORTH, SIDE, found, live
 
 Connect = Callable[[int], Index]
 
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = LOCAL_QDRANT_WARNS
 
 
 async def test_a_written_point_is_found_once_upsert_has_returned(index: Index) -> None:

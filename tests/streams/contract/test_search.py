@@ -13,12 +13,9 @@ from streams.index import (
     Point,
     Query,
 )
-from tests.streams.contract.common import DIMS, EAST, EVERYTHING, SIDE, live
+from tests.streams.contract.common import DIMS, EAST, EVERYTHING, LOCAL_QDRANT_WARNS, SIDE, live
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = LOCAL_QDRANT_WARNS
 
 
 @pytest.mark.parametrize("condition", [EVERYTHING, AnyOf("country", ("NL",))])

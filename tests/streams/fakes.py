@@ -1,0 +1,26 @@
+"""What several tests raise, and a cache."""
+
+from streams.index import IndexUnavailable
+
+AWAY = IndexUnavailable("gone fishing")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class DictCache:
+    """The cache port in a dict."""
+
+    def __init__(self):
+        self.rows = {}
+
+    async def get(self, hashes):
+        return {key: self.rows[key] for key in hashes if key in self.rows}
+
+    async def put(self, rows):
+        self.rows.update(rows)
+
+    async def forget(self, hashes):
+        for key in hashes:
+            self.rows.pop(key, None)
