@@ -1,4 +1,7 @@
-"""`python -m bench.losses`: time and memory of our losses beside pytorch-metric-learning's."""
+"""`python -m bench.losses`: time and memory of our losses beside pytorch-metric-learning's.
+
+It takes `pip install --constraint constraints.txt pytorch-metric-learning`.
+"""
 
 import resource
 import time
