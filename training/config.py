@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from encoder.softmax_groups import Form
 
@@ -39,13 +39,21 @@ class TrainConfig(BaseModel):
     documents: Share = 0.25  # pairs that carry tasks, skills and texts
     untitled: Share = 0.0  # of these, sides that carry no title
     rare: float = 0.0  # how rare a word has to be to count in full from the start; 0: all count alike
+    balance: Share = 0.0  # 0: every title is drawn as often as another, 1: every occupation
+    skills: Annotated[float, Field(ge=0, lt=1)] = 0.0  # pairs that are two names of one skill
     preferred: Share = 0.2  # pairs whose second title is the preferred one
     noise: Share = 0.0  # titles with something a recruiter adds
     variants: Share = 0.0  # titles abbreviated, in the plural or mistyped
     garbage: float = 0.0  # weight of "garbage has no meaning"
-    distil: float = 0.0  # weight of the teacher's opinion of the batch
-    words: int = 0  # words a batch on which the teacher is imitated too
-    teacher: "TrainConfig | None" = None  # trained first; its opinion is then worth `distil`
+    distil: float = 0.0  # weight of the opinion that `teacher`, or else `meanings`, has of the batch
+    vacancies: int = 0  # titles of vacancies a batch, on which the teacher is imitated too
+    teacher: "TrainConfig | None" = None  # trained first
+
+    @model_validator(mode="after")
+    def _has_a_teacher(self) -> Self:
+        if self.distil and not (self.teacher or self.meanings):
+            raise ValueError(f"distil = {self.distil} but nobody to imitate: set `meanings` or `[teacher]`")
+        return self
 
     @classmethod
     def read(cls, file: Path) -> Self:

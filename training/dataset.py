@@ -84,10 +84,12 @@ class Views:
 class Dataset:
     store: TextStore
     views: tuple[Views, ...]
+    skills: int  # how many of the views, the last ones, are skills and no occupations
     ancestors: Ints  # (occupations, 4) numbers of the groups it is in, widest first; -1 - occupation for none
     surroundings: Ints  # texts to stand beside a title
     garbage: Ints  # texts that mean nothing
-    lexicon: Ints  # words, phrases and titles of no known occupation
+    vacancies: Ints  # titles of nobody knows which occupation
+    readable: int  # titles of occupations and vacancies are the first so many texts: what a teacher reads
 
 
 def build(
@@ -95,10 +97,14 @@ def build(
     vocabulary: Vocabulary,
     *,
     seed: int,
+    skills: Sequence[Occupation] = (),
     unlabelled: Sequence[str] = (),
 ) -> Dataset:
     rng = random.Random(seed)
+    groups = [*occupations, *skills]
     store = TextStore(vocabulary)
+    store.add_all([title for o in occupations for title in o.titles])
+    vacancies, readable = store.add_all(unlabelled), len(store)
     keys: dict[str, int] = {}
     views = tuple(
         Views(
@@ -109,7 +115,7 @@ def build(
             tasks=store.add_all(o.tasks),
             skills=store.add_all(o.skills),
         )
-        for o in occupations
+        for o in groups
     )
     words = sorted(
         {word for o in occupations for text in (*o.texts, *o.tasks, *o.titles) for word in text.split()}
@@ -117,10 +123,12 @@ def build(
     return Dataset(
         store=store,
         views=views,
-        ancestors=_ancestors(occupations),
+        skills=len(skills),
+        ancestors=_ancestors(groups),
         surroundings=store.add_all([noise.surroundings(rng) for _ in range(4_000)]),
         garbage=store.add_all([noise.garbage(rng, words) for _ in range(20_000)]),
-        lexicon=store.add_all([*_lexicon(vocabulary, occupations, rng), *unlabelled]),
+        vacancies=vacancies,
+        readable=readable,
     )
 
 
@@ -131,13 +139,3 @@ def _ancestors(occupations: Sequence[Occupation]) -> Ints:
         groups = ancestors(occupation)
         row[: len(groups)] = [numbers.setdefault(group, len(numbers)) for group in groups]
     return table
-
-
-def _lexicon(vocabulary: Vocabulary, occupations: Sequence[Occupation], rng: random.Random) -> list[str]:
-    """Every whole word of the vocabulary, alone and before what titles end with: "zinc", "zinc operator".
-
-    Words that no training title has would otherwise stay where the untrained model had them.
-    """
-    ends = [title.split()[-1] for o in occupations for title in o.titles]
-    words = [token for token in vocabulary.tokens if token.isalpha() and len(token) > 2]
-    return [text for word in words for text in (word, f"{word} {rng.choice(ends)}")]

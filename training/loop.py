@@ -37,7 +37,7 @@ def train(
 ) -> tuple[Network, Progress]:
     """Returns the best averaged weights and how they came about.
 
-    teacher: (texts, width) unit vectors by text number; NaN where it has no opinion.
+    teacher: (readable texts, width) unit vectors by text number.
     resume_from: a checkpoint is kept here after every epoch, and a run that finds one continues from it.
     """
     steps = config.max_steps or config.epochs * len(sampler)
@@ -114,11 +114,11 @@ def batch_loss(
             bare = torch.from_numpy(batch.bare)
             known_a, known_b = teacher[batch.a.titles][bare], teacher[batch.b.titles][bare]
             copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)
-            if config.words:
-                words = embed(network, batch.words.tokens)  # (words, dims)
-                known = teacher[batch.words.titles]
+            if len(batch.vacancies.titles):
+                vacancies = embed(network, batch.vacancies.tokens)  # (vacancies, dims)
+                known = teacher[batch.vacancies.titles]
                 copied = copied + losses.imitation(
-                    words @ a[bare].T, known, known_a, temperature=config.temperature
+                    vacancies @ a[bare].T, known, known_a, temperature=config.temperature
                 )
             loss = loss + config.distil * copied
     if config.garbage:

@@ -6,7 +6,7 @@ titles that mean different things.
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -60,6 +60,19 @@ def read_esco(file: Path) -> list[Occupation]:
                 branch=row["iscoGroup"],
                 titles=unique([row["preferredLabel"], *row["altLabels"].split("\n")]),
                 texts=(row["description"],),
+            )
+            for row in csv.DictReader(lines)
+        ]
+
+
+def read_esco_skills(file: Path) -> list[Occupation]:
+    """ESCO skills CSV in one language: names of one skill, in the shape of an occupation's titles."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [
+            Occupation(
+                id="skill:" + row["conceptUri"].rpartition("/")[2],
+                branch="",
+                titles=unique([row["preferredLabel"], *row["altLabels"].split("\n")]),
             )
             for row in csv.DictReader(lines)
         ]
@@ -124,15 +137,21 @@ class Split:
     train: list[Occupation]
     validation: list[Occupation]
     test: list[Occupation]
+    skills: Sequence[Occupation] = ()  # to learn from; no skill is judged
 
 
-def split(occupations: Iterable[Occupation]) -> Split:
+def split(occupations: Iterable[Occupation], skills: Iterable[Occupation] = ()) -> Split:
     """By occupation. No title of a held-out occupation stays in training, not even under another."""
     parts: dict[str, list[Occupation]] = {"train": [], "validation": [], "test": []}
     for occupation in occupations:
         parts[split_of(occupation)].append(occupation)
     held_out = [title for name in ("validation", "test") for o in parts[name] for title in o.titles]
-    return Split(without_titles(parts["train"], held_out), parts["validation"], parts["test"])
+    return Split(
+        train=without_titles(parts["train"], held_out),
+        validation=parts["validation"],
+        test=parts["test"],
+        skills=without_titles(skills, held_out),
+    )
 
 
 def _with_titles(occupation: Occupation, titles: tuple[str, ...]) -> Occupation:

@@ -53,11 +53,11 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinions:
-    """A teacher's vectors."""
+class Read:
+    """What a large model made of texts."""
 
-    texts: torch.Tensor  # (texts, width) by text number; zeros for texts it was not asked about
-    minutes: torch.Tensor  # (), what they took
+    vectors: torch.Tensor  # (texts, width)
+    minutes: float  # that it took
 
 
 def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
@@ -72,13 +72,20 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
     minutes = 0.0
     if config.meanings:
-        meanings, minutes = _meanings(pretrained, config.meanings, run)
-        pretrained = pretrained.joined(meanings)
-    data = dataset.build(split.train, pretrained.vocabulary, seed=config.seed, unlabelled=sources.unlabelled)
+        words = pretrained.words  # each by itself, as in model2vec
+        meanings = _kept(run, "words", lambda: start.read(words, config.meanings))
+        pretrained, minutes = pretrained.joined(meanings.vectors), meanings.minutes
+    data = dataset.build(
+        split.train,
+        pretrained.vocabulary,
+        seed=config.seed,
+        skills=split.skills,
+        unlabelled=sources.unlabelled,
+    )
     ground = Ground(pretrained, data, split, run)
-    opinions = teach(ground, config.teacher) if config.teacher else None
+    opinions = teach(ground, config) if config.distil else None
     network, progress = fit(ground, config, "student", opinions)
-    minutes += progress.minutes + (float(opinions.minutes) if opinions else 0)
+    minutes += progress.minutes + (opinions.minutes if opinions else 0)
 
     encoder = finish(network, ground)
     figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
@@ -100,21 +107,19 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     return encoder.version
 
 
-def _meanings(pretrained: Pretrained, name: str, run: Run) -> tuple[torch.Tensor, float]:
-    """Vectors of the tokens, and the minutes that they took."""
-    file = run.work / "meanings.safetensors"
+def _kept(run: Run, what: str, read: Callable[[], torch.Tensor]) -> Read:
+    """Read once, and kept for when this run is killed and started again."""
+    file = run.work / f"{what}.safetensors"
     if not file.is_file():
+        run.say(f"a large model reads {what}")
         began = time.monotonic()
-        run.say(f"{name} reads {len(pretrained.tokens):,} tokens")
-        vectors = start.meanings(pretrained.tokens, name)
+        vectors = read().half()
         save_file({"vectors": vectors, "minutes": torch.tensor((time.monotonic() - began) / 60)}, file)
     stored = load_file(file)
-    return stored["vectors"], float(stored["minutes"])
+    return Read(stored["vectors"].float(), float(stored["minutes"]))
 
 
-def fit(
-    ground: Ground, config: TrainConfig, name: str, opinions: Opinions | None
-) -> tuple[Network, Progress]:
+def fit(ground: Ground, config: TrainConfig, name: str, opinions: Read | None) -> tuple[Network, Progress]:
     def tell(figures: Mapping[str, float]) -> None:
         ground.run.say(", ".join(f"{figure} {value:.4g}" for figure, value in figures.items()))
         if ground.run.plot:
@@ -130,31 +135,26 @@ def fit(
         PairSampler(ground.data, config),
         config,
         validate=Validation(ground.split, ground.pretrained.vocabulary, documents=config.documents > 0),
-        teacher=opinions.texts if opinions else None,
+        teacher=opinions.vectors if opinions else None,
         resume_from=ground.run.work / f"{name}.safetensors",
         track=ground.run.track,
         tell=tell,
     )
 
 
-def teach(ground: Ground, config: TrainConfig) -> Opinions:
-    """A teacher is trained, and asked about all titles and the lexicon."""
-    file = ground.run.work / "opinions.safetensors"
-    if not file.is_file():
-        teacher, progress = fit(ground, config, "teacher", None)
-        began = time.monotonic()
-        ground.run.say("the teacher reads all titles and the lexicon")
-        titles = {int(number) for view in ground.data.views for number in view.titles}
-        known = ground.data.store.texts
-        # Texts of like length together: little padding.
-        numbers = sorted(titles | set(ground.data.lexicon.tolist()), key=lambda number: len(known[number]))
-        vectors = encode(teacher, ground.pretrained.vocabulary, [Document(known[n]) for n in numbers])
-        texts = torch.zeros(len(known), vectors.shape[1])
-        texts[numbers] = torch.from_numpy(vectors)
-        minutes = torch.tensor(progress.minutes + (time.monotonic() - began) / 60)
-        save_file({"texts": texts.half(), "minutes": minutes}, file)
-    stored = load_file(file)
-    return Opinions(stored["texts"].float(), stored["minutes"])
+def teach(ground: Ground, config: TrainConfig) -> Read:
+    """Titles of occupations and of vacancies, as a teacher sees them: one trained for it, or `meanings`."""
+    texts = ground.data.store.texts[: ground.data.readable]
+    if not config.teacher:
+        return _kept(ground.run, "titles", lambda: start.read(texts, config.meanings))
+    teacher, progress = fit(ground, config.teacher, "teacher", None)
+    documents = [Document(text) for text in texts]
+    titles = _kept(
+        ground.run,
+        "titles",
+        lambda: torch.from_numpy(encode(teacher, ground.pretrained.vocabulary, documents)),
+    )
+    return Read(titles.vectors, titles.minutes + progress.minutes)
 
 
 def finish(network: Network, ground: Ground) -> Encoder:

@@ -26,9 +26,9 @@ class Batch:
     b: Side
     occupations: Ints  # (n,)
     ancestors: Ints  # (n, levels)
-    bare: NDArray[np.bool_]  # (n,) pairs of titles alone: what a teacher of titles has an opinion about
+    bare: NDArray[np.bool_]  # (n,) pairs of titles alone, of occupations: what a teacher has an opinion about
     garbage: Tokens
-    words: Side  # of the lexicon; empty without a teacher's weight
+    vacancies: Side  # real titles that have no label: what a teacher has an opinion about too
 
     def __len__(self) -> int:
         return len(self.occupations)
@@ -44,30 +44,55 @@ class _View:
 
 
 class PairSampler:
-    """Every title of every occupation meets another title of it, once an epoch."""
+    """Every title of every occupation meets another title of it, once an epoch.
+
+    With `balance`, titles of small occupations more often and of large ones less: an occupation of n titles
+    is drawn in proportion to n to the power of 1 - balance (Conneau & Lample 2019, 3.1). With `skills`, names
+    of skills are added to make that share of the pairs.
+    """
 
     def __init__(self, data: Dataset, config: TrainConfig) -> None:
         self._data, self._config = data, config
         self._anchors = np.array(
             [(o, t) for o, v in enumerate(data.views) if len(v.titles) > 1 for t in range(len(v.titles))],
             np.int64,
-        )
-        if not len(self._anchors):
+        ).reshape(-1, 2)
+        self._skills_from = len(data.views) - data.skills
+        if not (self._anchors[:, 0] < self._skills_from).any():
             raise ValueError(
-                f"none of {len(data.views)} occupations has two titles; there is no pair to learn from"
+                f"none of {self._skills_from} occupations has two titles; there is no pair to learn from"
             )
-        self.batch = min(config.batch, len(self._anchors))
+        weights = self._shares(self._anchors[:, 0])
+        self._ends, self._pairs = np.cumsum(weights), round(float(weights.sum()))
+        self.batch = min(config.batch, self._pairs)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return len(self._anchors) // self.batch
+        return self._pairs // self.batch
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The same batches for the same seed and number."""
         rng = np.random.default_rng((self._config.seed, number))
-        order = rng.permutation(self._anchors)
+        order = rng.permutation(self._anchors[self._picks(rng)])
         for start in range(0, len(self) * self.batch, self.batch):
             yield self._draw(order[start : start + self.batch], rng)
+
+    def _shares(self, groups: Ints) -> NDArray[np.float64]:
+        """How often each anchor is drawn in an epoch, on average. groups: (anchors,)"""
+        of_skills = groups >= self._skills_from
+        weights = np.bincount(groups)[groups].astype(np.float64) ** -self._config.balance
+        pairs = (~of_skills).sum()
+        weights[~of_skills] *= pairs / weights[~of_skills].sum()
+        if of_skills.any():
+            wanted = pairs * self._config.skills / (1 - self._config.skills)
+            weights[of_skills] *= wanted / weights[of_skills].sum()
+        return weights
+
+    def _picks(self, rng: np.random.Generator) -> Ints:
+        """Numbers of anchors: one of weight w is drawn w times, rounded up or down (systematic sampling)."""
+        marks = (np.arange(self._pairs) + rng.random()) * (self._ends[-1] / self._pairs)
+        picks: Ints = np.searchsorted(self._ends, marks, side="right")
+        return picks
 
     def _draw(self, anchors: Ints, rng: np.random.Generator) -> Batch:
         views = [self._data.views[o] for o, _ in anchors]
@@ -77,14 +102,15 @@ class PairSampler:
         sides_a: list[_View] = []
         sides_b: list[_View] = []
         bare: list[bool] = []
-        for view, t, u, body in zip(views, first, second, with_body, strict=True):
+        for view, (occupation, t), u, body in zip(views, anchors, second, with_body, strict=True):
             rest_a, rest_b = self._halves(view, rng) if body else (_View(()), _View(()))
-            bare.append(not (rest_a.skills or rest_a.text or rest_b.skills or rest_b.text))
+            bodies = rest_a.skills or rest_a.text or rest_b.skills or rest_b.text
+            bare.append(occupation < self._skills_from and not bodies)
             for sides, title, rest in ((sides_a, t, rest_a), (sides_b, u, rest_b)):
                 untitled = rest.text and rng.random() < self._config.untitled
                 sides.append(_View(() if untitled else self._title(view, title, rng), rest.skills, rest.text))
-        lexicon = self._data.lexicon
-        words = rng.choice(lexicon, size=min(len(lexicon), self._config.words))
+        known = self._data.vacancies
+        vacancies = rng.choice(known, size=min(len(known), self._config.vacancies))
         junk = rng.choice(self._data.garbage, size=max(1, len(anchors) // 8) if self._config.garbage else 0)
         return Batch(
             a=self._side(views, first, sides_a, rng),
@@ -93,7 +119,9 @@ class PairSampler:
             ancestors=self._data.ancestors[anchors[:, 0]],
             bare=np.array(bare, np.bool_),
             garbage=self._tokens([_View((int(text),)) for text in junk], rng),
-            words=Side(self._tokens([_View((int(text),)) for text in words], rng), words, words),
+            vacancies=Side(
+                self._tokens([_View((int(text),)) for text in vacancies], rng), vacancies, vacancies
+            ),
         )
 
     def _partner(self, title: int, count: int, rng: np.random.Generator) -> int:

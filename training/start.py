@@ -27,6 +27,11 @@ class Pretrained:
     def vocabulary(self) -> Vocabulary:
         return Vocabulary(self.tokens)
 
+    @property
+    def words(self) -> list[str]:
+        """The tokens without the marks of pieces within a word."""
+        return [token.removeprefix("##") for token in self.tokens]
+
     @classmethod
     def minilm(cls, texts: Iterable[str]) -> "Pretrained":
         """Keeps the pieces that `texts` need and all that are made of Latin letters and digits."""
@@ -64,8 +69,8 @@ class Pretrained:
         return replace(self, weights=self.weights | {"table.weight": both @ axes.T})
 
 
-def meanings(tokens: Sequence[str], name: str) -> torch.Tensor:
-    """What a sentence transformer makes of every token by itself, as in model2vec. (tokens, its width)
+def read(texts: Sequence[str], name: str) -> torch.Tensor:
+    """What a sentence transformer makes of every text. (texts, its width), unit vectors
 
     name: a folder, or a model that sentence-transformers finds by its name.
     """
@@ -79,8 +84,9 @@ def meanings(tokens: Sequence[str], name: str) -> torch.Tensor:
             'training config, or do without: meanings = ""'
         ) from error
     found: torch.Tensor = model.encode(
-        [token.removeprefix("##") for token in tokens],
+        list(texts),
         batch_size=256,
+        normalize_embeddings=True,
         convert_to_tensor=True,
         show_progress_bar=False,
     )

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -142,6 +143,57 @@ def test_the_two_halves_of_a_document_share_no_task() -> None:
         assert not texts[0] & texts[1]
 
 
+def drawn(data: dataset.Dataset, **changes: object) -> dict[int, int]:
+    """How many pairs of one epoch each occupation has."""
+    sampler = PairSampler(data, config(batch=1, **changes))
+    return Counter(int(batch.occupations[0]) for batch in sampler.epoch(0))
+
+
+def uneven(skills: int = 0) -> dataset.Dataset:
+    """An occupation of sixteen titles and one of four; skills of two names each."""
+    titles = [f"{a} {b}" for a in WORDS[1:5] for b in WORDS[6:10]]
+    jobs = [Occupation("t:large", "", tuple(titles)), Occupation("t:small", "", tuple(WORDS[1:5]))]
+    names = [Occupation(f"skill:{n}", "", (f"runs {WORDS[n]}", f"sings {WORDS[n]}")) for n in range(skills)]
+    return dataset.build(jobs, VOCABULARY, seed=0, skills=names)
+
+
+@pytest.mark.parametrize(("balance", "large", "small"), [(0, 16, 4), (0.5, 40 / 3, 20 / 3), (1, 10, 10)])
+def test_balance_draws_small_occupations_as_often_as_it_says(
+    balance: float, large: float, small: float
+) -> None:
+    """Square roots of 16 and 4 are 4 and 2: two thirds and one third of 20 pairs."""
+    pairs = drawn(uneven(), balance=balance)
+    assert pairs[0] == pytest.approx(large, abs=1)
+    assert pairs[1] == pytest.approx(small, abs=1)
+    assert pairs[0] + pairs[1] == 20
+
+
+def test_without_balance_every_title_is_an_anchor_once_an_epoch() -> None:
+    batches = PairSampler(uneven(), config(batch=20)).epoch(1)
+    assert sorted(next(batches).a.titles.tolist()) == list(range(20))
+
+
+@pytest.mark.parametrize(("share", "of_skills"), [(0.0, 0), (0.2, 5), (0.5, 20)])
+def test_skills_are_added_to_make_their_share_of_the_pairs(share: float, of_skills: int) -> None:
+    """20 pairs of titles, and as many of skills that they are a fifth, or half, of all."""
+    pairs = drawn(uneven(skills=3), skills=share)
+    assert pairs[0] + pairs[1] == 20
+    assert sum(count for occupation, count in pairs.items() if occupation >= 2) == of_skills
+
+
+def test_a_teacher_of_titles_has_no_say_on_skills() -> None:
+    (batch,) = PairSampler(uneven(skills=3), config(batch=40, skills=0.5)).epoch(0)
+    np.testing.assert_array_equal(batch.bare, batch.occupations < 2)
+
+
+def test_a_teacher_reads_titles_of_occupations_and_vacancies_and_no_more() -> None:
+    jobs = [Occupation("t:x", "", ("cook", "nurse"), ("sings",), ("runs",))]
+    skills = [Occupation("skill:y", "", ("welder", "pilot"))]
+    data = dataset.build(jobs, VOCABULARY, seed=0, skills=skills, unlabelled=["red cook", "nurse"])
+    assert data.store.texts[: data.readable] == ["cook", "nurse", "red cook"]
+    assert data.vacancies.tolist() == [2, 1]
+
+
 def test_nothing_to_pair_is_an_error() -> None:
     lonely = dataset.build([Occupation("t:x", "", ("cook",))], VOCABULARY, seed=0)
     with pytest.raises(ValueError, match="none of 1 occupations has two titles"):
@@ -153,10 +205,17 @@ def test_a_teacher_without_weight_changes_nothing() -> None:
     teacher = torch.rand(len(DATA.store), 3)
     without = loop.batch_loss(network(), batch, config(), None)
     torch.testing.assert_close(loop.batch_loss(network(), batch, config(distil=0.0), teacher), without)
-    imitating = loop.batch_loss(network(), batch, config(distil=1.0), teacher)
+    imitating = loop.batch_loss(network(), batch, config(distil=1.0, meanings="someone"), teacher)
     a, b = (loop.embed(network(), side.tokens) for side in (batch.a, batch.b))
     wanted = losses.imitation(a @ b.T, teacher[batch.a.titles], teacher[batch.b.titles])
     torch.testing.assert_close(imitating, without + wanted)
+
+
+def test_imitating_takes_someone_to_imitate() -> None:
+    with pytest.raises(
+        ValueError, match=r"distil = 0.5 but nobody to imitate: set `meanings` or `\[teacher\]`"
+    ):
+        config(distil=0.5)
 
 
 def test_a_teacher_of_titles_has_no_say_on_documents() -> None:
@@ -164,7 +223,10 @@ def test_a_teacher_of_titles_has_no_say_on_documents() -> None:
     data = dataset.build(jobs, VOCABULARY, seed=0)
     batch = next(PairSampler(data, config(documents=1.0)).epoch(0))
     teacher = torch.rand(len(data.store), 3)
-    losses_of = [loop.batch_loss(network(), batch, config(distil=weight), teacher) for weight in (0.0, 1.0)]
+    losses_of = [
+        loop.batch_loss(network(), batch, config(distil=weight, meanings="someone"), teacher)
+        for weight in (0.0, 1.0)
+    ]
     assert not batch.bare.any()
     torch.testing.assert_close(losses_of[1], losses_of[0])
 

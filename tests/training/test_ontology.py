@@ -68,6 +68,29 @@ def test_any_table_of_concepts_joins(folder: Path) -> None:
     assert by_id(folder)["trades:w"].titles == ("welder", "arc welder")
 
 
+SKILLS = (
+    "conceptType,conceptUri,preferredLabel,altLabels,description\n"
+    'KnowledgeSkillCompetence,http://x/skill/7,take blood,"draw blood\nstaff nurse",Taking it.\n'
+)
+
+
+def test_names_of_a_skill_are_learned_from_and_split_no_way(folder: Path) -> None:
+    (folder / "esco" / "skills_en.csv").write_text(SKILLS)
+    read = sources.read(folder)
+    assert [(o.id, o.titles) for o in read.skills] == [
+        ("skill:7", ("take blood", "draw blood", "staff nurse"))
+    ]
+    assert "skill:7" not in {o.id for o in read.occupations}
+    assert [o.id for o in read.split().skills] == ["skill:7"]
+
+
+def test_no_title_of_a_held_out_occupation_is_left_as_the_name_of_a_skill() -> None:
+    held_out = ontology.split(occupations(400)).test[0]
+    skill = Occupation("skill:1", "", ("add", held_out.titles[0]))
+    (kept,) = ontology.split(occupations(400), [skill]).skills
+    assert kept.titles == ("add",)
+
+
 def test_benchmark_queries_are_left_out(folder: Path) -> None:
     (folder / "melo_x").mkdir()
     (folder / "melo_x" / "queries.tsv").write_text("Q1\tRegistered Nurse\n")

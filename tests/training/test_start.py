@@ -22,10 +22,15 @@ def test_joined_vectors_keep_the_products_of_both_kinds_of_vectors() -> None:
 
 
 def test_a_piece_within_a_word_is_read_without_its_marks() -> None:
-    inside, alone = start.meanings(["##ing", "ing"], str(MODEL_DIR))
-    torch.testing.assert_close(inside, alone)
+    assert Pretrained(("sing", "##ing"), {}, 0, 4).words == ["sing", "ing"]
+
+
+def test_texts_are_read_as_unit_vectors_that_know_what_is_alike() -> None:
+    nurse, nurses, welder = start.read(["nurse", "nurses", "welder"], str(MODEL_DIR))
+    assert float(nurse.norm()) == pytest.approx(1, abs=1e-2)
+    assert float(nurse @ nurses) > float(nurse @ welder) + 0.2
 
 
 def test_a_transformer_that_is_not_there_is_named_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=f'{tmp_path / "none"}.*meanings = ""'):
-        start.meanings(["a"], str(tmp_path / "none"))
+        start.read(["a"], str(tmp_path / "none"))

@@ -37,7 +37,7 @@ noise = 0.2
 variants = 0.1
 average = 0.5
 distil = 1.0
-words = 8
+vacancies = 8
 
 [teacher]
 backbone = "transformer"
