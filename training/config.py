@@ -33,6 +33,7 @@ class TrainConfig(BaseModel):
     max_steps: int = 0  # stop the schedule here instead of after `epochs`; 0: no
     patience: Count = 4  # epochs without a better validation before stopping
     learning_rate: Positive = 1e-3
+    soup: Count = 1  # models trained on other batches, whose weights are averaged
     average: Share = 0.0  # decay of the running average of weights that is kept; 0: the last weights
     related: Share = 0.0  # of an anchor's target, spread over pairs of related occupations
     keep_tokens: Share = 0.9

@@ -84,17 +84,17 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     )
     ground = Ground(pretrained, data, split, run)
     opinions = teach(ground, config) if config.distil else None
-    network, progress = fit(ground, config, "student", opinions)
-    minutes += progress.minutes + (opinions.minutes if opinions else 0)
+    cooks = [fit(ground, config, f"student {n + 1}", opinions, batches=n) for n in range(config.soup)]
+    minutes += sum(progress.minutes for _, progress in cooks) + (opinions.minutes if opinions else 0)
 
-    encoder = finish(network, ground)
+    encoder = finish(soup([network for network, _ in cooks]), ground)
     figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
     facts = {
         "version": encoder.version,
         "config": config.model_dump(mode="json"),
         "data": sources.fingerprints,
         "metrics": figures,
-        "history": progress.history,
+        "history": [progress.history for _, progress in cooks],
     }
     (run.out / "metrics.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     (run.out / "README.md").write_text(
@@ -119,7 +119,11 @@ def _kept(run: Run, what: str, read: Callable[[], torch.Tensor]) -> Read:
     return Read(stored["vectors"].float(), float(stored["minutes"]))
 
 
-def fit(ground: Ground, config: TrainConfig, name: str, opinions: Read | None) -> tuple[Network, Progress]:
+def fit(
+    ground: Ground, config: TrainConfig, name: str, opinions: Read | None, *, batches: int = 0
+) -> tuple[Network, Progress]:
+    """batches: other numbers draw other batches, from the same start."""
+
     def tell(figures: Mapping[str, float]) -> None:
         ground.run.say(", ".join(f"{figure} {value:.4g}" for figure, value in figures.items()))
         if ground.run.plot:
@@ -132,7 +136,7 @@ def fit(ground: Ground, config: TrainConfig, name: str, opinions: Read | None) -
             config,
             frequencies=torch.from_numpy(ground.data.store.frequencies()),
         ),
-        PairSampler(ground.data, config),
+        PairSampler(ground.data, config, stream=batches),
         config,
         validate=Validation(ground.split, ground.pretrained.vocabulary, documents=config.documents > 0),
         teacher=opinions.vectors if opinions else None,
@@ -140,6 +144,14 @@ def fit(ground: Ground, config: TrainConfig, name: str, opinions: Read | None) -
         track=ground.run.track,
         tell=tell,
     )
+
+
+def soup(networks: Sequence[Network]) -> Network:
+    """The mean of weights that other batches made of one start (Wortsman et al. 2022, "Model soups")."""
+    states = [network.state_dict() for network in networks]
+    mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
+    networks[0].load_state_dict(mean)
+    return networks[0]
 
 
 def teach(ground: Ground, config: TrainConfig) -> Read:

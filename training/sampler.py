@@ -51,8 +51,9 @@ class PairSampler:
     of skills are added to make that share of the pairs.
     """
 
-    def __init__(self, data: Dataset, config: TrainConfig) -> None:
-        self._data, self._config = data, config
+    def __init__(self, data: Dataset, config: TrainConfig, *, stream: int = 0) -> None:
+        """stream: of the same seed, other numbers draw other batches."""
+        self._data, self._config, self._stream = data, config, stream
         self._anchors = np.array(
             [(o, t) for o, v in enumerate(data.views) if len(v.titles) > 1 for t in range(len(v.titles))],
             np.int64,
@@ -71,8 +72,8 @@ class PairSampler:
         return self._pairs // self.batch
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The same batches for the same seed and number."""
-        rng = np.random.default_rng((self._config.seed, number))
+        """The same batches for the same seed, stream and number."""
+        rng = np.random.default_rng((self._config.seed, self._stream, number))
         order = rng.permutation(self._anchors[self._picks(rng)])
         for start in range(0, len(self) * self.batch, self.batch):
             yield self._draw(order[start : start + self.batch], rng)

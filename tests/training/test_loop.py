@@ -124,6 +124,11 @@ def test_an_epoch_is_the_same_whenever_it_is_drawn() -> None:
         np.testing.assert_array_equal(one.b.titles, other.b.titles)
 
 
+def test_another_stream_draws_other_batches_of_the_same_seed() -> None:
+    one, other = (next(PairSampler(DATA, config(), stream=n).epoch(3)) for n in range(2))
+    assert one.a.titles.tolist() != other.a.titles.tolist()
+
+
 def test_pairs_are_two_titles_of_one_occupation() -> None:
     for batch in PairSampler(DATA, config(documents=0)).epoch(0):
         for occupation, a, b in zip(batch.occupations, batch.a.titles, batch.b.titles, strict=True):

@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 from sentence_transformers import SentenceTransformer
 
 from encoder import Document, Encoder
+from encoder.artifact import Shape
+from encoder.model import Network
 from training import recipe, sources
 from training.__main__ import main
 from training.config import TrainConfig
@@ -38,6 +40,7 @@ variants = 0.1
 average = 0.5
 distil = 1.0
 vacancies = 8
+soup = 2
 
 [teacher]
 backbone = "transformer"
@@ -108,7 +111,7 @@ def test_a_model_tells_what_it_was_made_from(model: Path) -> None:
     assert set(facts["data"]) == {"trades.csv", "vacancies/seen.csv"}
     assert facts["config"]["groups"] == 8
     assert facts["version"] == Encoder.load(model, device="cpu").version
-    assert len(facts["history"]) == 2
+    assert [len(cook) for cook in facts["history"]] == [2, 2]
 
 
 def test_the_card_carries_licence_attribution_and_command(model: Path) -> None:
@@ -201,7 +204,15 @@ def test_every_epoch_of_teacher_and_student_can_be_plotted(folder: Path, tmp_pat
         plot=lambda name, figures: seen.append((name, figures["epoch"])),
     )
     recipe.make_model(sources.read(folder), TrainConfig.read(folder / "tiny.toml"), run)
-    assert seen == [("teacher", 1), ("student", 1), ("student", 2)]
+    students = [(f"student {cook}", epoch) for cook in (1, 2) for epoch in (1, 2)]
+    assert seen == [("teacher", 1), *students]
+
+
+def test_a_soup_has_the_mean_of_its_weights() -> None:
+    shape = Shape(vocabulary=5, hidden=4, groups=2, size=2)
+    one, other = Network(shape), Network(shape)
+    wanted = (one.head.project.weight + other.head.project.weight) / 2
+    torch.testing.assert_close(recipe.soup([one, other]).head.project.weight, wanted)
 
 
 def test_tensorboard_that_is_not_installed_is_named_before_training(
