@@ -41,7 +41,7 @@ class TrainConfig(BaseModel):
     untitled: Share = 0.0  # of these, sides that carry no title
     rare: float = 0.0  # how rare a word has to be to count in full from the start; 0: all count alike
     balance: Share = 0.0  # 0: every title is drawn as often as another, 1: every occupation
-    skills: Annotated[float, Field(ge=0, lt=1)] = 0.0  # pairs that are two names of one skill
+    aside: Annotated[float, Field(ge=0, lt=1)] = 0.0  # pairs of what is never judged, its sources alike
     preferred: Share = 0.2  # pairs whose second title is the preferred one
     noise: Share = 0.0  # titles with something a recruiter adds
     variants: Share = 0.0  # titles abbreviated, in the plural or mistyped

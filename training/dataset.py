@@ -84,7 +84,7 @@ class Views:
 class Dataset:
     store: TextStore
     views: tuple[Views, ...]
-    skills: int  # how many of the views, the last ones, are skills and no occupations
+    sources: Ints  # (views,) 0: occupations as they are judged; 1, 2, ...: each source of what stands aside
     ancestors: Ints  # (occupations, 4) numbers of the groups it is in, widest first; -1 - occupation for none
     surroundings: Ints  # texts to stand beside a title
     garbage: Ints  # texts that mean nothing
@@ -97,11 +97,12 @@ def build(
     vocabulary: Vocabulary,
     *,
     seed: int,
-    skills: Sequence[Occupation] = (),
+    aside: Sequence[Occupation] = (),
     unlabelled: Sequence[str] = (),
 ) -> Dataset:
     rng = random.Random(seed)
-    groups = [*occupations, *skills]
+    groups = [*occupations, *aside]
+    others = sorted({o.source for o in aside})
     store = TextStore(vocabulary)
     store.add_all([title for o in occupations for title in o.titles])
     vacancies, readable = store.add_all(unlabelled), len(store)
@@ -123,7 +124,7 @@ def build(
     return Dataset(
         store=store,
         views=views,
-        skills=len(skills),
+        sources=np.array([0] * len(occupations) + [1 + others.index(o.source) for o in aside], np.int64),
         ancestors=_ancestors(groups),
         surroundings=store.add_all([noise.surroundings(rng) for _ in range(4_000)]),
         garbage=store.add_all([noise.garbage(rng, words) for _ in range(20_000)]),

@@ -78,6 +78,21 @@ def read_esco_skills(file: Path) -> list[Occupation]:
         ]
 
 
+def read_uk_index(file: Path) -> list[Occupation]:
+    """The coding index of UK SOC 2010 as CSV: titles that three editions of the classification code alike.
+
+    It writes what a title ends with first: "Assistant, surveyor's, quantity".
+    """
+    titles: dict[str, list[str]] = {}
+    with file.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            codes = [row[edition].removesuffix(".0") for edition in ("SOC90", "SOC 2000", "SOC 2010")]
+            if codes[-1].isdigit():
+                title = " ".join(part.strip() for part in reversed(row["INDEXOCC"].split(",")))
+                titles.setdefault("-".join(codes), []).append(title)
+    return [Occupation(f"uksoc:{codes}", codes[-4:], unique(group)) for codes, group in titles.items()]
+
+
 def read_csv(file: Path, *, concept: str = "concept", text: str = "text") -> list[Occupation]:
     """Any CSV of (concept, text), one title a row."""
     titles: dict[str, list[str]] = {}
@@ -137,10 +152,10 @@ class Split:
     train: list[Occupation]
     validation: list[Occupation]
     test: list[Occupation]
-    skills: Sequence[Occupation] = ()  # to learn from; no skill is judged
+    aside: Sequence[Occupation] = ()  # what is learned from and never judged
 
 
-def split(occupations: Iterable[Occupation], skills: Iterable[Occupation] = ()) -> Split:
+def split(occupations: Iterable[Occupation], aside: Iterable[Occupation] = ()) -> Split:
     """By occupation. No title of a held-out occupation stays in training, not even under another."""
     parts: dict[str, list[Occupation]] = {"train": [], "validation": [], "test": []}
     for occupation in occupations:
@@ -150,7 +165,7 @@ def split(occupations: Iterable[Occupation], skills: Iterable[Occupation] = ()) 
         train=without_titles(parts["train"], held_out),
         validation=parts["validation"],
         test=parts["test"],
-        skills=without_titles(skills, held_out),
+        aside=without_titles(aside, held_out),
     )
 
 

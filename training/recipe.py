@@ -79,7 +79,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
         split.train,
         pretrained.vocabulary,
         seed=config.seed,
-        skills=split.skills,
+        aside=split.aside,
         unlabelled=sources.unlabelled,
     )
     ground = Ground(pretrained, data, split, run)

@@ -47,8 +47,8 @@ class PairSampler:
     """Every title of every occupation meets another title of it, once an epoch.
 
     With `balance`, titles of small occupations more often and of large ones less: an occupation of n titles
-    is drawn in proportion to n to the power of 1 - balance (Conneau & Lample 2019, 3.1). With `skills`, names
-    of skills are added to make that share of the pairs.
+    is drawn in proportion to n to the power of 1 - balance (Conneau & Lample 2019, 3.1). With `aside`, pairs
+    of the sources that stand aside are added to make that share of all, each source as many.
     """
 
     def __init__(self, data: Dataset, config: TrainConfig, *, stream: int = 0) -> None:
@@ -58,11 +58,9 @@ class PairSampler:
             [(o, t) for o, v in enumerate(data.views) if len(v.titles) > 1 for t in range(len(v.titles))],
             np.int64,
         ).reshape(-1, 2)
-        self._skills_from = len(data.views) - data.skills
-        if not (self._anchors[:, 0] < self._skills_from).any():
-            raise ValueError(
-                f"none of {self._skills_from} occupations has two titles; there is no pair to learn from"
-            )
+        if not (data.sources[self._anchors[:, 0]] == 0).any():
+            count = (data.sources == 0).sum()
+            raise ValueError(f"none of {count} occupations has two titles; there is no pair to learn from")
         weights = self._shares(self._anchors[:, 0])
         self._ends, self._pairs = np.cumsum(weights), round(float(weights.sum()))
         self.batch = min(config.batch, self._pairs)
@@ -80,13 +78,13 @@ class PairSampler:
 
     def _shares(self, groups: Ints) -> NDArray[np.float64]:
         """How often each anchor is drawn in an epoch, on average. groups: (anchors,)"""
-        of_skills = groups >= self._skills_from
         weights = np.bincount(groups)[groups].astype(np.float64) ** -self._config.balance
-        pairs = (~of_skills).sum()
-        weights[~of_skills] *= pairs / weights[~of_skills].sum()
-        if of_skills.any():
-            wanted = pairs * self._config.skills / (1 - self._config.skills)
-            weights[of_skills] *= wanted / weights[of_skills].sum()
+        sources = self._data.sources[groups]
+        pairs = (sources == 0).sum()
+        beside = pairs * self._config.aside / (1 - self._config.aside) / max(1, sources.max())
+        for source in np.unique(sources):
+            mine = sources == source
+            weights[mine] *= (beside if source else pairs) / weights[mine].sum()
         return weights
 
     def _picks(self, rng: np.random.Generator) -> Ints:
@@ -106,7 +104,7 @@ class PairSampler:
         for view, (occupation, t), u, body in zip(views, anchors, second, with_body, strict=True):
             rest_a, rest_b = self._halves(view, rng) if body else (_View(()), _View(()))
             bodies = rest_a.skills or rest_a.text or rest_b.skills or rest_b.text
-            bare.append(occupation < self._skills_from and not bodies)
+            bare.append(not (bodies or self._data.sources[occupation]))
             for sides, title, rest in ((sides_a, t, rest_a), (sides_b, u, rest_b)):
                 untitled = rest.text and rng.random() < self._config.untitled
                 sides.append(_View(() if untitled else self._title(view, title, rng), rest.skills, rest.text))

@@ -20,13 +20,13 @@ ONET_FILES = (
 @dataclass(frozen=True, slots=True)
 class Sources:
     occupations: list[Occupation]
-    skills: list[Occupation]  # names of one skill
+    aside: list[Occupation]  # names of one skill, titles of a coarse classification: never judged
     unlabelled: list[str]  # titles of nobody knows which occupation, for a teacher's opinion
     fingerprints: dict[str, str]  # file -> sha256
     excluded_titles: int
 
     def split(self) -> Split:
-        return ontology.split(self.occupations, self.skills)
+        return ontology.split(self.occupations, self.aside)
 
 
 class SourceError(Exception):
@@ -36,7 +36,8 @@ class SourceError(Exception):
 def read(folder: Path) -> Sources:
     """Reads what is there: `onet/`, the newest `esco/occupations_*.csv`, and `*.csv` of (concept, text).
 
-    Names of skills in the newest `esco/skills_*.csv` are learned from, and never judged.
+    Names of skills in the newest `esco/skills_*.csv` and titles in `uk_soc/*.csv` are learned from, and never
+    judged.
     Titles in `vacancies/*.csv` (column title) are taken as they are, without a label.
     Titles that are queries of a benchmark (`melo_*/queries.tsv`) are dropped: they were taken from O*NET.
     """
@@ -53,10 +54,13 @@ def read(folder: Path) -> Sources:
     for esco in sorted((folder / "esco").glob("occupations_*.csv"))[-1:]:
         occupations += ontology.read_esco(esco)
         files.append(esco)
-    skills: list[Occupation] = []
-    for esco in sorted((folder / "esco").glob("skills_*.csv"))[-1:]:
-        skills = ontology.without_titles(ontology.read_esco_skills(esco), banned)
-        files.append(esco)
+    aside: list[Occupation] = []
+    for skills in sorted((folder / "esco").glob("skills_*.csv"))[-1:]:
+        aside += ontology.read_esco_skills(skills)
+        files.append(skills)
+    for index in sorted((folder / "uk_soc").glob("*.csv")):
+        aside += ontology.read_uk_index(index)
+        files.append(index)
     for table in sorted(folder.glob("*.csv")):
         occupations += ontology.read_csv(table)
         files.append(table)
@@ -72,7 +76,7 @@ def read(folder: Path) -> Sources:
         )
     return Sources(
         occupations,
-        skills,
+        ontology.without_titles(aside, banned),
         sorted(unlabelled - {""}),
         {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in files},
         len(banned),

@@ -155,11 +155,13 @@ def drawn(data: dataset.Dataset, **changes: object) -> dict[int, int]:
 
 
 def uneven(skills: int = 0) -> dataset.Dataset:
-    """An occupation of sixteen titles and one of four; skills of two names each."""
+    """An occupation of sixteen titles and one of four; skills of two names each, from two sources in turn."""
     titles = [f"{a} {b}" for a in WORDS[1:5] for b in WORDS[6:10]]
     jobs = [Occupation("t:large", "", tuple(titles)), Occupation("t:small", "", tuple(WORDS[1:5]))]
-    names = [Occupation(f"skill:{n}", "", (f"runs {WORDS[n]}", f"sings {WORDS[n]}")) for n in range(skills)]
-    return dataset.build(jobs, VOCABULARY, seed=0, skills=names)
+    names = [
+        Occupation(f"{'st'[n % 2]}:{n}", "", (f"runs {WORDS[n]}", f"sings {WORDS[n]}")) for n in range(skills)
+    ]
+    return dataset.build(jobs, VOCABULARY, seed=0, aside=names)
 
 
 @pytest.mark.parametrize(("balance", "large", "small"), [(0, 16, 4), (0.5, 40 / 3, 20 / 3), (1, 10, 10)])
@@ -178,23 +180,24 @@ def test_without_balance_every_title_is_an_anchor_once_an_epoch() -> None:
     assert sorted(next(batches).a.titles.tolist()) == list(range(20))
 
 
-@pytest.mark.parametrize(("share", "of_skills"), [(0.0, 0), (0.2, 5), (0.5, 20)])
-def test_skills_are_added_to_make_their_share_of_the_pairs(share: float, of_skills: int) -> None:
-    """20 pairs of titles, and as many of skills that they are a fifth, or half, of all."""
-    pairs = drawn(uneven(skills=3), skills=share)
+@pytest.mark.parametrize(("share", "of_each"), [(0.0, 0), (0.5, 10), (2 / 3, 20)])
+def test_sources_aside_are_added_to_make_their_share_of_the_pairs(share: float, of_each: int) -> None:
+    """20 pairs of titles, and as many of the two sources that they are half, or two thirds, of all."""
+    pairs = drawn(uneven(skills=3), aside=share)
     assert pairs[0] + pairs[1] == 20
-    assert sum(count for occupation, count in pairs.items() if occupation >= 2) == of_skills
+    assert pairs[2] + pairs[4] == of_each  # two skills
+    assert pairs[3] == of_each
 
 
-def test_a_teacher_of_titles_has_no_say_on_skills() -> None:
-    (batch,) = PairSampler(uneven(skills=3), config(batch=40, skills=0.5)).epoch(0)
+def test_a_teacher_of_titles_has_no_say_on_what_stands_aside() -> None:
+    (batch,) = PairSampler(uneven(skills=3), config(batch=40, aside=0.5)).epoch(0)
     np.testing.assert_array_equal(batch.bare, batch.occupations < 2)
 
 
 def test_a_teacher_reads_titles_of_occupations_and_vacancies_and_no_more() -> None:
     jobs = [Occupation("t:x", "", ("cook", "nurse"), ("sings",), ("runs",))]
     skills = [Occupation("skill:y", "", ("welder", "pilot"))]
-    data = dataset.build(jobs, VOCABULARY, seed=0, skills=skills, unlabelled=["red cook", "nurse"])
+    data = dataset.build(jobs, VOCABULARY, seed=0, aside=skills, unlabelled=["red cook", "nurse"])
     assert data.store.texts[: data.readable] == ["cook", "nurse", "red cook"]
     assert data.vacancies.tolist() == [2, 1]
 

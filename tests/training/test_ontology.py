@@ -77,17 +77,33 @@ SKILLS = (
 def test_names_of_a_skill_are_learned_from_and_split_no_way(folder: Path) -> None:
     (folder / "esco" / "skills_en.csv").write_text(SKILLS)
     read = sources.read(folder)
-    assert [(o.id, o.titles) for o in read.skills] == [
+    assert [(o.id, o.titles) for o in read.aside] == [
         ("skill:7", ("take blood", "draw blood", "staff nurse"))
     ]
     assert "skill:7" not in {o.id for o in read.occupations}
-    assert [o.id for o in read.split().skills] == ["skill:7"]
+    assert [o.id for o in read.split().aside] == ["skill:7"]
+
+
+def test_the_uk_index_groups_titles_by_three_editions_and_turns_them_round(folder: Path) -> None:
+    (folder / "uk_soc").mkdir()
+    (folder / "uk_soc" / "index.csv").write_text(
+        "SOC90,SOC 2000,SOC 2010,INDEXOCC,IND\n"
+        '312.0,2433.0,2433.0,"Assistant, surveyor\'s, quantity",\n'
+        "312.0,2433.0,2433.0,Estimator,(building)\n"
+        "312.0,2433.0,3531.0,Estimator,\n"
+        ",,,see Bricklayer,\n"
+    )
+    groups = {o.id: o.titles for o in sources.read(folder).aside}
+    assert groups == {
+        "uksoc:312-2433-2433": ("quantity surveyor's Assistant", "Estimator"),
+        "uksoc:312-2433-3531": ("Estimator",),
+    }
 
 
 def test_no_title_of_a_held_out_occupation_is_left_as_the_name_of_a_skill() -> None:
     held_out = ontology.split(occupations(400)).test[0]
     skill = Occupation("skill:1", "", ("add", held_out.titles[0]))
-    (kept,) = ontology.split(occupations(400), [skill]).skills
+    (kept,) = ontology.split(occupations(400), [skill]).aside
     assert kept.titles == ("add",)
 
 
