@@ -1,5 +1,7 @@
 """The model card, in the style of Hugging Face: front matter, use, data, training, figures, limits."""
 
+from collections.abc import Iterable
+
 from encoder.model import Encoder
 from training.config import TrainConfig
 
@@ -38,7 +40,7 @@ by its most typical titles.
   (USDOL/ETA), used under the CC BY 4.0 license, modified. O*NET is a trademark of USDOL/ETA.
   USDOL/ETA has not approved, endorsed, or tested these modifications.
 - ESCO v1.2, European Skills, Competences, Qualifications and Occupations, of the European
-  Commission.
+  Commission.{aside}
 - Starting weights{teacher_use}: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0){meanings}.
 
 Positive pairs are two titles of one occupation, or two documents made of different tasks and skills
@@ -69,15 +71,26 @@ reject them. Titles carry gender and age ("waitress", "junior"), and the vectors
 """
 
 
+ASIDE = {
+    "esco/skills": """
+- Names of skills in ESCO, of the European Commission; learned from, never judged.""",
+    "uk_soc/": """
+- The coding index of the Standard Occupational Classification 2010 of the Office for National
+  Statistics. Contains public sector information licensed under the Open Government Licence v3.0.
+  Learned from, never judged.""",
+}
 UNLABELLED = " The teacher also read titles of real vacancies, whose occupations nobody labelled."
 
 
 def write(
-    encoder: Encoder, config: TrainConfig, figures: dict[str, float], *, command: str, unlabelled: bool
+    encoder: Encoder, config: TrainConfig, figures: dict[str, float], *, command: str, files: Iterable[str]
 ) -> str:
+    """files: what was read, below the data folder."""
+    known = " ".join(files)
     shape = encoder.network.shape
     lines = [f"| {name} | {value:.4g} |" for name, value in figures.items()]
     settings = config.model_dump(exclude={"teacher"})
+    opinion = ", and teacher" if config.distil and not config.teacher else ""
     return TEMPLATE.format(
         version=encoder.version,
         dims=encoder.dims,
@@ -88,9 +101,10 @@ def write(
         ),
         groups=shape.groups,
         size=shape.size,
-        meanings=f"; meanings of single words: {config.meanings}" if config.meanings else "",
+        aside="".join(line for folder, line in ASIDE.items() if folder in known and config.aside),
+        meanings=f"; meanings of single words{opinion}: {config.meanings}" if config.meanings else "",
         teacher_use=" and teacher" if config.teacher else "",
-        unlabelled=UNLABELLED if unlabelled and config.teacher else "",
+        unlabelled=UNLABELLED if "vacancies/" in known and config.distil else "",
         command=command,
         settings=", ".join(f"{name} {value}" for name, value in settings.items()),
         figures="\n".join(["| figure | value |", "|---|---|", *lines]),

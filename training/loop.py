@@ -112,7 +112,7 @@ def batch_loss(
             loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
         if teacher is not None and config.distil and batch.bare.any():
             bare = torch.from_numpy(batch.bare)
-            known_a, known_b = teacher[batch.a.titles][bare], teacher[batch.b.titles][bare]
+            known_a, known_b = teacher[batch.a.titles[batch.bare]], teacher[batch.b.titles[batch.bare]]
             copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)
             if len(batch.vacancies.titles):
                 vacancies = embed(network, batch.vacancies.tokens)  # (vacancies, dims)

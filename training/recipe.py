@@ -98,7 +98,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     }
     (run.out / "metrics.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     (run.out / "README.md").write_text(
-        card.write(encoder, config, figures, command=run.command, unlabelled=bool(sources.unlabelled)),
+        card.write(encoder, config, figures, command=run.command, files=sources.fingerprints),
         encoding="utf-8",
     )
     for file in run.work.iterdir():

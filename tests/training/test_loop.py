@@ -194,6 +194,14 @@ def test_a_teacher_of_titles_has_no_say_on_what_stands_aside() -> None:
     np.testing.assert_array_equal(batch.bare, batch.occupations < 2)
 
 
+def test_a_teacher_that_read_no_name_aside_has_its_say_on_the_others() -> None:
+    data, settings = uneven(skills=3), config(batch=40, aside=0.5, distil=1.0, meanings="someone")
+    (batch,) = PairSampler(data, settings).epoch(0)
+    teacher = torch.nn.functional.normalize(torch.rand(data.readable, 3), dim=1)
+    without = loop.batch_loss(network(), batch, config(), None)
+    assert loop.batch_loss(network(), batch, settings, teacher) > without
+
+
 def test_a_teacher_reads_titles_of_occupations_and_vacancies_and_no_more() -> None:
     jobs = [Occupation("t:x", "", ("cook", "nurse"), ("sings",), ("runs",))]
     skills = [Occupation("skill:y", "", ("welder", "pilot"))]
