@@ -1,5 +1,6 @@
 """The commands as people run them, as processes, against one embedded stack."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from streams.embedded import free_port
 
@@ -107,6 +109,19 @@ def test_publish_says_when_rejects_cannot_be_written(rolecall, tmp_path: Path):
     assert result.stderr.splitlines()[-1] == "rolecall: /nowhere/rejects.jsonl: No such file or directory"
 
 
+async def published(up: Up, count: int) -> None:
+    """Returns when so many vacancies are on their topic."""
+    consumer = AIOKafkaConsumer(
+        "vacancies", bootstrap_servers=up.environment["ROLECALL_BROKER"], auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        for _ in range(count):
+            await consumer.getone()
+    finally:
+        await consumer.stop()
+
+
 def test_an_interrupted_publish_says_how_far_it_came(up: Up, tmp_path: Path):
     (tmp_path / "many.jsonl").write_text(f"{json.dumps(JOB)}\n" * 300_000)
     process = subprocess.Popen(
@@ -116,7 +131,7 @@ def test_an_interrupted_publish_says_how_far_it_came(up: Up, tmp_path: Path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(3)
+    asyncio.run(asyncio.wait_for(published(up, 1_000), SECONDS))
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
