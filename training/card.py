@@ -1,6 +1,6 @@
 """The model card, in the style of Hugging Face: front matter, use, data, training, figures, limits."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from encoder.model import Encoder
 from training.config import TrainConfig
@@ -83,10 +83,9 @@ UNLABELLED = " The teacher also read titles of real vacancies, whose occupations
 
 
 def write(
-    encoder: Encoder, config: TrainConfig, figures: dict[str, float], *, command: str, files: Iterable[str]
+    encoder: Encoder, config: TrainConfig, figures: dict[str, float], *, command: str, files: Collection[str]
 ) -> str:
     """files: what was read, below the data folder."""
-    known = " ".join(files)
     shape = encoder.network.shape
     lines = [f"| {name} | {value:.4g} |" for name, value in figures.items()]
     settings = config.model_dump(exclude={"teacher"})
@@ -101,11 +100,15 @@ def write(
         ),
         groups=shape.groups,
         size=shape.size,
-        aside="".join(line for folder, line in ASIDE.items() if folder in known and config.aside),
+        aside="".join(line for start, line in ASIDE.items() if config.aside and _any(files, start)),
         meanings=f"; meanings of single words{opinion}: {config.meanings}" if config.meanings else "",
         teacher_use=" and teacher" if config.teacher else "",
-        unlabelled=UNLABELLED if "vacancies/" in known and config.distil else "",
+        unlabelled=UNLABELLED if config.distil and _any(files, "vacancies/") else "",
         command=command,
         settings=", ".join(f"{name} {value}" for name, value in settings.items()),
         figures="\n".join(["| figure | value |", "|---|---|", *lines]),
     )
+
+
+def _any(files: Collection[str], start: str) -> bool:
+    return any(file.startswith(start) for file in files)
