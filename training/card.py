@@ -44,8 +44,8 @@ by its most typical titles.
 - Starting weights{teacher_use}: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0){meanings}.
 
 Positive pairs are two titles of one occupation, or two documents made of different tasks and skills
-of it. No manual labels and no person's data.{unlabelled} Titles that are queries of the MELO
-benchmark were dropped, and 8 % of all occupations were held out with all their titles.
+of it. No manual labels and no person's data. Titles that are queries of the MELO
+benchmark were dropped, and 8 % of all occupations were held out with all their titles.{unlabelled}
 
 ## Training
 
@@ -79,7 +79,6 @@ ASIDE = {
   Statistics. Contains public sector information licensed under the Open Government Licence v3.0.
   Learned from, never judged.""",
 }
-UNLABELLED = " The teacher also read titles of real vacancies, whose occupations nobody labelled."
 
 
 def write(
@@ -103,11 +102,16 @@ def write(
         aside="".join(line for start, line in ASIDE.items() if config.aside and _any(files, start)),
         meanings=f"; meanings of single words{opinion}: {config.meanings}" if config.meanings else "",
         teacher_use=" and teacher" if config.teacher else "",
-        unlabelled=UNLABELLED if config.distil and _any(files, "vacancies/") else "",
+        unlabelled=_unlabelled(files) if config.distil else "",
         command=command,
         settings=", ".join(f"{name} {value}" for name, value in settings.items()),
         figures="\n".join(["| figure | value |", "|---|---|", *lines]),
     )
+
+
+def _unlabelled(files: Collection[str]) -> str:
+    names = " and ".join(f"`{file}`" for file in sorted(files) if file.startswith("vacancies/"))
+    return f"\nThe teacher also read the job titles in {names}, which nobody labelled." if names else ""
 
 
 def _any(files: Collection[str], start: str) -> bool:

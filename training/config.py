@@ -48,6 +48,9 @@ class TrainConfig(BaseModel):
     garbage: float = 0.0  # weight of "garbage has no meaning"
     distil: float = 0.0  # weight of the opinion that `teacher`, or else `meanings`, has of the batch
     vacancies: int = 0  # titles of vacancies a batch, on which the teacher is imitated too
+    adapt: int = (
+        0  # epochs for which the teacher's vectors are taught the occupations first; 0: taken as they are
+    )
     teacher: "TrainConfig | None" = None  # trained first
 
     @model_validator(mode="after")

@@ -153,19 +153,29 @@ class Split:
     validation: list[Occupation]
     test: list[Occupation]
     aside: Sequence[Occupation] = ()  # what is learned from and never judged
+    unlabelled: Sequence[str] = ()  # titles of nobody knows which occupation
 
 
-def split(occupations: Iterable[Occupation], aside: Iterable[Occupation] = ()) -> Split:
-    """By occupation. No title of a held-out occupation stays in training, not even under another."""
+def split(
+    occupations: Sequence[Occupation],
+    aside: Iterable[Occupation] = (),
+    unlabelled: Iterable[str] = (),
+) -> Split:
+    """By occupation. No title of a held-out occupation stays in training, not even under another.
+
+    Nor does an unlabelled title stay that any occupation has, held out or not.
+    """
     parts: dict[str, list[Occupation]] = {"train": [], "validation": [], "test": []}
     for occupation in occupations:
         parts[split_of(occupation)].append(occupation)
     held_out = [title for name in ("validation", "test") for o in parts[name] for title in o.titles]
+    known = {key(title) for o in occupations for title in o.titles}
     return Split(
         train=without_titles(parts["train"], held_out),
         validation=parts["validation"],
         test=parts["test"],
         aside=without_titles(aside, held_out),
+        unlabelled=[title for title in unique(unlabelled) if key(title) not in known],
     )
 
 

@@ -15,7 +15,7 @@ from encoder.calibration import Calibration
 from encoder.document import Document
 from encoder.model import Encoder, Network
 from encoder.usage import Usage
-from training import calibrate, card, dataset, evaluate, loop, start
+from training import calibrate, card, dataset, evaluate, loop, start, teacher
 from training.checkpoint import Progress
 from training.config import TrainConfig
 from training.dataset import Dataset
@@ -73,6 +73,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     minutes = 0.0
     if config.meanings:
         words = pretrained.words  # each by itself, as in model2vec
+        run.say(f"{config.meanings} reads {len(words)} words")
         meanings = _kept(run, "words", lambda: start.read(words, config.meanings))
         pretrained, minutes = pretrained.joined(meanings.vectors), meanings.minutes
     data = dataset.build(
@@ -80,7 +81,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
         pretrained.vocabulary,
         seed=config.seed,
         aside=split.aside,
-        unlabelled=sources.unlabelled,
+        unlabelled=split.unlabelled,
     )
     ground = Ground(pretrained, data, split, run)
     opinions = teach(ground, config) if config.distil else None
@@ -107,13 +108,12 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     return encoder.version
 
 
-def _kept(run: Run, what: str, read: Callable[[], torch.Tensor]) -> Read:
-    """Read once, and kept for when this run is killed and started again."""
+def _kept(run: Run, what: str, make: Callable[[], torch.Tensor]) -> Read:
+    """Made once, and kept for when this run is killed and started again."""
     file = run.work / f"{what}.safetensors"
     if not file.is_file():
-        run.say(f"a large model reads {what}")
         began = time.monotonic()
-        vectors = read().half()
+        vectors = make().half()
         save_file({"vectors": vectors, "minutes": torch.tensor((time.monotonic() - began) / 60)}, file)
     stored = load_file(file)
     return Read(stored["vectors"].float(), float(stored["minutes"]))
@@ -155,16 +155,27 @@ def soup(networks: Sequence[Network]) -> Network:
 
 
 def teach(ground: Ground, config: TrainConfig) -> Read:
-    """Titles of occupations and of vacancies, as a teacher sees them: one trained for it, or `meanings`."""
+    """What a teacher thinks of titles, who may have learned the occupations (`adapt`)."""
+    seen = _read_titles(ground, config)
+    if not config.adapt:
+        return seen
+    ground.run.say(f"its vectors of titles learn the occupations for {config.adapt} epochs")
+    learned = _kept(ground.run, "opinions", lambda: teacher.adapt(seen.vectors, ground.data, config))
+    return Read(learned.vectors, seen.minutes + learned.minutes)
+
+
+def _read_titles(ground: Ground, config: TrainConfig) -> Read:
+    """By a transformer trained for it, or by `meanings`."""
     texts = ground.data.store.texts[: ground.data.readable]
+    ground.run.say(f"the teacher reads {len(texts)} titles")
     if not config.teacher:
         return _kept(ground.run, "titles", lambda: start.read(texts, config.meanings))
-    teacher, progress = fit(ground, config.teacher, "teacher", None)
+    transformer, progress = fit(ground, config.teacher, "teacher", None)
     documents = [Document(text) for text in texts]
     titles = _kept(
         ground.run,
         "titles",
-        lambda: torch.from_numpy(encode(teacher, ground.pretrained.vocabulary, documents)),
+        lambda: torch.from_numpy(encode(transformer, ground.pretrained.vocabulary, documents)),
     )
     return Read(titles.vectors, titles.minutes + progress.minutes)
 

@@ -26,7 +26,7 @@ class Sources:
     excluded_titles: int
 
     def split(self) -> Split:
-        return ontology.split(self.occupations, self.aside)
+        return ontology.split(self.occupations, self.aside, self.unlabelled)
 
 
 class SourceError(Exception):
@@ -38,7 +38,7 @@ def read(folder: Path) -> Sources:
 
     Names of skills in the newest `esco/skills_*.csv` and titles in `uk_soc/*.csv` are learned from, and never
     judged.
-    Titles in `vacancies/*.csv` (column title) are taken as they are, without a label.
+    Titles in `vacancies/*.csv` (column title) are read without a label.
     Titles that are queries of a benchmark (`melo_*/queries.tsv`) are dropped: they were taken from O*NET.
     """
     occupations: list[Occupation] = []
@@ -67,17 +67,18 @@ def read(folder: Path) -> Sources:
     unlabelled: set[str] = set()
     for table in sorted((folder / "vacancies").glob("*.csv")):
         with table.open(encoding="utf-8", newline="") as lines:
-            unlabelled |= {ontology.clean(row["title"]) for row in csv.DictReader(lines)}
+            unlabelled |= {row["title"] for row in csv.DictReader(lines)}
         files.append(table)
     if not occupations:
         raise SourceError(
             f"{folder} has no ontology. Put the O*NET text files in {folder / 'onet'}, the ESCO "
             f"occupations CSV in {folder / 'esco'}, or a CSV with the columns concept and text beside them."
         )
+    keys = {ontology.key(title) for title in banned}
     return Sources(
         occupations,
         ontology.without_titles(aside, banned),
-        sorted(unlabelled - {""}),
+        sorted(title for title in unlabelled if ontology.key(title) not in keys),
         {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in files},
         len(banned),
     )

@@ -107,6 +107,21 @@ def test_no_title_of_a_held_out_occupation_is_left_as_the_name_of_a_skill() -> N
     assert kept.titles == ("add",)
 
 
+def test_an_unlabelled_title_that_an_occupation_has_is_left_out_held_out_or_not() -> None:
+    known = occupations(400)
+    held_out = ontology.split(known).test[0]
+    titles = ["Pilots", held_out.titles[0].upper(), known[0].titles[1], "pilot", ""]
+    assert ontology.split(known, unlabelled=titles).unlabelled == ["Pilots"]
+
+
+def test_an_unlabelled_title_that_is_a_query_is_left_out(folder: Path) -> None:
+    (folder / "melo_x").mkdir()
+    (folder / "melo_x" / "queries.tsv").write_text("Q1\tRoad Mender\n")
+    (folder / "vacancies").mkdir()
+    (folder / "vacancies" / "open.csv").write_text("title\nroad menders\nBaker (BKR)\n")
+    assert sources.read(folder).split().unlabelled == ["Baker"]
+
+
 def test_benchmark_queries_are_left_out(folder: Path) -> None:
     (folder / "melo_x").mkdir()
     (folder / "melo_x" / "queries.tsv").write_text("Q1\tRegistered Nurse\n")

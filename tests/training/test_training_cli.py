@@ -40,6 +40,7 @@ variants = 0.1
 average = 0.5
 distil = 1.0
 vacancies = 8
+adapt = 1
 soup = 2
 
 [teacher]
@@ -116,7 +117,8 @@ def test_a_model_tells_what_it_was_made_from(model: Path) -> None:
 
 def test_the_card_carries_licence_attribution_and_command(model: Path) -> None:
     card = (model / "README.md").read_text()
-    for part in ("license: apache-2.0", "O*NET 27.0 Database", "ESCO v1.2", "python -m training train"):
+    told = "license: apache-2.0", "O*NET 27.0 Database", "ESCO v1.2", "python -m training train"
+    for part in (*told, "The teacher also read the job titles in `vacancies/seen.csv`"):
         assert part in card
 
 
