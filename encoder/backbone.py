@@ -38,14 +38,26 @@ class StaticBag(nn.Module):
         kinds = (torch.arange(len(FIELDS), device=counts.device) != FIELDS.index("title")).long()
         kind = torch.repeat_interleave(kinds.expand_as(counts).flatten(), counts.flatten())  # (tokens,)
         weights = self.token_weights(tokens.ids).gather(1, kind[:, None]).squeeze(1).exp()  # (tokens,)
+        filled = counts > 0
         sums = functional.embedding_bag(
-            tokens.ids, self.table.weight, tokens.offsets, mode="sum", per_sample_weights=weights
-        ).view(*counts.shape, -1)  # (documents, fields, hidden)
+            tokens.ids,
+            self.table.weight,
+            tokens.offsets[filled.flatten()],
+            mode="sum",
+            per_sample_weights=weights,
+        )  # (fields with a token, hidden)
         # Normalised, a weighted sum is the same as a weighted mean.
         fields = functional.layer_norm(sums, sums.shape[-1:])
-        shares = (counts > 0) * self.field_weights.exp()
+        shares = filled * self.field_weights.exp()
         shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
-        return torch.einsum("dfh,df->dh", fields, shares)
+        ends = filled.sum(-1).cumsum(0)  # (documents,)
+        return functional.embedding_bag(
+            torch.arange(len(fields), device=fields.device),
+            fields,
+            functional.pad(ends[:-1], (1, 0)),
+            mode="sum",
+            per_sample_weights=shares[filled],
+        )
 
 
 class Mix(nn.Module):

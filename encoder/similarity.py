@@ -23,6 +23,6 @@ def bhattacharyya(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
 
 def certainty(log_p: torch.Tensor) -> torch.Tensor:
     """1 - entropy / log(size), mean of the groups: 0 when all are uniform, 1 when each has one value. (…,)"""
-    weighted = log_p.exp() * log_p.clamp(min=-1e4)  # 0 * -inf is 0 here
-    peaked: torch.Tensor = 1 + weighted.sum(-1) / math.log(log_p.shape[-1])
+    entropy = -torch.linalg.vecdot(log_p.exp(), log_p.clamp(min=-1e4))  # 0 * -inf is 0 here
+    peaked: torch.Tensor = 1 - entropy / math.log(log_p.shape[-1])
     return peaked.mean(-1).clamp(0, 1)
