@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from encoder.model import Network
+from encoder.softmax_groups import Embedded
 from encoder.tokens import Tokens
 from training import checkpoint, large_batch, losses
 from training.checkpoint import Progress
@@ -88,10 +89,12 @@ def batch_loss(
     network: Network, batch: Batch, config: TrainConfig, teacher: torch.Tensor | None
 ) -> torch.Tensor:
     device = next(network.parameters()).device
-    a, b = embed(network, batch.a.tokens), embed(network, batch.b.tokens)  # (n, dims)
+    a, certainty = embedded(network, batch.a.tokens)  # (n, dims), (n,)
+    b = embed(network, batch.b.tokens)  # (n, dims)
     occupations, keys_a, keys_b = (
         torch.from_numpy(x).to(device) for x in (batch.occupations, batch.a.keys, batch.b.keys)
     )
+    bare = torch.from_numpy(batch.bare)
     if config.loss == "cross_entropy" and len(batch) > MOST_SCORES and not (config.distil or config.related):
         loss = large_batch.cross_entropy(
             a,
@@ -111,7 +114,6 @@ def batch_loss(
             same = occupations[:, None] == occupations
             loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
         if teacher is not None and config.distil and batch.bare.any():
-            bare = torch.from_numpy(batch.bare)
             known_a, known_b = teacher[batch.a.titles[batch.bare]], teacher[batch.b.titles[batch.bare]]
             copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)
             if len(batch.vacancies.titles):
@@ -121,18 +123,24 @@ def batch_loss(
                     vacancies @ a[bare].T, known, known_a, temperature=config.temperature
                 )
             loss = loss + config.distil * copied
-    if config.garbage:
-        loss = loss + config.garbage * network(batch.garbage.to(device)).certainty.mean()
+    if config.garbage and batch.bare.any():
+        _, sure = embedded(network, batch.garbage)
+        loss = loss + config.garbage * losses.certainty_ranking(certainty[bare], sure)
     return loss
 
 
 def embed(network: Network, tokens: Tokens) -> torch.Tensor:
-    """(documents, dims); in bfloat16 where that is faster: transformers, and everything on CUDA."""
+    """(documents, dims)"""
+    return embedded(network, tokens).vectors
+
+
+def embedded(network: Network, tokens: Tokens) -> Embedded:
+    """In bfloat16 where that is faster: transformers, and everything on CUDA."""
     parameter = next(network.parameters())
     low = parameter.device.type == "cuda" or network.shape.backbone == "transformer"
     with torch.autocast(parameter.device.type, torch.bfloat16, enabled=low):
-        vectors: torch.Tensor = network(tokens.to(parameter.device)).vectors
-    return vectors.float()
+        vectors, certainty = network(tokens.to(parameter.device))
+    return Embedded(vectors.float(), certainty.float())
 
 
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:

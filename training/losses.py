@@ -116,6 +116,16 @@ def imitation(
     return (rows + columns) / 2
 
 
+def certainty_ranking(
+    titles: torch.Tensor, garbage: torch.Tensor, *, temperature: float = 0.1
+) -> torch.Tensor:
+    """Garbage that is as certain as a title, each one against each (Burges et al. 2005, RankNet).
+
+    titles: (n,), garbage: (m,), certainties in [0, 1].
+    """
+    return functional.softplus((garbage[:, None] - titles) / temperature).mean()
+
+
 def by_name(
     name: str, scores: torch.Tensor, masked: torch.Tensor, same: torch.Tensor, temperature: float
 ) -> torch.Tensor:

@@ -62,6 +62,24 @@ def gap(model: Network) -> float:
 RNG = np.random.default_rng(0)
 
 
+def test_training_ranks_garbage_below_titles() -> None:
+    settings, epochs = config(epochs=40, garbage=1.0), iter(range(40))
+    trained, _ = loop.train(
+        network(), PairSampler(DATA, settings), settings, validate=lambda n: {"score": float(next(epochs))}
+    )
+    titles = certainties(trained, np.concatenate([v.titles for v in DATA.views]))
+    garbage = certainties(trained, DATA.garbage[:500])
+    below = (garbage[:, None] < titles).float().mean()
+    assert below > 0.95
+
+
+def certainties(model: Network, titles: dataset.Ints) -> torch.Tensor:
+    tokens = DATA.store.tokens(titles, np.tile([1, 0, 0], len(titles)), 1, RNG)
+    with torch.no_grad():
+        certainty: torch.Tensor = model(tokens).certainty
+    return certainty
+
+
 def test_the_same_seed_gives_the_same_weights() -> None:
     runs = [
         loop.train(network(), PairSampler(DATA, config()), config(), validate=no_opinion)[0] for _ in range(2)

@@ -85,6 +85,13 @@ def test_imitating_oneself_costs_the_entropy_of_ones_opinion() -> None:
     torch.testing.assert_close(losses.imitation(scores, a, b, temperature=0.05), entropy)
 
 
+def test_garbage_is_ranked_below_titles_by_hand() -> None:
+    """Differences in certainty of -1, 0, 1 and 2 tenths, and log(1 + exp(difference)) of each."""
+    loss = losses.certainty_ranking(torch.tensor([0.5, 0.6]), torch.tensor([0.5, 0.7]), temperature=0.1)
+    wanted = [math.log1p(math.exp(difference)) for difference in (0, -1, 2, 1)]
+    assert loss.item() == pytest.approx(sum(wanted) / 4, abs=1e-6)
+
+
 def test_same_occupation_and_same_string_are_no_negatives() -> None:
     occupations = torch.tensor([1, 1, 2, 3])
     keys_a = torch.tensor([10, 11, 12, 13])
