@@ -62,24 +62,6 @@ def gap(model: Network) -> float:
 RNG = np.random.default_rng(0)
 
 
-def test_training_ranks_garbage_below_titles() -> None:
-    settings, epochs = config(epochs=40, garbage=1.0), iter(range(40))
-    trained, _ = loop.train(
-        network(), PairSampler(DATA, settings), settings, validate=lambda n: {"score": float(next(epochs))}
-    )
-    titles = certainties(trained, np.concatenate([v.titles for v in DATA.views]))
-    garbage = certainties(trained, DATA.garbage[:500])
-    below = (garbage[:, None] < titles).float().mean()
-    assert below > 0.95
-
-
-def certainties(model: Network, titles: dataset.Ints) -> torch.Tensor:
-    tokens = DATA.store.tokens(titles, np.tile([1, 0, 0], len(titles)), 1, RNG)
-    with torch.no_grad():
-        certainty: torch.Tensor = model(tokens).certainty
-    return certainty
-
-
 def test_the_same_seed_gives_the_same_weights() -> None:
     runs = [
         loop.train(network(), PairSampler(DATA, config()), config(), validate=no_opinion)[0] for _ in range(2)
@@ -250,6 +232,16 @@ def test_imitating_takes_someone_to_imitate() -> None:
         ValueError, match=r"distil = 0.5 but nobody to imitate: set `meanings` or `\[teacher\]`"
     ):
         config(distil=0.5)
+
+
+def test_garbage_is_compared_with_titles_of_occupations() -> None:
+    """Not with what stands aside."""
+    data, settings = uneven(skills=3), config(batch=40, aside=0.5, garbage=0.5)
+    (batch,) = PairSampler(data, settings).epoch(0)
+    titles, garbage = (network()(tokens).certainty for tokens in (batch.a.tokens, batch.garbage))
+    wanted = 0.5 * losses.certainty_ranking(titles[batch.occupations < 2], garbage)
+    without = loop.batch_loss(network(), batch, config(), None)
+    torch.testing.assert_close(loop.batch_loss(network(), batch, settings, None), without + wanted)
 
 
 def test_a_teacher_of_titles_has_no_say_on_documents() -> None:
