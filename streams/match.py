@@ -82,7 +82,7 @@ class Policy:
     book: RuleBook = ALL_HARD
     soft_penalty: float = 0.8  # what is left of the confidence for each soft rule that is broken
     max_per_employer: int | None = None
-    min_reference_score: float = 0.81
+    min_reference_score: float = 0.79
 
     def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":
         """With what the event itself asks for."""

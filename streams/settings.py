@@ -50,7 +50,7 @@ class Settings(BrokerSettings):
     )
 
     min_reference_score: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.81, description="Farther from every reference occupation than this is flagged as unfamiliar"
+        0.79, description="Farther from every reference occupation than this is flagged as unfamiliar"
     )
     max_per_employer: Count | None = Field(
         None, description="Most vacancies of one employer in a candidate's list; empty: no limit"
