@@ -48,9 +48,7 @@ class TrainConfig(BaseModel):
     garbage: float = 0.0  # weight of "garbage is less certain than a title"
     distil: float = 0.0  # weight of the opinion that `teacher`, or else `meanings`, has of the batch
     vacancies: int = 0  # titles of vacancies a batch, on which the teacher is imitated too
-    adapt: int = (
-        0  # epochs for which the teacher's vectors are taught the occupations first; 0: taken as they are
-    )
+    adapt: int = 0  # epochs in which the teacher's vectors learn the occupations; 0: taken as they are
     teacher: "TrainConfig | None" = None  # trained first
 
     @model_validator(mode="after")
