@@ -16,7 +16,7 @@ from pathlib import Path
 from schemas.candidate import Candidate
 from schemas.common import EmploymentType, Salary, Seniority, Workplace, milliseconds
 from streams.sample import experience_of, languages_of, location, places
-from streams.sample_jobs import COUNTRIES, EUROPEAN_UNION, City
+from streams.sample_places import COUNTRIES, EUROPEAN_UNION, City
 
 _LEVELS = (Seniority.INTERN, Seniority.JUNIOR, Seniority.MID, Seniority.SENIOR, Seniority.LEAD)
 _EMPLOYMENT: tuple[tuple[EmploymentType, ...], ...] = (

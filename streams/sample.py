@@ -20,7 +20,8 @@ from schemas.common import (
     milliseconds,
 )
 from schemas.vacancy import Vacancy
-from streams.sample_jobs import CITIES, COUNTRIES, EUROPEAN_UNION, JOBS, City, Job
+from streams.sample_jobs import JOBS, Job
+from streams.sample_places import CITIES, COUNTRIES, EUROPEAN_UNION, City
 
 _PREFIXES = {
     Seniority.INTERN: "Trainee ",

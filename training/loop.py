@@ -124,8 +124,8 @@ def batch_loss(
                 )
             loss = loss + config.distil * copied
     if config.garbage and batch.bare.any():
-        _, sure = embedded(network, batch.garbage)
-        loss = loss + config.garbage * losses.certainty_ranking(certainty[bare], sure)
+        garbage = embedded(network, batch.garbage).certainty
+        loss = loss + config.garbage * losses.certainty_ranking(certainty[bare], garbage)
     return loss
 
 
@@ -135,7 +135,7 @@ def embed(network: Network, tokens: Tokens) -> torch.Tensor:
 
 
 def embedded(network: Network, tokens: Tokens) -> Embedded:
-    """In bfloat16 where that is faster: transformers, and everything on CUDA."""
+    """(documents, dims) and (documents,); in bfloat16 where that is faster: transformers, and all on CUDA."""
     parameter = next(network.parameters())
     low = parameter.device.type == "cuda" or network.shape.backbone == "transformer"
     with torch.autocast(parameter.device.type, torch.bfloat16, enabled=low):

@@ -121,6 +121,12 @@ def key(title: str) -> str:
     return " ".join(sorted(word.removesuffix("s") for word in re.findall(r"[^\W_]+", title.casefold())))
 
 
+def unlike(titles: Iterable[str], others: Iterable[str]) -> list[str]:
+    """The titles that are nearly the same string as none of the others."""
+    keys = {key(title) for title in others}
+    return [title for title in titles if key(title) not in keys]
+
+
 def without_titles(occupations: Iterable[Occupation], banned: Iterable[str]) -> list[Occupation]:
     """Drops titles (and occupations left with none), for benchmarks whose queries are titles."""
     keys = {key(title) for title in banned}
@@ -169,13 +175,12 @@ def split(
     for occupation in occupations:
         parts[split_of(occupation)].append(occupation)
     held_out = [title for name in ("validation", "test") for o in parts[name] for title in o.titles]
-    known = {key(title) for o in occupations for title in o.titles}
     return Split(
         train=without_titles(parts["train"], held_out),
         validation=parts["validation"],
         test=parts["test"],
         aside=without_titles(aside, held_out),
-        unlabelled=[title for title in unique(unlabelled) if key(title) not in known],
+        unlabelled=unlike(unique(unlabelled), (title for o in occupations for title in o.titles)),
     )
 
 

@@ -74,11 +74,10 @@ def read(folder: Path) -> Sources:
             f"{folder} has no ontology. Put the O*NET text files in {folder / 'onet'}, the ESCO "
             f"occupations CSV in {folder / 'esco'}, or a CSV with the columns concept and text beside them."
         )
-    keys = {ontology.key(title) for title in banned}
     return Sources(
         occupations,
         ontology.without_titles(aside, banned),
-        sorted(title for title in unlabelled if ontology.key(title) not in keys),
+        ontology.unlike(sorted(unlabelled), banned),
         {str(file.relative_to(folder)): sha256(file.read_bytes()).hexdigest() for file in files},
         len(banned),
     )

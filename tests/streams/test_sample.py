@@ -6,7 +6,8 @@ from schemas.common import Status, Workplace
 from schemas.vacancy import Vacancy
 from streams.rules import compatible, distance_km
 from streams.sample import generate
-from streams.sample_jobs import CITIES, COUNTRIES, JOBS
+from streams.sample_jobs import JOBS
+from streams.sample_places import CITIES, COUNTRIES
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 VACANCIES, CANDIDATES = generate(1, 300, 300, NOW)
