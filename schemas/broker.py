@@ -124,6 +124,8 @@ class BrokerSettings(BaseSettings):
         if not self.broker_tls:
             return None
         context = ssl.create_default_context(cafile=self.broker_ca)
+        # Debian's Python leaves the least version to OpenSSL's configuration.
+        context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
         if self.broker_certificate:
             context.load_cert_chain(self.broker_certificate, self.broker_key)
         return context

@@ -109,33 +109,24 @@ def test_publish_says_when_rejects_cannot_be_written(rolecall, tmp_path: Path):
     assert result.stderr.splitlines()[-1] == "rolecall: /nowhere/rejects.jsonl: No such file or directory"
 
 
-async def published(up: Up, count: int) -> None:
-    """Returns when so many vacancies are on their topic."""
-    consumer = AIOKafkaConsumer(
-        "vacancies", bootstrap_servers=up.environment["ROLECALL_BROKER"], auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        for _ in range(count):
-            await consumer.getone()
-    finally:
-        await consumer.stop()
-
-
-def test_an_interrupted_publish_says_how_far_it_came(up: Up, tmp_path: Path):
+async def test_an_interrupted_publish_says_how_far_it_came(up: Up, tmp_path: Path):
     (tmp_path / "many.jsonl").write_text(f"{json.dumps(JOB)}\n" * 300_000)
-    process = subprocess.Popen(
-        [*ROLECALL, "publish", "many.jsonl"],
-        cwd=tmp_path,
-        env=os.environ | up.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    asyncio.run(asyncio.wait_for(published(up, 1_000), SECONDS))
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=SECONDS)
+    async with AIOKafkaConsumer("vacancies", bootstrap_servers=up.environment["ROLECALL_BROKER"]) as topic:
+        for partition in topic.assignment():
+            await topic.position(partition)  # from here on nothing is missed
+        process = await asyncio.create_subprocess_exec(
+            *ROLECALL,
+            "publish",
+            "many.jsonl",
+            cwd=tmp_path,
+            env=os.environ | up.environment,
+            stderr=subprocess.PIPE,
+        )
+        await asyncio.wait_for(topic.getone(), SECONDS)
+        process.send_signal(signal.SIGINT)
+    _, said = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 130
-    assert re.search(r"published.*\nstopped\n$", said)
+    assert re.search(r"published.*\nstopped\n$", said.decode())
 
 
 @pytest.mark.usefixtures("pair")
