@@ -121,6 +121,8 @@ async def test_an_interrupted_publish_says_how_far_it_came(up: Up, tmp_path: Pat
             cwd=tmp_path,
             env=os.environ | up.environment,
             stderr=subprocess.PIPE,
+            # A shell's background jobs, and what they start, ignore the interrupt.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         await asyncio.wait_for(topic.getone(), SECONDS)
         process.send_signal(signal.SIGINT)
