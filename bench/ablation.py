@@ -13,12 +13,13 @@ import click
 import orjson
 import torch
 
-from encoder.model import Network
-from training import dataset, loop, sources, start
-from training.config import TrainConfig
-from training.sampler import PairSampler
-from training.start import Pretrained
-from training.validate import Validation
+from rolecall.encoder.model import Network
+from rolecall.training.config import TrainConfig
+from rolecall.training.data import dataset, sources
+from rolecall.training.data.sampler import PairSampler
+from rolecall.training.fit import loop, start
+from rolecall.training.fit.start import Pretrained
+from rolecall.training.fit.validate import Validation
 
 BATCHES = (64, 256, 1024, 4096, 16_384)
 EQUAL_STEPS = 40

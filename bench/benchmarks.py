@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.document import Document
-from training import metrics
-from training.evaluate import System, dense_scores
+from rolecall.encoder.document import Document
+from rolecall.training.judge import metrics
+from rolecall.training.judge.evaluate import System, dense_scores
 
 csv.field_size_limit(1 << 24)
 ROWS = 512

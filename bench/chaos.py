@@ -27,9 +27,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench.chaos_events import Population
-from bench.chaos_ward import Account, Ward
-from bench.faults import FAULTS
+from bench.rig.faults import FAULTS
+from bench.rig.population import Population
+from bench.rig.ward import Account, Ward
 
 POPULATION = 400  # vacancies, and as many candidates
 PAUSE_SECONDS = 0.3

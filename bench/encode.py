@@ -4,9 +4,9 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from encoder.document import Document
-from encoder.model import Encoder
-from training.evaluate import System
+from rolecall.encoder.document import Document
+from rolecall.encoder.model import Encoder
+from rolecall.training.judge.evaluate import System
 
 Read = Callable[[Sequence[Document]], object]
 ROUNDS = 3

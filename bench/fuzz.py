@@ -14,11 +14,12 @@ from typing import Any
 atheris: Any = importlib.import_module("atheris")
 
 with atheris.instrument_imports(include=["streams", "schemas", "pydantic_extra_types"]):
-    from schemas.match import Side
-    from schemas.occupation import Occupation
-    from schemas.rule import ExclusionRule
-    from streams.publish import dead_letter
-    from streams.receive import Limits, Record, newest, receive, receive_definitions
+    from rolecall.schemas.match import Side
+    from rolecall.schemas.occupation import Occupation
+    from rolecall.schemas.rule import ExclusionRule
+    from rolecall.streams.events.receive import Limits, newest, receive, receive_definitions
+    from rolecall.streams.events.record import Record
+    from rolecall.streams.events.records import dead_letter
 
 NOW_MS = 1_780_000_000_000
 LIMITS = Limits(max_record_bytes=65_536, max_clock_skew_ms=300_000)

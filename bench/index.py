@@ -21,12 +21,13 @@ import numpy.typing as npt
 import orjson
 import psutil
 
-from schemas.match import Side
-from streams.index import Index, Query
-from streams.match import Embedded, point, wanted
-from streams.qdrant_edge import QdrantEdge
-from streams.qdrant_edge_process import start_edge
-from streams.sample import generate
+from rolecall.schemas.match import Side
+from rolecall.streams.embedded.sample.generate import generate
+from rolecall.streams.index.edge.client import QdrantEdge
+from rolecall.streams.index.edge.process import start_edge
+from rolecall.streams.index.port import Index, Query
+from rolecall.streams.matching.card import Embedded, point
+from rolecall.streams.matching.ranking import wanted
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 BATCH = 256

@@ -27,27 +27,30 @@ import torch
 
 from bench.market import Market, Period, flipped, sample_split, spam
 from bench.pipeline import effects
-from encoder.artifact import BUNDLED
-from encoder.document import candidate_document, vacancy_document
-from encoder.model import Encoder
-from schemas.feedback import Feedback
-from schemas.match import Match, Side
-from schemas.rollout import Deployment
-from schemas.topics import CANDIDATES, FEEDBACK, MATCHES, VACANCIES
-from schemas.vacancy import Vacancy
-from streams import deployment, rollout
-from streams.embedded import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
-from streams.lag import lag
-from streams.publish import producer
-from streams.qdrant_edge import QdrantEdge
-from streams.receive import Entity
-from streams.settings import Settings
-from streams.tail import read_event
-from training import entities, evaluate, feedback, gate, metrics, ontology, topics, verdicts
-from training.finetune import Judged
-from training.gate import Decision
-from training.retrain import Ground, retrain
-from training.retrain_config import GateConfig, RetrainConfig
+from rolecall.encoder.artifact import BUNDLED
+from rolecall.encoder.document import candidate_document, vacancy_document
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.feedback import Feedback
+from rolecall.schemas.match import Match, Side
+from rolecall.schemas.rollout import Deployment
+from rolecall.schemas.topics import CANDIDATES, FEEDBACK, MATCHES, VACANCIES
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.embedded.stack import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
+from rolecall.streams.events.receive import Entity, read_event
+from rolecall.streams.index.edge.client import QdrantEdge
+from rolecall.streams.kafka.lag import lag
+from rolecall.streams.kafka.publisher import producer
+from rolecall.streams.rollout import steps as deployment
+from rolecall.streams.rollout import switch as rollout
+from rolecall.streams.settings import Settings
+from rolecall.training.data import ontology
+from rolecall.training.feedback import entities, gate, topics, verdicts
+from rolecall.training.feedback import pairs as feedback
+from rolecall.training.feedback.config import GateConfig, RetrainConfig
+from rolecall.training.feedback.finetune import Judged
+from rolecall.training.feedback.gate import Decision
+from rolecall.training.feedback.retrain import Ground, retrain
+from rolecall.training.judge import evaluate, metrics
 
 T = TypeVar("T")
 
@@ -141,7 +144,7 @@ class Loop:
             yield
             asyncio.run(self.drained(group, process))
 
-    def roll_out(self, step: Callable[[rollout.Desk], Awaitable[T]]) -> T:
+    def roll_out(self, step: Callable[[rollout.RolloutSession], Awaitable[T]]) -> T:
         settings = Settings(
             broker=self.stack.broker,
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
@@ -152,7 +155,7 @@ class Loop:
         )
 
         async def run() -> T:
-            async with rollout.desk(settings) as at:
+            async with rollout.session(settings) as at:
                 return await step(at)
 
         return asyncio.run(run())

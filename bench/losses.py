@@ -11,7 +11,7 @@ from multiprocessing import get_context
 import click
 import torch
 
-from training import large_batch, losses
+from rolecall.training.fit import large_batch, losses
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 DIMS = 512

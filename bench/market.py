@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.candidate import Candidate
-from schemas.common import milliseconds
-from schemas.feedback import Feedback, Verdict
-from schemas.match import Match, Side
-from schemas.vacancy import Vacancy
-from streams.sample_jobs import JOBS
-from training.ontology import Occupation, Split, unique
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.common import milliseconds
+from rolecall.schemas.feedback import Feedback, Verdict
+from rolecall.schemas.match import Match, Side
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.embedded.sample.jobs import JOBS
+from rolecall.training.data.ontology import Occupation, Split, unique
 
 OWN, PARTNER, OTHER = 0.6, 0.9, 0.04  # how likely a recruiter says yes
 YES = (Verdict.SHORTLISTED, Verdict.INTERVIEWED, Verdict.HIRED)

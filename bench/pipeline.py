@@ -33,23 +33,30 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.candidates import candidates
-from bench.wire import members, poll
-from encoder.model import Encoder
-from schemas.candidate import Candidate
-from schemas.dead_letter import Stage
-from schemas.match import Side
-from schemas.topics import CANDIDATES, DEAD_LETTERS, MATCHES, VACANCIES
-from schemas.vacancy import Vacancy
-from streams import feeds
-from streams.batch import document, first_limit
-from streams.embedded import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
-from streams.feed_csv import parse_mapping
-from streams.index import Query
-from streams.lag import lag
-from streams.match import Embedded, Policy, compatible_hits, matches, point, wanted
-from streams.publish import KafkaPublisher, Outgoing, match_record, producer
-from streams.qdrant_edge import QdrantEdge
-from streams.receive import Entity, Limits, Record, receive
+from bench.rig.wire import members, poll
+from rolecall.encoder.document import document_of
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.match import Side
+from rolecall.schemas.topics import CANDIDATES, DEAD_LETTERS, MATCHES, VACANCIES
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.embedded.stack import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
+from rolecall.streams.events.receive import Entity, Limits, receive
+from rolecall.streams.events.record import Record
+from rolecall.streams.events.records import Outgoing, match_record
+from rolecall.streams.feeds.csv_table import parse_mapping
+from rolecall.streams.feeds.parsed import FeedEvent
+from rolecall.streams.feeds.read import read
+from rolecall.streams.index.edge.client import QdrantEdge
+from rolecall.streams.index.port import Query
+from rolecall.streams.kafka.lag import lag
+from rolecall.streams.kafka.publisher import KafkaPublisher, producer
+from rolecall.streams.matching.card import Embedded, point
+from rolecall.streams.matching.match import matches
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.matching.ranking import compatible_hits, wanted
+from rolecall.streams.worker.search import first_limit
 
 MAPPING = (
     "id={platform}-{jobId}-{locations}",
@@ -158,8 +165,8 @@ def newer(entities: Iterable[Entity], now: datetime) -> list[Entity]:
 def read_vacancies(path: Path, now: datetime) -> tuple[list[Entity], int]:
     entities: list[Entity] = []
     rejected = 0
-    for parsed in feeds.read(path, now=now, side=Side.VACANCY, mapping=parse_mapping(MAPPING)):
-        if isinstance(parsed, feeds.Event) and parsed.value is not None:
+    for parsed in read(path, now=now, side=Side.VACANCY, mapping=parse_mapping(MAPPING)):
+        if isinstance(parsed, FeedEvent) and parsed.value is not None:
             entities.append(Vacancy.model_validate_json(parsed.value))
         else:
             rejected += 1
@@ -213,7 +220,7 @@ async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> d
                 with timed(Stage.RECEIVE):
                     receive(side, records, 2**52, limits)
                 with timed(Stage.ENCODE):
-                    embeddings = encoder.encode([document(e) for e in batch])
+                    embeddings = encoder.encode([document_of(e) for e in batch])
                 embedded = [
                     Embedded(e, v, float(c))
                     for e, v, c in zip(batch, embeddings.vectors, embeddings.certainty, strict=True)
@@ -247,7 +254,11 @@ def processes() -> dict[str, list[psutil.Process]]:
     found = defaultdict(list, bench=[psutil.Process()])
     for process in psutil.Process().children(recursive=True):
         command = " ".join(process.cmdline())
-        for role, mark in (("index", "qdrant_edge"), ("worker", "streams.cli worker"), ("broker", "tansu")):
+        for role, mark in (
+            ("index", "index.edge.process"),
+            ("worker", "rolecall.streams.cli worker"),
+            ("broker", "tansu"),
+        ):
             if mark in command:
                 found[role].append(process)
     return found

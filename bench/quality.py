@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import benchmarks, encode
-from encoder.artifact import BUNDLED
-from encoder.document import Document
-from encoder.model import Encoder
-from training import baselines, evaluate, metrics, sources
-from training.evaluate import System
-from training.ontology import Split
+from rolecall.encoder.artifact import BUNDLED
+from rolecall.encoder.document import Document
+from rolecall.encoder.model import Encoder
+from rolecall.training.data import sources
+from rolecall.training.data.ontology import Split
+from rolecall.training.judge import baselines, evaluate, metrics
+from rolecall.training.judge.evaluate import System
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

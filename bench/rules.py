@@ -24,23 +24,28 @@ import numpy.typing as npt
 import orjson
 
 from bench import candidates as onet_candidates
-from encoder.document import Document
-from encoder.model import Encoder
-from schemas.candidate import Candidate
-from schemas.match import Side
-from schemas.occupation import Occupation
-from schemas.vacancy import Vacancy
-from streams.areas import INSIDE
-from streams.batch import BatchRunner, document
-from streams.index import AtMost, Lookup, Point, Query
-from streams.match import Embedded, Policy, compatible_hits, matches, point, wanted
-from streams.publish import Outgoing
-from streams.qdrant_edge import QdrantEdge
-from streams.qdrant_edge_process import start_edge
-from streams.receive import Defined, Entity, Limits, Record
-from streams.reference import Occupations, References
-from streams.rules import compatible
-from streams.sample import generate
+from rolecall.encoder.document import Document, document_of
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.match import Side
+from rolecall.schemas.occupation import Occupation
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.embedded.sample.generate import generate
+from rolecall.streams.events.receive import Defined, Entity, Limits
+from rolecall.streams.events.record import Record
+from rolecall.streams.events.records import Outgoing
+from rolecall.streams.index.areas import INSIDE
+from rolecall.streams.index.conditions import AtMost
+from rolecall.streams.index.edge.client import QdrantEdge
+from rolecall.streams.index.edge.process import start_edge
+from rolecall.streams.index.port import Lookup, Point, Query
+from rolecall.streams.matching.card import Embedded, point
+from rolecall.streams.matching.hard_rules import compatible
+from rolecall.streams.matching.match import matches
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.matching.ranking import compatible_hits, wanted
+from rolecall.streams.worker.batch import BatchRunner
+from rolecall.streams.worker.occupations import Occupations, References
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 BATCH = 128
@@ -101,7 +106,7 @@ class Bench:
         parts = []
         for start in range(0, len(people), WRITE):
             part = people[start : start + WRITE]
-            embedded = self.encoder.encode([document(each) for each in part])
+            embedded = self.encoder.encode([document_of(each) for each in part])
             points = [
                 replace(point(Embedded(each, vector, float(certainty))), revision=int(revision))
                 for each, vector, certainty, revision in zip(
@@ -115,7 +120,7 @@ class Bench:
         return np.concatenate(parts)
 
     async def selectivity(self, vectors: Vectors, vacancies: Sequence[Vacancy]) -> dict[str, float]:
-        asked = self.encoder.encode([document(each) for each in vacancies[: 2 * BATCH]]).vectors
+        asked = self.encoder.encode([document_of(each) for each in vacancies[: 2 * BATCH]]).vectors
         figures: dict[str, float] = {}
         recalls = []
         for share in SHARES:
@@ -138,7 +143,7 @@ class Bench:
 
     async def oracle(self, vacancies: Sequence[Vacancy], people: Sequence[Candidate]) -> dict[str, float]:
         """Both directions: few vacancies against all candidates, and as many pairs the other way round."""
-        encoded = self.encoder.encode([document(each) for each in vacancies])
+        encoded = self.encoder.encode([document_of(each) for each in vacancies])
         embedded = map(Embedded, vacancies, encoded.vectors, encoded.certainty.tolist())
         # Older than any revision that comes later.
         await self.index.upsert(Side.VACANCY, [replace(point(each), revision=0) for each in embedded])
@@ -150,7 +155,7 @@ class Bench:
         ):
             asked: Sequence[Entity] = asking
             for entity, vector in zip(
-                asked, self.encoder.encode(list(map(document, asked))).vectors, strict=True
+                asked, self.encoder.encode(list(map(document_of, asked))).vectors, strict=True
             ):
                 [hits] = await self.index.search(side, [Query(vector, wanted(entity, NOW), len(others))])
                 kept = {found.hit.id for found in compatible_hits(entity, hits, NOW)}
@@ -221,7 +226,7 @@ class Bench:
         ]
         events = [Defined(records(vacancies, 0)[0], occupation) for occupation in occupations]
         await Occupations(self.encoder, self.index).apply(events, NOW)
-        encoded = self.encoder.encode([document(each) for each in vacancies])
+        encoded = self.encoder.encode([document_of(each) for each in vacancies])
         nearest = await References(self.index, 0.5).nearest(list(encoded.vectors))
         policy = Policy(10, 0.0)
         made, seconds = [], 0.0

@@ -18,14 +18,14 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.chaos_ward import GROUP, Ledger, Ward
-from bench.faults import delayed
-from bench.history import EPOCH
-from bench.wire import Sent
-from schemas.common import Status
-from schemas.topics import VACANCIES
-from schemas.vacancy import Vacancy
-from streams.lag import lag
+from bench.rig.faults import delayed
+from bench.rig.history import EPOCH
+from bench.rig.ward import GROUP, Ledger, Ward
+from bench.rig.wire import Sent
+from rolecall.schemas.common import Status
+from rolecall.schemas.topics import VACANCIES
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.kafka.lag import lag
 
 CHUNK = 10_000
 FIRST = 50_000

@@ -1,9 +1,9 @@
 """Text -> embedding. The only torch on the serving path."""
 
-from encoder.artifact import ArtifactError
-from encoder.document import Document, candidate_document, content_hash, vacancy_document
-from encoder.features import Features, Shared
-from encoder.model import Embeddings, Encoder
+from rolecall.encoder.artifact import ArtifactError
+from rolecall.encoder.document import Document, candidate_document, content_hash, vacancy_document
+from rolecall.encoder.features import Features, Shared
+from rolecall.encoder.model import Embeddings, Encoder
 
 __all__ = [
     "ArtifactError",

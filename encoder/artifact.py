@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from encoder.calibration import Calibration
-from encoder.softmax_groups import Form
-from encoder.usage import Usage
+from rolecall.encoder.calibration import Calibration
+from rolecall.encoder.softmax_groups import Form
+from rolecall.encoder.usage import Usage
+from rolecall.schemas.errors import RolecallError
 
 FORMAT = 1
 MAX_FILE_BYTES = 1 << 30
@@ -36,7 +37,7 @@ _FEATURES: TypeAdapter[Features] = TypeAdapter(Features)
 ShapesOf = Callable[["Shape"], Mapping[str, tuple[int, ...]]]
 
 
-class ArtifactError(Exception):
+class ArtifactError(RolecallError):
     """A model directory cannot be used. The text names the file, the value and the way out."""
 
 
@@ -158,7 +159,7 @@ def _checked(path: Path) -> Path:
     if path.is_symlink():
         raise _damaged(path, "a link", "a file: copy what it points to")
     if not path.is_file():
-        raise ArtifactError(f"{path} is missing. Name a directory that `python -m training train` wrote.")
+        raise ArtifactError(f"{path} is missing. Name a directory that `rolecall train` wrote.")
     if (size := path.stat().st_size) > MAX_FILE_BYTES:
         raise _damaged(path, f"{size:,} bytes", f"at most {MAX_FILE_BYTES:,}")
     return path

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from encoder.document import FIELDS
-from encoder.tokens import Tokens
+from rolecall.encoder.document import FIELDS
+from rolecall.encoder.tokens import Tokens
 
 MAX_POSITIONS = 512
 SEQUENCES = 128  # that go through the transformer together

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal, get_args
 
-from schemas.candidate import Candidate
-from schemas.vacancy import Vacancy
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.vacancy import Vacancy
 
 Field = Literal["title", "skills", "text"]
 FIELDS: tuple[Field, ...] = get_args(Field)
@@ -37,3 +37,7 @@ def content_hash(document: Document) -> bytes:
         digest.update(len(content).to_bytes(8, "big"))
         digest.update(content)
     return digest.digest()
+
+
+def document_of(entity: Vacancy | Candidate) -> Document:
+    return vacancy_document(entity) if isinstance(entity, Vacancy) else candidate_document(entity)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from encoder import artifact
-from encoder.backbone import StaticBag, Transformer
-from encoder.document import Document
-from encoder.features import Features
-from encoder.softmax_groups import Embedded, SoftmaxGroups
-from encoder.tokens import Tokens, Vocabulary
+from rolecall.encoder import artifact
+from rolecall.encoder.backbone import StaticBag, Transformer
+from rolecall.encoder.document import Document
+from rolecall.encoder.features import Features
+from rolecall.encoder.softmax_groups import Embedded, SoftmaxGroups
+from rolecall.encoder.tokens import Tokens, Vocabulary
 
 MAX_BATCH_DOCUMENTS = 1024
 MAX_BATCH_TOKENS = 1 << 16

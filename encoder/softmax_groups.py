@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import nn
 
-from encoder import similarity
+from rolecall.encoder import similarity
 
 Form = Literal["sqrt", "plain", "cosine"]
 

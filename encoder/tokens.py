@@ -13,7 +13,7 @@ from itertools import chain
 import numpy as np
 import torch
 
-from encoder.document import FIELDS, Document, Field
+from rolecall.encoder.document import FIELDS, Document, Field
 
 # Letters and digits; "c++" and "c#" are words of their own.
 WORD = re.compile(r"[^\W_]+[+#]*")

@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from schemas.common import Contract
-from schemas.dead_letter import DeadLetterHeaders
-from schemas.topics import DEAD_LETTERS, MATCHES, ROLLOUTS, TOPICS, Topic, event_type
+from rolecall.schemas.common import Contract
+from rolecall.schemas.dead_letter import DeadLetterHeaders
+from rolecall.schemas.topics import DEAD_LETTERS, MATCHES, ROLLOUTS, TOPICS, Topic, event_type
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 from pydantic_extra_types.country import CountryAlpha2
 
-from schemas.common import (
+from rolecall.schemas.common import (
     Contract,
     EmploymentType,
     EntityId,

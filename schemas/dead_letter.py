@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field
 
-from schemas.common import Contract
+from rolecall.schemas.common import Contract
 
 
 class Stage(StrEnum):

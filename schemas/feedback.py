@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.common import Contract, EntityId, OccurredAt
-from schemas.match import Side
+from rolecall.schemas.common import Contract, EntityId, OccurredAt
+from rolecall.schemas.match import Side
 
 
 class Verdict(StrEnum):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.common import Contract, EntityId, MillisecondsSinceEpoch, OccurredAt
+from rolecall.schemas.common import Contract, EntityId, MillisecondsSinceEpoch, OccurredAt
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.common import Contract, EntityId, OccurredAt, Revision, Title
+from rolecall.schemas.common import Contract, EntityId, OccurredAt, Revision, Title
 
 
 class Occupation(Contract):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.common import Contract, MillisecondsSinceEpoch, OccurredAt
+from rolecall.schemas.common import Contract, MillisecondsSinceEpoch, OccurredAt
 
 
 class Deployment(Contract):

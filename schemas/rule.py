@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from schemas.common import Contract, EntityId, OccurredAt, Revision, Title
+from rolecall.schemas.common import Contract, EntityId, OccurredAt, Revision, Title
 
 
 class Anchor(Contract):

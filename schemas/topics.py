@@ -1,19 +1,21 @@
-"""One row per topic: what it carries, how it is keyed, how long it is kept."""
+"""One row per topic: what it carries, its key, how long it is kept, and what belongs to a side."""
 
 import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from schemas.candidate import Candidate
-from schemas.common import Contract
-from schemas.dead_letter import DeadLetterHeaders
-from schemas.feedback import Feedback
-from schemas.match import Match, MatchesWithdrawn
-from schemas.occupation import Occupation
-from schemas.rollout import Rollout
-from schemas.rule import ExclusionRule
-from schemas.vacancy import Vacancy
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.common import Contract
+from rolecall.schemas.dead_letter import DeadLetterHeaders
+from rolecall.schemas.feedback import Feedback
+from rolecall.schemas.match import Match, MatchesWithdrawn, Side
+from rolecall.schemas.occupation import Occupation
+from rolecall.schemas.rollout import Rollout
+from rolecall.schemas.rule import ExclusionRule
+from rolecall.schemas.vacancy import Vacancy
+
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,53 +24,109 @@ class Topic:
     contracts: tuple[type[Contract], ...]
     key: str
     cleanup_policy: Literal["compact", "delete"]
+    retention_ms: int  # of records; on a compacted topic: of tombstones
     purpose: str
     null: str | None = None  # what a record without a value means
     partitions: int = 4
+    max_message_bytes: int | None = None  # None: the broker's default
+
+    def config(self) -> dict[str, str]:
+        """The topic's settings on the broker."""
+        compacted = self.cleanup_policy == "compact"
+        config = {
+            "cleanup.policy": self.cleanup_policy,
+            "delete.retention.ms" if compacted else "retention.ms": str(self.retention_ms),
+        }
+        if self.max_message_bytes is not None:
+            config["max.message.bytes"] = str(self.max_message_bytes)
+        return config
 
 
 VACANCIES = Topic(
-    "vacancies", (Vacancy,), "vacancy id", "compact", "Full state of each vacancy.", "erase the vacancy"
+    name="vacancies",
+    contracts=(Vacancy,),
+    key="vacancy id",
+    cleanup_policy="compact",
+    retention_ms=7 * DAY_MS,
+    purpose="Full state of each vacancy.",
+    null="erase the vacancy",
 )
 CANDIDATES = Topic(
-    "candidates",
-    (Candidate,),
-    "candidate id",
-    "compact",
-    "Full state of each profile.",
-    "erase the candidate",
+    name="candidates",
+    contracts=(Candidate,),
+    key="candidate id",
+    cleanup_policy="compact",
+    retention_ms=7 * DAY_MS,
+    purpose="Full state of each profile.",
+    null="erase the candidate",
 )
-RULES = Topic("rules", (ExclusionRule,), "rule id", "compact", "Exclusion rules.", "remove the rule", 1)
+RULES = Topic(
+    name="rules",
+    contracts=(ExclusionRule,),
+    key="rule id",
+    cleanup_policy="compact",
+    retention_ms=7 * DAY_MS,
+    purpose="Exclusion rules.",
+    null="remove the rule",
+    partitions=1,
+)
 OCCUPATIONS = Topic(
-    "occupations", (Occupation,), "occupation id", "compact", "Reference occupations.", "remove it", 1
+    name="occupations",
+    contracts=(Occupation,),
+    key="occupation id",
+    cleanup_policy="compact",
+    retention_ms=7 * DAY_MS,
+    purpose="Reference occupations.",
+    null="remove it",
+    partitions=1,
 )
 ROLLOUTS = Topic(
-    "rollouts",
-    (Rollout,),
-    "`rollout`",
-    "compact",
-    "Which model's matches count.",
-    "forget it: the matches of every model count",
-    1,
+    name="rollouts",
+    contracts=(Rollout,),
+    key="`rollout`",
+    cleanup_policy="compact",
+    retention_ms=7 * DAY_MS,
+    purpose="Which model's matches count.",
+    null="forget it: the matches of every model count",
+    partitions=1,
 )
 MATCHES = Topic(
-    "matches",
-    (Match, MatchesWithdrawn),
-    "vacancy id of a match, entity id of a withdrawal",
-    "delete",
-    "Matches and their withdrawal.",
+    name="matches",
+    contracts=(Match, MatchesWithdrawn),
+    key="vacancy id of a match, entity id of a withdrawal",
+    cleanup_policy="delete",
+    retention_ms=7 * DAY_MS,
+    purpose="Matches and their withdrawal.",
 )
-FEEDBACK = Topic("feedback", (Feedback,), "vacancy id", "delete", "What happened to a match.")
+FEEDBACK = Topic(
+    name="feedback",
+    contracts=(Feedback,),
+    key="vacancy id",
+    cleanup_policy="delete",
+    retention_ms=365 * DAY_MS,
+    purpose="What happened to a match.",
+)
 DEAD_LETTERS = Topic(
-    "dead-letters",
-    (DeadLetterHeaders,),
-    "original key",
-    "delete",
-    "Records that could not be processed: the original bytes, the cause in the headers.",
+    name="dead-letters",
+    contracts=(DeadLetterHeaders,),
+    key="original key",
+    cleanup_policy="delete",
+    retention_ms=30 * DAY_MS,
+    purpose="Records that could not be processed: the original bytes, the cause in the headers.",
     partitions=1,
+    max_message_bytes=16 * 1_048_576,  # a letter holds what any input could carry, and its headers
 )
 
 TOPICS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS, ROLLOUTS, MATCHES, FEEDBACK, DEAD_LETTERS)
+DEFINITIONS = (RULES, OCCUPATIONS)
+INPUTS = (*DEFINITIONS, VACANCIES, CANDIDATES)  # what workers consume
+
+SIDE_OF = {VACANCIES.name: Side.VACANCY, CANDIDATES.name: Side.CANDIDATE}
+TOPIC_OF_SIDE = {side: topic for topic, side in SIDE_OF.items()}
+CONTRACT_OF: dict[Side, type[Vacancy] | type[Candidate]] = {
+    Side.VACANCY: Vacancy,
+    Side.CANDIDATE: Candidate,
+}
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, Field
 
-from schemas.common import (
+from rolecall.schemas.common import (
     Contract,
     EmploymentType,
     EntityId,

@@ -1,5 +1,6 @@
 """Every setting of the online side, in one typed object, read once from environment, `.env` and secrets."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -7,8 +8,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, FilePath, FiniteFloat, SecretStr, field_validator
 from pydantic_extra_types.currency_code import Currency
 
-from schemas.broker import BrokerSettings
-from streams.rules import Mode, Rule
+from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.streams.events.receive import Limits
+from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
+from rolecall.streams.matching.policy import Policy
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -56,7 +59,9 @@ class Settings(BrokerSettings):
         None, description="Most vacancies of one employer in a candidate's list; empty: no limit"
     )
 
-    rules: dict[Rule, Mode] = Field({}, description='Rules that are not hard: {"salary":"soft"}; or "off"')
+    hard_rules: dict[HardRule, Mode] = Field(
+        {}, description='Hard rules that are "soft" or "off": {"salary":"soft"}'
+    )
     soft_penalty: Annotated[float, Field(gt=0, le=1)] = Field(
         0.8, description="The confidence is multiplied by this for each broken soft rule"
     )
@@ -89,10 +94,10 @@ class Settings(BrokerSettings):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("rules")
+    @field_validator("hard_rules")
     @classmethod
-    def _expiry_is_hard(cls, rules: dict[Rule, Mode]) -> dict[Rule, Mode]:
-        if rules.get(Rule.EXPIRY, Mode.HARD) is not Mode.HARD:
+    def _expiry_is_hard(cls, rules: dict[HardRule, Mode]) -> dict[HardRule, Mode]:
+        if rules.get(HardRule.EXPIRY, Mode.HARD) is not Mode.HARD:
             raise ValueError("expiry is always hard: what has expired leaves the index")
         return rules
 
@@ -118,3 +123,22 @@ class Settings(BrokerSettings):
         if "@" in urlsplit(url).netloc:
             raise ValueError("the URL holds a login, which logs would show: use ROLECALL_QDRANT_API_KEY")
         return url
+
+    def policy(self) -> Policy:
+        return Policy(
+            top_k=self.top_k,
+            min_confidence=self.min_confidence,
+            book=RuleBook(self.hard_rules, {str(currency): rate for currency, rate in self.rates.items()}),
+            soft_penalty=self.soft_penalty,
+            max_per_employer=self.max_per_employer,
+            min_reference_score=self.min_reference_score,
+        )
+
+    def limits(self) -> Limits:
+        return Limits(self.max_record_bytes, round(self.max_clock_skew_seconds * 1000))
+
+
+def unknown_names(names: Iterable[str]) -> list[str]:
+    """ROLECALL_ variables that set nothing: a misspelt setting is silently not in force."""
+    known = {f"ROLECALL_{field.upper()}" for field in Settings.model_fields}
+    return sorted(name for name in names if name.startswith("ROLECALL_") and name not in known)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bench import history
-from bench.history import Pair
-from schemas.match import Match, MatchesWithdrawn
+from bench.rig import history
+from bench.rig.history import Pair
+from rolecall.schemas.match import Match, MatchesWithdrawn
 
 # A busy machine is no reason to fail: examples have no deadline, only the test has one.
 settings.register_profile("rolecall", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streams.health import Health
-from streams.metrics import Metrics
+from rolecall.streams.monitor.health import Health
+from rolecall.streams.monitor.metrics import Metrics
 
 DOC = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
 RULES = yaml.safe_load(re.search(r"```yaml\n(groups:.*?)```", DOC, re.DOTALL)[1])["groups"][0]["rules"]

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from schemas.topics import VACANCIES
-from streams.settings import Settings
-from streams.topics import MAX_DEAD_LETTER_BYTES
+from rolecall.schemas.topics import DEAD_LETTERS, VACANCIES
+from rolecall.streams.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -142,7 +141,7 @@ def test_the_broker_has_the_partitions_of_the_contract():
 
 def test_a_dead_letter_has_room_for_any_record_and_64_kib_of_headers():
     largest_record = SERVICES["kafka"]["environment"]["KAFKA_MESSAGE_MAX_BYTES"]
-    assert largest_record + 64 * 1024 <= MAX_DEAD_LETTER_BYTES
+    assert largest_record + 64 * 1024 <= DEAD_LETTERS.max_message_bytes
 
 
 def passes(command: list[str], path: str, status: int) -> bool:

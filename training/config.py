@@ -6,7 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from encoder.softmax_groups import Form
+from rolecall.encoder.softmax_groups import Form
+
+DEFAULT = Path(__file__).parent / "default.toml"  # the recipe of the bundled model
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

@@ -14,9 +14,9 @@ import orjson
 import torch
 from torch import nn
 
-from encoder.document import Document
-from encoder.model import Encoder
-from encoder.tokens import Tokens
+from rolecall.encoder.document import Document
+from rolecall.encoder.model import Encoder
+from rolecall.encoder.tokens import Tokens
 
 
 class Titles(nn.Module):

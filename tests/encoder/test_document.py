@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoder.document import Document, candidate_document, content_hash, vacancy_document
-from schemas.candidate import Candidate
-from schemas.vacancy import Vacancy
+from rolecall.encoder.document import Document, candidate_document, content_hash, vacancy_document
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.vacancy import Vacancy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DOCUMENTS = st.builds(Document, st.text(), st.lists(st.text(), max_size=4).map(tuple), st.text())

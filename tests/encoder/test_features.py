@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from encoder.features import Features
+from rolecall.encoder.features import Features
 
 FEATURES = Features((("care", "flight"), ("metal", "care")))
 

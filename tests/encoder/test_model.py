@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encoder import Document, Encoder
-from encoder.artifact import BUNDLED
+from rolecall.encoder import Document, Encoder
+from rolecall.encoder.artifact import BUNDLED
 
 ODD = [
     Document(""),

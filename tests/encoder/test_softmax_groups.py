@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from encoder import similarity
-from encoder.softmax_groups import Form, SoftmaxGroups
+from rolecall.encoder import similarity
+from rolecall.encoder.softmax_groups import Form, SoftmaxGroups
 
 
 def head(form: Form = "sqrt") -> SoftmaxGroups:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from encoder.document import Document
-from encoder.tokens import MAX_CHARS, Vocabulary
+from rolecall.encoder.document import Document
+from rolecall.encoder.tokens import MAX_CHARS, Vocabulary
 
 PIECES = Vocabulary(["[UNK]", "nurse", "##s", "c++", "c", "manage", "##r", "night"])
 

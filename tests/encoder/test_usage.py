@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from encoder.usage import LEAST_SHARE, Usage, certainty_counts, stability, usage, value_counts
+from rolecall.encoder.usage import LEAST_SHARE, Usage, certainty_counts, stability, usage, value_counts
 
 VECTORS = np.array([[0.9, 0.1, 0.2, 0.8], [0.7, 0.3, 0.6, 0.4], [0.1, 0.9, 0.1, 0.9]], np.float32)
 counts = st.lists(st.integers(0, 1000), min_size=4, max_size=4).filter(any)

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
-from schemas import asyncapi
-from schemas.topics import TOPICS
+from rolecall.schemas import asyncapi
+from rolecall.schemas.topics import TOPICS
 
 CONTRACTS = {contract for topic in TOPICS for contract in topic.contracts}
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*/*.json"))

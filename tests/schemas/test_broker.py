@@ -7,7 +7,7 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from schemas.broker import BrokerSettings
+from rolecall.schemas.broker.settings import BrokerSettings
 
 AWAY = "kafka.example:9093"
 LOGIN = {"broker_username": "worker", "broker_password": "s3cret"}

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.candidate import Candidate
-from schemas.match import Match, MatchesWithdrawn
-from schemas.topics import TOPICS
-from schemas.vacancy import Vacancy
-from streams.topics import RETENTION_MS, TOMBSTONE_RETENTION_MS
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.match import Match, MatchesWithdrawn
+from rolecall.schemas.topics import DAY_MS, TOPICS
+from rolecall.schemas.vacancy import Vacancy
 
 DOC = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
 CONTRACTS = {
@@ -43,5 +42,5 @@ def test_the_table_says_how_a_topic_is_keyed_and_kept(topic):
         topic.cleanup_policy,
         str(topic.partitions),
     )
-    days = RETENTION_MS.get(topic.name, TOMBSTONE_RETENTION_MS) // 86_400_000
+    days = topic.retention_ms // DAY_MS
     assert kept.endswith(f"{days} days")

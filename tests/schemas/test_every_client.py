@@ -8,15 +8,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CALL = re.compile(r"AIOKafka(?:Producer|Consumer|AdminClient)\(.{0,120}", re.DOTALL)
 CALLERS = {
-    f"{path.parent.name}/{path.name}": calls
+    str(path.relative_to(ROOT)): calls
     for package in ("streams", "training")
-    for path in (ROOT / package).glob("*.py")
+    for path in (ROOT / package).rglob("*.py")
     if (calls := CALL.findall(path.read_text()))
 }
 
 
 def test_the_clients_are_found() -> None:
-    assert {"streams/publish.py", "streams/lag.py", "training/topics.py"} <= CALLERS.keys()
+    assert {
+        "streams/kafka/publisher.py",
+        "streams/kafka/lag.py",
+        "training/feedback/topics.py",
+    } <= CALLERS.keys()
 
 
 @pytest.mark.parametrize("path", CALLERS)

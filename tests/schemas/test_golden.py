@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.candidate import Candidate
-from schemas.common import (
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.common import (
     Cefr,
     Contract,
     EmploymentType,
@@ -20,13 +20,13 @@ from schemas.common import (
     Status,
     Workplace,
 )
-from schemas.dead_letter import DeadLetterHeaders, Stage
-from schemas.feedback import Feedback, Verdict
-from schemas.match import Match, MatchesWithdrawn, NearestOccupation, Reasons, Side, WithdrawalReason
-from schemas.occupation import Occupation
-from schemas.rollout import Deployment, Rollout
-from schemas.rule import Anchor, ExclusionRule
-from schemas.vacancy import Vacancy
+from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
+from rolecall.schemas.feedback import Feedback, Verdict
+from rolecall.schemas.match import Match, MatchesWithdrawn, NearestOccupation, Reasons, Side, WithdrawalReason
+from rolecall.schemas.occupation import Occupation
+from rolecall.schemas.rollout import Deployment, Rollout
+from rolecall.schemas.rule import Anchor, ExclusionRule
+from rolecall.schemas.vacancy import Vacancy
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 HALF_PAST_NINE = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

@@ -5,12 +5,12 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from schemas.candidate import Candidate
-from schemas.feedback import Feedback
-from schemas.match import Match
-from schemas.occupation import Occupation
-from schemas.rule import ExclusionRule
-from schemas.vacancy import Vacancy
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.feedback import Feedback
+from rolecall.schemas.match import Match
+from rolecall.schemas.occupation import Occupation
+from rolecall.schemas.rule import ExclusionRule
+from rolecall.schemas.vacancy import Vacancy
 
 NOON = "2026-11-22T12:00:00Z"
 VACANCY = {"id": "v", "occurred_at": NOON, "title": "Nurse"}

@@ -1,7 +1,7 @@
 import pytest
 
-from schemas.topics import TOPICS, event_type
-from schemas.vacancy import Vacancy
+from rolecall.schemas.topics import TOPICS, event_type
+from rolecall.schemas.vacancy import Vacancy
 
 
 def test_topic_names_are_unique():

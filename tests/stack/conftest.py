@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bench.history import History
-from bench.wire import TOPIC, WIDE, Sent, Stored, Wire, Worker, members, poll, running_worker
-from streams.embedded import Stack, embedded_stack
+from bench.rig.history import History
+from bench.rig.wire import TOPIC, WIDE, Sent, Stored, Wire, Worker, members, poll, running_worker
+from rolecall.streams.embedded.stack import Stack, embedded_stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ import mode
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.embedded import embedded_broker, free_port
+from rolecall.streams.embedded.stack import embedded_broker, free_port
 
 BATCH, EVENTS = 10, 100
 FAILS_AT = 40  # the batch with this event fails, once

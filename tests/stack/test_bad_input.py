@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from schemas.match import Side
-from streams.publish import letter_producer
+from rolecall.schemas.match import Side
+from rolecall.streams.kafka.publisher import letter_producer
 
 NUMBERS = count()
 NOW = datetime.now(UTC)

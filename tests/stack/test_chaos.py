@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bench.chaos import run
-from streams.embedded import Stack, edge_index, embedded_broker, free_port
-from streams.lag import lag
-from streams.topics import create_topics
+from rolecall.streams.embedded.stack import Stack, edge_index, embedded_broker, free_port
+from rolecall.streams.kafka.lag import lag
+from rolecall.streams.kafka.topics import create_topics
 
 SEED = 20261122
 GROUP = "rolecall"

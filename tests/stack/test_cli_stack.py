@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from streams.embedded import free_port
+from rolecall.streams.embedded.stack import free_port
 
 README = Path(__file__).parents[2] / "README.md"
 SECONDS = 60
@@ -41,7 +41,7 @@ class Up:
         self.environment = dict(line.removeprefix("export ").split("=", 1) for line in lines)
 
 
-ROLECALL = (sys.executable, "-m", "streams.cli")
+ROLECALL = (sys.executable, "-m", "rolecall.streams.cli")
 
 
 @pytest.fixture(scope="module")

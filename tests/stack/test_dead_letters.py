@@ -9,10 +9,11 @@ from itertools import count
 
 import pytest
 
-from schemas.dead_letter import Stage
-from schemas.match import Side
-from streams.publish import dead_letter
-from streams.receive import Record, Reject
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.match import Side
+from rolecall.streams.events.receive import Reject
+from rolecall.streams.events.record import Record
+from rolecall.streams.events.records import dead_letter
 
 NUMBERS = count()
 ANCHOR = b'{"id": "letter-c", "occurred_at": "2026-01-01T00:00:00Z", "titles": ["nurse"]}'
@@ -22,7 +23,7 @@ ANCHOR = b'{"id": "letter-c", "occurred_at": "2026-01-01T00:00:00Z", "titles": [
 def dead_letters(stack):
     def run(*arguments, text=True):
         return subprocess.run(
-            [sys.executable, "-m", "streams.cli", "dead-letters", *arguments],
+            [sys.executable, "-m", "rolecall.streams.cli", "dead-letters", *arguments],
             env=os.environ | stack.environment(),
             capture_output=True,
             text=text,

@@ -4,9 +4,19 @@ import sys
 
 import pytest
 
-from streams.demo import DemoFailed, run_demo
+from rolecall.streams.cli.demo import run_demo
+from rolecall.streams.errors import DemoFailed
 
-COMMAND = (sys.executable, "-m", "streams.cli", "demo", "--vacancies", "30", "--candidates", "40")
+COMMAND = (
+    sys.executable,
+    "-m",
+    "rolecall.streams.cli",
+    "demo",
+    "--vacancies",
+    "30",
+    "--candidates",
+    "40",
+)
 
 
 def test_the_demo_shows_matches_and_ends():

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from encoder.document import Document
-from encoder.model import Encoder
-from schemas.match import Side
-from schemas.rule import ExclusionRule
-from schemas.topics import OCCUPATIONS, RULES
-from streams.batch import document
-from streams.cli import main
+from rolecall.encoder.document import Document, document_of
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.match import Side
+from rolecall.schemas.rule import ExclusionRule
+from rolecall.schemas.topics import OCCUPATIONS, RULES
+from rolecall.streams.cli.main import group as main
 
 ONE, OTHER = "astronaut", "beekeeper"
 EACH = 24
@@ -87,7 +86,7 @@ def forbidden(pairs, history, one, other):
     """By the encoder alone: of each pair, one in the area of the one title, one in that of the other."""
     encoder = Encoder.load()
     entities = [entity for entity in history.newest.values() if entity is not None]
-    vectors = encoder.encode([document(entity) for entity in entities]).vectors
+    vectors = encoder.encode([document_of(entity) for entity in entities]).vectors
     scores = vectors @ encoder.encode([Document(one), Document(other)]).vectors.T
     assert np.abs(scores - RADIUS).min() > 1e-4
     inside = {entity.id: near for entity, near in zip(entities, (scores >= RADIUS).tolist(), strict=True)}

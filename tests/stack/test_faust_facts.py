@@ -15,9 +15,9 @@ from faust.transport.consumer import Consumer
 from faust.types import TP
 from intervaltree import IntervalTree
 
-from streams.agents import add_agents
-from streams.app import create_app
-from streams.settings import Settings
+from rolecall.streams.settings import Settings
+from rolecall.streams.worker.faust.agents import add_agents
+from rolecall.streams.worker.faust.app import create_app
 
 HERE = TP("vacancies", 0)
 
@@ -25,6 +25,10 @@ HERE = TP("vacancies", 0)
 @pytest.fixture
 async def app():
     return faust.App("facts", broker="kafka://127.0.0.1:1", store="memory://", autodiscover=False)
+
+
+async def untouched(topic, records, acknowledge):
+    raise AssertionError("no batch arrives here")
 
 
 class TestCommits:
@@ -206,7 +210,7 @@ class TestSending:
 class TestSettings:
     @pytest.fixture
     def worker(self):
-        return create_app(Settings(_env_file=None), "facts").conf
+        return create_app(Settings(_env_file=None), "facts", untouched).conf
 
     @pytest.mark.parametrize(
         ("name", "default", "ours"),
@@ -221,6 +225,6 @@ class TestSettings:
         assert (getattr(app.conf, name), getattr(worker, name)) == (default, ours)
 
     def test_acks_are_at_least_once_and_there_are_no_tables(self):
-        app = create_app(Settings(_env_file=None), "facts")
+        app = create_app(Settings(_env_file=None), "facts", untouched)
         assert not app.in_transaction
         assert not app.tables

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from schemas.match import Side
-from streams.embedded import Stack
-from training import entities, feedback, topics, verdicts
-from training.__main__ import main
+from rolecall.schemas.match import Side
+from rolecall.streams.embedded.stack import Stack
+from rolecall.training.cli.main import group as main
+from rolecall.training.feedback import entities, topics, verdicts
+from rolecall.training.feedback import pairs as feedback
 
 AT = "2026-01-01T00:00:00Z"
 VERDICTS = [("fb-1", "hired"), ("fb-2", "rejected"), ("fb-1", "shortlisted")]
@@ -97,7 +98,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 def shell(block: str, folder: Path, stack: Stack) -> subprocess.CompletedProcess[str]:
     """A block of the README, with `$` before commands or without, until its first failure."""
     lines = [line.removeprefix("$ ") for line in block.splitlines() if line[:1] not in "0123456789…m"]
-    script = 'set -e\nrolecall() { "$PYTHON" -m streams.cli "$@"; }\n' + "\n".join(lines)
+    script = 'set -e\nrolecall() { "$PYTHON" -m rolecall.streams.cli.main "$@"; }\n' + "\n".join(lines)
     root = str(Path(__file__).parents[2])
     environment = stack.environment() | {"PYTHON": sys.executable, "PYTHONPATH": root}
     return subprocess.run(

@@ -6,9 +6,9 @@ import signal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from schemas.match import Side
-from streams.embedded import edge_index, embedded_stack
-from streams.lag import INPUTS
+from rolecall.schemas.match import Side
+from rolecall.schemas.topics import INPUTS
+from rolecall.streams.embedded.stack import edge_index, embedded_stack
 
 
 @pytest.fixture(scope="module")

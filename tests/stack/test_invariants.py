@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from schemas.match import Side
+from rolecall.schemas.match import Side
 
 ENTITIES = 80
 

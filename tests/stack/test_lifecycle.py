@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from schemas.match import Side
-from streams.embedded import embedded_stack
+from rolecall.schemas.match import Side
+from rolecall.streams.embedded.stack import embedded_stack
 
-CLI = [sys.executable, "-m", "streams.cli"]
+CLI = [sys.executable, "-m", "rolecall.streams.cli"]
 
 
 @pytest.fixture(scope="module")

@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 import torch
 
-from encoder import artifact
-from encoder.model import Encoder, weight_shapes
-from schemas.match import Side
-from streams.batch import document
-from streams.embedded import edge_index, embedded_stack
-from streams.qdrant_edge import QdrantEdge
-from streams.rollout import desk, drop, rebuild, roll_back, start, status, switch
-from streams.rollout_report import report
-from streams.settings import Settings
-from streams.state import current_state
+from rolecall.encoder import artifact
+from rolecall.encoder.document import document_of
+from rolecall.encoder.model import Encoder, weight_shapes
+from rolecall.schemas.match import Side
+from rolecall.streams.cli.matches import current_state
+from rolecall.streams.embedded.stack import edge_index, embedded_stack
+from rolecall.streams.index.edge.client import QdrantEdge
+from rolecall.streams.rollout.report import report
+from rolecall.streams.rollout.switch import drop, rebuild, roll_back, session, start, status, switch
+from rolecall.streams.settings import Settings
 
 ENTITIES = 60
 SEED = 20261125
@@ -70,7 +70,7 @@ class Market:
 
     def run(self, command, *arguments):
         async def run():
-            async with desk(self.settings) as at:
+            async with session(self.settings) as at:
                 return await command(at, *arguments)
 
         return asyncio.run(run())
@@ -187,7 +187,7 @@ def test_every_score_is_of_two_vectors_of_the_model_that_the_match_names(market,
     entities = {key: entity for key, entity in market.history.newest.items() if entity is not None}
     vectors = {
         encoder.version: dict(
-            zip(entities, encoder.encode([document(e) for e in entities.values()]).vectors, strict=True)
+            zip(entities, encoder.encode([document_of(e) for e in entities.values()]).vectors, strict=True)
         )
         for encoder in encoders
     }

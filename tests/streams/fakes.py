@@ -1,6 +1,6 @@
 """What several tests raise, and a cache."""
 
-from streams.index import IndexUnavailable
+from rolecall.streams.errors import IndexUnavailable
 
 AWAY = IndexUnavailable("gone fishing")
 

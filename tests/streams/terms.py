@@ -4,10 +4,19 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TypeVar
 
-from schemas.candidate import CandidateTerms
-from schemas.common import Cefr, EmploymentType, Language, Location, Period, Salary, Seniority, Workplace
-from schemas.vacancy import VacancyTerms
-from streams.rules import Mode, Rule, RuleBook
+from rolecall.schemas.candidate import CandidateTerms
+from rolecall.schemas.common import (
+    Cefr,
+    EmploymentType,
+    Language,
+    Location,
+    Period,
+    Salary,
+    Seniority,
+    Workplace,
+)
+from rolecall.schemas.vacancy import VacancyTerms
+from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 
 Item = TypeVar("Item")
 
@@ -16,11 +25,11 @@ SOME_RATES = {"EUR": 1.0, "USD": 0.90, "JPY": 0.0061}
 ALL_HARD = RuleBook(rates=SOME_RATES)
 MIXED = RuleBook(
     {
-        Rule.EXPIRY: Mode.SOFT,
-        Rule.PLACE: Mode.SOFT,
-        Rule.SALARY: Mode.SOFT,
-        Rule.SENIORITY: Mode.OFF,
-        Rule.WORKPLACE: Mode.OFF,
+        HardRule.EXPIRY: Mode.SOFT,
+        HardRule.PLACE: Mode.SOFT,
+        HardRule.SALARY: Mode.SOFT,
+        HardRule.SENIORITY: Mode.OFF,
+        HardRule.WORKPLACE: Mode.OFF,
     },
     SOME_RATES,
 )

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from schemas.candidate import Candidate
-from schemas.match import Side
-from streams.health import Health
-from streams.metrics import Metrics
-from streams.settings import Settings
-from streams.topics import DAY_MS, RETENTION_MS, TOMBSTONE_RETENTION_MS
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.match import Side
+from rolecall.schemas.topics import DAY_MS, DEAD_LETTERS, FEEDBACK, MATCHES, VACANCIES
+from rolecall.streams.monitor.health import Health
+from rolecall.streams.monitor.metrics import Metrics
+from rolecall.streams.settings import Settings
 
 DOC = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text()
 ROWS = dict(re.findall(r"^\| ([^|]+?) \| [^|]+ \| ([^|]*?) \|$", DOC, re.MULTILINE))
@@ -24,13 +24,13 @@ PROFILE = {
 }
 
 
-@pytest.mark.parametrize("topic", RETENTION_MS)
+@pytest.mark.parametrize("topic", [MATCHES, FEEDBACK, DEAD_LETTERS], ids=lambda topic: topic.name)
 def test_the_retention_of_a_topic_is_the_documented_one(topic):
-    assert ROWS[f"topic `{topic}`"] == f"{RETENTION_MS[topic] // DAY_MS} days"
+    assert ROWS[f"topic `{topic.name}`"] == f"{topic.retention_ms // DAY_MS} days"
 
 
 def test_the_retention_of_tombstones_and_cache_is_the_documented_one():
-    assert ROWS["vector index, tombstone"] == f"{TOMBSTONE_RETENTION_MS // DAY_MS} days after the removal"
+    assert ROWS["vector index, tombstone"] == f"{VACANCIES.retention_ms // DAY_MS} days after the removal"
     assert Settings.model_fields["cache_ttl_seconds"].default * 1000 == DAY_MS
     assert "`ROLECALL_CACHE_TTL_SECONDS` (a day)" in ROWS["Redis, if configured"]
     assert f"({Settings.model_fields['expiry_interval_seconds'].default} s)" in DOC

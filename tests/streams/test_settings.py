@@ -3,9 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from streams.app import policy
-from streams.rules import Mode, Rule, RuleBook
-from streams.settings import Settings
+from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
+from rolecall.streams.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -82,19 +81,19 @@ def test_settings_do_not_change():
 
 
 def test_rules_and_rates_are_json(monkeypatch):
-    monkeypatch.setenv("ROLECALL_RULES", '{"salary":"soft","place":"off"}')
+    monkeypatch.setenv("ROLECALL_HARD_RULES", '{"salary":"soft","place":"off"}')
     monkeypatch.setenv("ROLECALL_RATES", '{"EUR":1,"USD":0.9}')
-    assert policy(Settings()).book == RuleBook(
-        {Rule.SALARY: Mode.SOFT, Rule.PLACE: Mode.OFF}, {"EUR": 1.0, "USD": 0.9}
+    assert Settings().policy().book == RuleBook(
+        {HardRule.SALARY: Mode.SOFT, HardRule.PLACE: Mode.OFF}, {"EUR": 1.0, "USD": 0.9}
     )
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("RULES", '{"pay":"soft"}'),
-        ("RULES", '{"salary":"sometimes"}'),
-        ("RULES", '{"expiry":"soft"}'),
+        ("HARD_RULES", '{"pay":"soft"}'),
+        ("HARD_RULES", '{"salary":"sometimes"}'),
+        ("HARD_RULES", '{"expiry":"soft"}'),
         ("RATES", '{"EURO":1}'),
         ("RATES", '{"EUR":0}'),
     ],

@@ -1,0 +1,169 @@
+"""What can go wrong. Each fault happens, lasts, and is over when its function returns."""
+
+import contextlib
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from bench.rig.gates import Gate
+from bench.rig.ward import Ward
+from bench.rig.wire import poll
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
+
+COMMIT_SECONDS = 1.0  # broker_commit_interval
+STOP_SECONDS = 20.0
+Fault = Callable[[Ward, random.Random], None]
+
+
+def raises(stage: Stage, ward: Ward, rng: random.Random) -> None:
+    order = ward.control / f"fail-{stage}"
+    order.touch()
+    deadline = time.monotonic() + 30
+    while order.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no worker came to {stage} in 30 s, so nothing could fail there")
+        ward.supervise()
+        time.sleep(0.02)
+
+
+def kill_worker(ward: Ward, rng: random.Random) -> None:
+    rng.choice(ward.workers).process.kill()
+
+
+def kill_worker_in_a_held_batch(ward: Ward, rng: random.Random) -> None:
+    """Held for longer than it takes to commit what was acked too early."""
+    ward.index.send_signal(signal.SIGSTOP)
+    time.sleep(2.5 * COMMIT_SECONDS)
+    victim = rng.choice(ward.workers).process
+    victim.kill()
+    victim.wait()
+    ward.index.send_signal(signal.SIGCONT)
+
+
+def stop_worker(ward: Ward, rng: random.Random) -> None:
+    victim = rng.choice(ward.workers).process
+    victim.terminate()
+    assert victim.wait(STOP_SECONDS + 10) in (0, -signal.SIGTERM), "not a clean stop"
+
+
+def pause_worker(ward: Ward, rng: random.Random) -> None:
+    """For shorter or longer than the group waits for it."""
+    victim = rng.choice(ward.workers).process
+    victim.send_signal(signal.SIGSTOP)
+    time.sleep(rng.uniform(1, 6))
+    victim.send_signal(signal.SIGCONT)
+
+
+def join_and_leave(ward: Ward, rng: random.Random) -> None:
+    third = ward.new_worker()
+    poll(lambda: third.lines("worker_started"), "a third worker")
+    time.sleep(rng.uniform(0, 3))
+    third.process.terminate()
+    assert third.process.wait(STOP_SECONDS + 10) == 0, "not a clean stop"
+
+
+def kill_index(ward: Ward, rng: random.Random) -> None:
+    ward.index.kill()
+    ward.index.wait()
+    time.sleep(rng.uniform(0, 2))
+    ward.start_index()
+
+
+def slow_index(ward: Ward, rng: random.Random) -> None:
+    with delayed(ward.index_gate, 5):
+        time.sleep(7)
+
+
+def refusing_index(ward: Ward, rng: random.Random) -> None:
+    with refusing(ward, ward.index_gate):
+        time.sleep(rng.uniform(1, 3))
+
+
+def full_disk(ward: Ward, rng: random.Random) -> None:
+    """For the index: every write to a file fails."""
+    limit = partial(resource.prlimit, ward.index.pid, resource.RLIMIT_FSIZE)
+    soft, hard = limit()
+    limit((0, hard))
+    time.sleep(rng.uniform(1, 3))
+    with contextlib.suppress(ProcessLookupError):
+        limit((soft, hard))
+    if ward.index.poll() is not None:
+        ward.start_index()
+
+
+def kill_redis(ward: Ward, rng: random.Random) -> None:
+    ward.kill_redis()
+    time.sleep(rng.uniform(0, 1))
+    ward.start_redis()
+
+
+def slow_redis(ward: Ward, rng: random.Random) -> None:
+    with delayed(ward.redis_gate, 1):
+        time.sleep(2)
+
+
+def full_redis(ward: Ward, rng: random.Random) -> None:
+    with ward.redis() as redis:
+        redis.config_set("maxmemory", 1)
+        time.sleep(rng.uniform(1, 2))
+        redis.config_set("maxmemory", 0)
+
+
+def pause_broker(ward: Ward, rng: random.Random) -> None:
+    ward.broker.send_signal(signal.SIGSTOP)
+    time.sleep(rng.uniform(1, 4))
+    ward.broker.send_signal(signal.SIGCONT)
+
+
+def unwritable(topic: str, ward: Ward, rng: random.Random) -> None:
+    ward.kafka.unwritable = frozenset({topic.encode()})
+    time.sleep(rng.uniform(1, 3))
+    ward.kafka.unwritable = frozenset()
+
+
+def jump_clock(ward: Ward, rng: random.Random) -> None:
+    clock = ward.control / "clock"
+    clock.write_text(str(rng.choice((-3600, 3600))))
+    time.sleep(rng.uniform(1, 2))
+    clock.unlink()
+
+
+@contextmanager
+def delayed(gate: Gate, seconds: float) -> Iterator[None]:
+    gate.delay_seconds = seconds
+    yield
+    gate.delay_seconds = 0
+
+
+@contextmanager
+def refusing(ward: Ward, gate: Gate) -> Iterator[None]:
+    gate.refuses = True
+    ward.cut(gate)
+    yield
+    gate.refuses = False
+
+
+FAULTS: dict[str, Fault] = {
+    **{f"exception in {stage}": partial(raises, stage) for stage in Stage},
+    "worker killed": kill_worker,
+    "worker killed in a held batch": kill_worker_in_a_held_batch,
+    "worker asked to stop": stop_worker,
+    "worker paused": pause_worker,
+    "worker joins and leaves": join_and_leave,
+    "index killed": kill_index,
+    "index slow (5 s)": slow_index,
+    "index refuses": refusing_index,
+    "index without disk": full_disk,
+    "Redis killed": kill_redis,
+    "Redis slow (1 s)": slow_redis,
+    "Redis full": full_redis,
+    "broker paused": pause_broker,
+    "matches unwritable": partial(unwritable, MATCHES.name),
+    "dead letters unwritable": partial(unwritable, DEAD_LETTERS.name),
+    "clock an hour off": jump_clock,
+}

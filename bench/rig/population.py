@@ -1,0 +1,104 @@
+"""Updates, closings, erasures, latecomers and poison of a fixed population, seeded; and the truth."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pycountry
+
+from bench.rig.faulty_worker import POISON
+from bench.rig.history import EPOCH, SKILLS, TITLES, Pair
+from bench.rig.wire import TOPIC, Sent
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.match import Side
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.matching.hard_rules import compatible
+
+PER_COUNTRY = 8  # vacancies and candidates; who lives in another country cannot work there
+Key = tuple[Side, str]
+
+
+class Population:
+    def __init__(self, seed: int, size: int) -> None:
+        """`size` vacancies and as many candidates."""
+        self._rng = random.Random(seed)
+        self._step = 0
+        self._countries = sorted(each.alpha_2 for each in pycountry.countries)
+        self._country: dict[Key, str] = {}
+        for side in Side:
+            for number in range(size):
+                self._country[side, f"{side.value[0]}{number}"] = self._countries[number // PER_COUNTRY]
+        self._keys = list(self._country)
+        self.newest: dict[Key, Vacancy | Candidate | None] = {}  # None: erased
+        self.revisions: dict[Key, int] = {}
+
+    def events(self, count: int) -> list[tuple[Sent, bool]]:
+        """The next ones; whether each is poison."""
+        return [self._next() for _ in range(count)]
+
+    def touched(self, records: Iterable[Sent]) -> set[Key]:
+        sides = {topic: side for side, topic in TOPIC.items()}
+        keys = {(sides[each.topic], (each.key or b"").decode()) for each in records}
+        return keys & self.newest.keys()
+
+    def expected(self, keys: Iterable[Key] | None = None) -> set[Pair]:
+        """By brute force: the pairs of the final state; with `keys`, of these alone."""
+        now = datetime.now(UTC)
+        open_by_country: defaultdict[tuple[Side, str], list[Any]] = defaultdict(list)
+        for (side, id), entity in self.newest.items():
+            if entity is not None and entity.status == "open":
+                open_by_country[side, self._country[side, id]].append(entity)
+        pairs = set()
+        for country in self._countries:
+            for vacancy in open_by_country[Side.VACANCY, country]:
+                for candidate in open_by_country[Side.CANDIDATE, country]:
+                    if compatible(vacancy, candidate, now):
+                        pairs.add((vacancy.id, vacancy.revision, candidate.id, candidate.revision))
+        if keys is None:
+            return pairs
+        wanted = set(keys)
+        return {
+            pair for pair in pairs if (Side.VACANCY, pair[0]) in wanted or (Side.CANDIDATE, pair[2]) in wanted
+        }
+
+    def _next(self) -> tuple[Sent, bool]:
+        self._step += 1
+        kind = self._rng.random()
+        if kind < 0.01:
+            side = self._rng.choice(list(Side))
+            return next(self._poison(side, f"poison-{self._step}")), True
+        key = side, id = self._rng.choice(self._keys)
+        late = kind < 0.06 and key in self.revisions
+        revision = self.revisions[key] - 1 if late else EPOCH + 2 * self._step
+        entity = None if self._rng.random() < 0.05 else self._entity(side, id, revision)
+        if not late:
+            self.newest[key], self.revisions[key] = entity, revision
+        if entity is None:
+            return Sent(TOPIC[side], id.encode(), None, at=revision), False
+        value = entity.model_dump_json(exclude_defaults=True).encode()
+        return Sent(TOPIC[side], id.encode(), value), False
+
+    def _poison(self, side: Side, id: str) -> Iterator[Sent]:
+        """Unreadable, or readable and beyond the encoder."""
+        if self._rng.random() < 0.5:
+            yield Sent(TOPIC[side], id.encode(), b'{"id": "poison"')
+        entity = self._entity(side, id, EPOCH + self._step, title=POISON)
+        yield Sent(TOPIC[side], id.encode(), entity.model_dump_json(exclude_defaults=True).encode())
+
+    def _entity(self, side: Side, id: str, revision: int, title: str = "") -> Vacancy | Candidate:
+        rng = self._rng
+        title = title or rng.choice(TITLES)
+        fields: dict[str, Any] = {
+            "id": id,
+            "revision": revision,
+            "occurred_at": datetime.fromtimestamp(EPOCH / 1000, UTC),
+            "location": {"country": self._country.get((side, id), "NL")},
+            "employment_types": rng.sample(("full_time", "part_time", "contract"), rng.randint(1, 2)),
+            "skills": rng.sample(SKILLS, rng.randint(0, 3)),
+            "status": "closed" if title != POISON and rng.random() < 0.1 else "open",  # poison is encoded
+        }
+        if side is Side.VACANCY:
+            return Vacancy.model_validate(fields | {"title": title, "workplace": "onsite"})
+        return Candidate.model_validate(fields | {"titles": [title]})

@@ -1,0 +1,78 @@
+"""Read topics from offset to offset. The one place that knows how brokers tell where a topic ends."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.schemas.errors import RolecallError
+
+POLL_MS = 50
+
+
+class TopicError(RolecallError):
+    """A topic cannot be read. The text names the broker, the topic and the way out."""
+
+    exit_code = 1
+
+
+async def partitions_of(settings: BrokerSettings, topic: str) -> list[TopicPartition]:
+    """In order. Raises `TopicError` for a topic that does not exist; asking does not create it."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    try:
+        await admin.start()
+        described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
+    finally:
+        await admin.close()
+    if topic not in described:
+        raise TopicError(
+            f"the broker at {settings.broker} has no topic {topic}; create it: rolecall topics create"
+        )
+    return [TopicPartition(topic, n) for n in sorted(each["partition"] for each in described[topic])]
+
+
+def assign(consumer: AIOKafkaConsumer, starts: dict[TopicPartition, int]) -> None:
+    """Read these partitions from these offsets on."""
+    consumer.assign(list(starts))
+    for partition, offset in starts.items():
+        consumer.seek(partition, offset)
+
+
+async def read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> AsyncIterator[Any]:
+    """The records of the assigned partitions before `ends`, in the order of each partition.
+
+    A partition that `ends` lacks is read to its high watermark of now, which is entered into `ends`. The
+    watermark comes from a fetch response: the ListOffsets of the embedded broker counts batches.
+    """
+    partitions = consumer.assignment()
+    while not await _reached(consumer, partitions, ends):
+        for partition, batch in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+            for record in batch:
+                if record.offset < ends.get(partition, record.offset + 1):
+                    yield record
+
+
+async def high_watermarks(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    """Where the assigned partitions end now. What is fetched on the way is dropped."""
+    ends: dict[TopicPartition, int] = {}
+    while ends.keys() != consumer.assignment():
+        await consumer.getmany(timeout_ms=POLL_MS)
+        _note_ends(consumer, consumer.assignment(), ends)
+    return ends
+
+
+async def _reached(
+    consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], ends: dict[TopicPartition, int]
+) -> bool:
+    _note_ends(consumer, partitions, ends)
+    return all([each in ends and await consumer.position(each) >= ends[each] for each in partitions])
+
+
+def _note_ends(
+    consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], ends: dict[TopicPartition, int]
+) -> None:
+    for partition in partitions:
+        if partition not in ends and (mark := consumer.highwater(partition)) is not None:
+            ends[partition] = mark

@@ -1,0 +1,23 @@
+"""The entry point of `rolecall`.
+
+Ctrl-C ends with 130 at any moment, also while Python still imports. A command that can stop in good order
+takes the signal over in `console.explained`.
+"""
+
+import os
+import signal
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell ignores it
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    from rolecall.streams.cli.main import rolecall
+
+    sys.exit(rolecall())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""How the command line speaks: errors in a line or two, exit codes, Ctrl-C, pipes."""
+
+import difflib
+import logging
+import os
+import select
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from rolecall.schemas.errors import RolecallError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from rolecall.streams.settings import Settings
+
+FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+
+
+def effective_settings(*, tell_unknown: bool = True) -> "Settings":
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from rolecall.streams.settings import Settings
+
+    if tell_unknown and (unknown := _unknown_variables()):
+        click.echo(f"rolecall: {unknown}", err=True)
+    try:
+        return Settings()
+    except SettingsError as error:
+        fail(f"{error}: not JSON")
+    except ValidationError as error:
+        fail("\n".join(map(_wrong, error.errors())))
+
+
+def _unknown_variables() -> str:
+    """One line about ROLECALL_ variables that set nothing; empty if there are none."""
+    from dotenv import dotenv_values
+
+    from rolecall.streams.settings import Settings, unknown_names
+
+    unknown = unknown_names({*os.environ, *dotenv_values(".env")})
+    if not unknown:
+        return ""
+    known = [f"ROLECALL_{field.upper()}" for field in Settings.model_fields]
+    near = difflib.get_close_matches(unknown[0], known, n=1)
+    remedy = f"did you mean {near[0]}?" if near else "`rolecall settings` lists them all"
+    return f"no such setting: {', '.join(unknown)}; {remedy}"
+
+
+def _wrong(problem: "ErrorDetails") -> str:
+    """The setting, its value unless it is a secret, and what is wrong with it."""
+    from rolecall.streams.settings import Settings
+
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:  # a check of several settings together
+        return message
+    name = str(problem["loc"][0])
+    secret = "SecretStr" in str(Settings.model_fields[name].annotation) or "@" in str(problem["input"])
+    value = "" if secret else f"={problem['input']}"
+    return f"ROLECALL_{name.upper()}{value}: {message[0].lower()}{message[1:]}"
+
+
+async def served_by(settings: "Settings", model_version: str) -> str:
+    """Name of the collections that the workers with this model use; says so if no broker could be asked."""
+    from rolecall.streams.rollout.topic import served_collections
+
+    served = await served_collections(settings, model_version)
+    if served is None:
+        click.echo(f"no broker at {settings.broker}: the first index of {model_version} is taken", err=True)
+    return served or model_version
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What the user can mend ends the command in a line or two, not in a traceback. Ctrl-C ends it with 130.
+
+    While the body runs, Ctrl-C raises `KeyboardInterrupt`, so that what was started is stopped.
+    """
+    from aiokafka.errors import KafkaError
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the message below says it
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except RolecallError as error:
+        fail(str(error), error.exit_code)
+    except KafkaError as error:
+        fail(str(error))
+    except BrokenPipeError:
+        raise  # the reader of our output has enough
+    except OSError as error:
+        fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def fail(message: str, code: int = UNUSABLE) -> NoReturn:
+    click.echo(f"rolecall: {message}", err=True)
+    raise SystemExit(code)
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """`1 match`, `2,000 matches`."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal; None when the output goes to a pipe or file, which get whole lines."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def reader_left() -> bool:
+    """Whether the other end of our pipe is closed. A write would tell, but there may be nothing to write."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    return bool(output.poll(0))
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """The rows with each column as wide as its widest cell, two blanks between columns."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

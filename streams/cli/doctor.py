@@ -1,0 +1,33 @@
+"""`rolecall doctor`: the findings, one a line."""
+
+import asyncio
+
+import click
+
+from rolecall.streams.cli.console import FAILED, effective_settings, explained
+from rolecall.streams.diagnose.doctor import diagnose
+from rolecall.streams.settings import Settings
+
+
+@click.command()
+def doctor() -> None:
+    """Check every part, and say how to mend what is wrong.
+
+    Checks model, broker, topics, clock, lag, index, Redis and misspelt settings. Exits with 1 if something is
+    wrong that a worker needs. A warning does not count.
+    """
+    with explained():
+        raise SystemExit(0 if asyncio.run(show(effective_settings(tell_unknown=False))) else FAILED)
+
+
+async def show(settings: Settings) -> bool:
+    """Print each finding as it is made; whether everything is there that a worker needs."""
+    well = True
+    async for finding in diagnose(settings):
+        well = well and (finding.healthy or not finding.required)
+        failed = ("FAIL", "red") if finding.required else ("warn", "yellow")
+        word, colour = ("ok  ", "green") if finding.healthy else failed
+        click.echo(f"{click.style(word, fg=colour)}  {finding.part:<8}  {finding.state}")
+        if finding.remedy:
+            click.echo(f"{'':16}→ {finding.remedy}")
+    return well

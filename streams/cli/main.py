@@ -1,0 +1,124 @@
+"""The command line: `rolecall`. A command's module is imported when the command is run."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from rolecall.streams.cli.console import UNUSABLE
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+TRAINING = "training"  # a package of its own, which `streams` never imports
+
+# Section -> command -> (module, summary). The order is the order of use.
+SECTIONS = {
+    "Try it": {
+        "demo": ("demo", "Match a made-up sample live, then stop."),
+        "up": ("up", "Start broker, index and one worker; Ctrl-C stops all."),
+    },
+    "Run it": {
+        "topics": ("worker", "Create the topics on the broker."),
+        "worker": ("worker", "Run one worker until SIGTERM or Ctrl-C."),
+        "rollout": ("rollout", "Replace the model without a gap."),
+        "rebuild": ("rollout", "Build the live model's index again from the topics."),
+        "doctor": ("doctor", "Check every part, and say how to mend what is wrong."),
+        "dead-letters": ("dead_letters", "List, show and replay records that could not be processed."),
+        "settings": ("worker", "Print the effective settings, secrets hidden."),
+    },
+    "Use it": {
+        "publish": ("publish", "Publish vacancies and candidates from files."),
+        "tail": ("matches", "Show matches and withdrawals as they are published."),
+        "matches": ("matches", "Print the matches that hold now."),
+        "explain": ("explain", "Say why a vacancy and a candidate match, or what prevents it."),
+        "rules": ("rules", "Add, remove, list and test exclusion rules."),
+        "occupations": ("rules", "Load reference occupations."),
+    },
+    "Improve it": {
+        "drift": ("drift", "Compare the newest events with the model's training texts."),
+        "train": (TRAINING, "Train a model from occupation data."),
+        "evaluate": (TRAINING, "Judge a model on held-out data."),
+        "retrain": (TRAINING, "Train a model further from feedback."),
+        "feedback": (TRAINING, "Publish and export feedback on matches."),
+        "audit": (TRAINING, "Compare groups of people and gendered titles."),
+    },
+}
+COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}
+
+
+class Sections(click.Group):
+    """Commands in the order of use. Help lists them without importing one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, summary = COMMANDS[cmd_name]
+        if module == TRAINING:
+            return forward(cmd_name, summary)
+        command = getattr(import_module(f"rolecall.streams.cli.{module}"), cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, summary) for name, (_, summary) in commands.items()])
+
+
+def forward(name: str, summary: str) -> click.Command:
+    """Run `rolecall.training` in place of this process."""
+
+    def run() -> None:
+        arguments = click.get_current_context().args
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "rolecall.training", name, *arguments])
+
+    return click.Command(
+        name,
+        callback=run,
+        help=summary,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+
+
+@click.group(cls=Sections, context_settings=CONTEXT)
+@click.version_option(package_name="rolecall", message="%(prog)s %(version)s")
+def group() -> None:
+    """Match vacancies and candidates as they are published.
+
+    Vacancies and candidates come in on Kafka topics. Every pair that fits goes out on another topic, with a
+    confidence and the reasons.
+
+    \b
+    First:       rolecall demo               15 seconds, leaves nothing behind
+    Then:        rolecall up                 a stack to try things on
+                 rolecall publish jobs.jsonl people.jsonl
+                 rolecall tail
+    Production:  rolecall topics create      once
+                 rolecall worker             as many as a topic has partitions
+
+    Settings are environment variables, ROLECALL_…, or lines in .env; `rolecall settings` lists them.
+
+    \b
+    Exit codes:  0    done
+                 1    tried, and failed
+                 2    wrong usage, settings or model, or the broker is not there
+                 130  interrupted with Ctrl-C
+    """
+
+
+def rolecall() -> int:
+    """Run the command of `sys.argv`; the exit code."""
+    try:
+        return int(group.main(prog_name="rolecall", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return UNUSABLE
+    except BrokenPipeError:  # `| head`: the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,122 @@
+"""`rolecall tail`: the topic of matches, live. `rolecall matches`: the matches that hold now."""
+
+import asyncio
+
+import click
+from aiokafka import AIOKafkaConsumer
+
+from rolecall.schemas.rollout import Rollout
+from rolecall.schemas.topics import MATCHES, ROLLOUTS
+from rolecall.streams.cli.console import (
+    counted,
+    effective_settings,
+    explained,
+    reader_left,
+    terminal_width,
+)
+from rolecall.streams.cli.table import Lines
+from rolecall.streams.cli.titles import TitleReader
+from rolecall.streams.events.match_state import MatchState
+from rolecall.streams.events.receive import read_event
+from rolecall.streams.kafka.read import records_to_end
+from rolecall.streams.kafka.topics import require_topics
+from rolecall.streams.settings import Settings
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as published.")
+TITLES = click.option("--titles", is_flag=True, help="Show titles, read from the topics, in place of ids.")
+
+
+@click.command()
+@JSON
+@TITLES
+@click.option("--from-start", is_flag=True, help="Also what is in the topic already.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
+def tail(as_json: bool, titles: bool, from_start: bool, count: int | None) -> None:
+    """Show matches and withdrawals as they are published, until Ctrl-C.
+
+    \b
+    Examples:  rolecall tail --titles
+               rolecall tail --json --from-start | jq -c 'select(.confidence >= 0.9)'
+    """
+    if as_json and titles:
+        raise click.UsageError("--titles is for the table; --json prints events as they were published")
+    with explained():
+        settings = effective_settings()
+        asyncio.run(follow(settings, as_json=as_json, titles=titles, from_start=from_start, count=count))
+
+
+@click.command()
+@JSON
+@TITLES
+def matches(as_json: bool, titles: bool) -> None:
+    """Print the matches that hold now: the topic read from its start to its end, withdrawals applied.
+
+    `rolecall.MatchState` does the same in a consumer of your own.
+
+    \b
+    Example:  rolecall matches --json | jq -r .candidate_id | sort | uniq -c
+    """
+    if as_json and titles:
+        raise click.UsageError("--titles is for the table; --json prints events as they were published")
+    with explained():
+        asyncio.run(show(effective_settings(), as_json=as_json, titles=titles))
+
+
+async def follow(
+    settings: Settings, *, as_json: bool, titles: bool, from_start: bool, count: int | None
+) -> None:
+    await require_topics(settings)
+    consumer = AIOKafkaConsumer(
+        MATCHES.name,
+        **settings.client(),
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        auto_offset_reset="earliest" if from_start else "latest",
+    )
+    shown = 0
+    try:
+        await consumer.start()
+        async with TitleReader.of(settings if titles else None) as reader:
+            lines = Lines(terminal_width(), reader.titles)
+            click.echo(f"matches on {settings.broker}; Ctrl-C ends", err=True)
+            if not as_json:
+                click.echo(lines.header())
+            while not reader_left():
+                batches = await consumer.getmany(timeout_ms=500)
+                await reader.refresh()
+                for record in (record for batch in batches.values() for record in batch):
+                    if as_json:
+                        click.echo(record.value)
+                    elif event := read_event(record.value):
+                        click.echo(lines.line(event))
+                    else:
+                        continue
+                    shown += 1
+                    if shown == count:
+                        return
+    finally:
+        await consumer.stop()
+
+
+async def current_state(settings: Settings) -> MatchState:
+    """Both topics, read to where they end now. The rollouts come first: they say which model counts."""
+    state = MatchState()
+    async for record in records_to_end(settings, ROLLOUTS.name):
+        if record.value is not None:
+            state.apply(Rollout.model_validate_json(record.value))
+    async for record in records_to_end(settings, MATCHES.name):
+        if event := read_event(record.value):
+            state.apply(event)
+    return state
+
+
+async def show(settings: Settings, *, as_json: bool, titles: bool) -> None:
+    await require_topics(settings)
+    held = (await current_state(settings)).matches()
+    async with TitleReader.of(settings if titles else None) as reader:
+        lines = Lines(terminal_width(), reader.titles)
+        if not as_json:
+            click.echo(lines.header())
+        for match in held:
+            click.echo(match.model_dump_json() if as_json else lines.line(match))
+    holds = "holds" if len(held) == 1 else "hold"
+    click.echo(f"{counted(len(held), 'match', 'matches')} {holds} on {settings.broker}", err=True)

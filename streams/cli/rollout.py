@@ -1,0 +1,142 @@
+"""The commands `rolecall rollout` and `rolecall rebuild`."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from rolecall.streams.cli.console import effective_settings, explained
+from rolecall.streams.rollout import report as reporting
+from rolecall.streams.rollout import switch as steps
+from rolecall.streams.rollout.report import Figures
+from rolecall.streams.rollout.switch import RolloutSession
+
+T = TypeVar("T")
+
+
+@click.group()
+def rollout() -> None:
+    """Replace the model without a gap: start, status, report, switch, rollback, drop.
+
+    \b
+    rolecall rollout start models/new
+    ROLECALL_MODEL=models/new rolecall worker     in another shell: builds, and keeps up
+    rolecall rollout report                       how its matches differ
+    rolecall rollout switch                       when it has; rollback takes it back
+    rolecall rollout drop                         the old one
+    """
+
+
+@rollout.command()
+@click.argument("model", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def start(model: Path) -> None:
+    """Let workers with MODEL build an index beside the live one.
+
+    They read the topics from the start, then follow them. Their matches go to a topic that nobody counts.
+    """
+    fresh = _run(lambda at: steps.start(at, model))
+    click.echo(f"next: {fresh.model_version}, generation {fresh.generation}")
+    click.echo(f"now run workers with it: ROLECALL_MODEL={model} rolecall worker", err=True)
+
+
+@rollout.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(as_json: bool) -> None:
+    """Show what is live, what stands by and what is being built, with workers and lag."""
+    found = _run(steps.status)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for role, each in found.items():
+        click.echo(
+            f"{role:<8}  {each['model_version']}  generation {each['generation']}"
+            f"  {each['workers']} workers  {each['lag']:,} events behind"
+        )
+
+
+@rollout.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def report(as_json: bool) -> None:
+    """Compare the matches of the model beside with the live one's: lists, confidence, time.
+
+    Before the switch and after it, of all that holds now.
+    """
+    found = _run(reporting.report)
+    click.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+
+
+@rollout.command()
+def switch() -> None:
+    """Let the newer model's matches count, once it has caught up.
+
+    Its matches so far are published first, so nothing is missing at any moment. The older model goes on
+    beside it, for `rollback`. Interrupted, it may be run again.
+    """
+    done = _run(lambda at: steps.switch(at, _say))
+    click.echo(f"live: {done.live.model_version}, generation {done.live.generation}")
+
+
+@rollout.command()
+def rollback() -> None:
+    """Let the older model's matches count again, at once."""
+    done = _run(steps.roll_back)
+    click.echo(f"live: {done.live.model_version}, generation {done.live.generation}")
+
+
+@rollout.command()
+def drop() -> None:
+    """Remove the deployment that is not live: stop its workers, delete its collections.
+
+    Its workers stop by themselves; those that have another model than the live one then refuse to start.
+    """
+    gone = _run(lambda at: steps.drop(at, _say))
+    click.echo(f"dropped: {gone.model_version}, generation {gone.generation}")
+
+
+@click.command()
+def rebuild() -> None:
+    """Make the live model's index anew from the topics, and switch to it.
+
+    For an index that was lost or damaged. Runs a worker of its own until done; further ones with `rolecall
+    worker --newest` make it faster. The workers that run move to the new index by themselves.
+    """
+    done = _run(lambda at: steps.rebuild(at, _say))
+    click.echo(f"live: {done.live.model_version}, generation {done.live.generation}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _run(command: Callable[[RolloutSession], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with steps.session(effective_settings()) as at:
+            return await command(at)
+
+    with explained():
+        return asyncio.run(run())
+
+
+def lines(found: Figures) -> Iterator[str]:
+    pairs, shift = found["pairs"], found["confidence_shift"]
+    yield f"{'':24}{'live':>12}{'other':>12}"
+    yield f"{'model':24}{found['live']['model_version']:>12}{found['other']['model_version']:>12}"
+    yield f"{'pairs':24}{pairs['live']:>12,}{pairs['other']:>12,}   both: {pairs['both']:,}"
+    yield _row("mean confidence", found["confidence"], ".3f")
+    for name, title in (("p50", "batch to match, p50 ms"), ("p99", "batch to match, p99 ms")):
+        yield _row(title, {who: figures[name] for who, figures in found["latency_ms"].items()}, ".0f")
+    yield f"overlap@{found['k']} of {found['lists']:,} lists: {_shown(found['overlap_at_k'], '.1%')}"
+    yield "confidence of pairs that both match moved by " + ", ".join(
+        f"{name} {_shown(value, '+.3f')}" for name, value in shift.items()
+    )
+
+
+def _row(title: str, figures: Mapping[str, float | None], form: str) -> str:
+    return f"{title:24}{_shown(figures['live'], form):>12}{_shown(figures['other'], form):>12}"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

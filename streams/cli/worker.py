@@ -1,0 +1,75 @@
+"""`rolecall worker`, and what is set up beside it: `topics create`, `settings`."""
+
+import asyncio
+import json
+import os
+import sys
+
+import click
+from aiokafka.errors import KafkaError
+
+from rolecall.schemas.errors import RolecallError
+from rolecall.streams.cli.console import INTERRUPTED, effective_settings, explained, fail
+from rolecall.streams.kafka.topics import create_topics, missing_topics
+from rolecall.streams.settings import Settings
+
+
+@click.group()
+def topics() -> None:
+    """Create the topics on the broker: topics create."""
+
+
+@topics.command("create")
+@click.option("--replication", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Copies of each topic; 3 on a cluster.")  # fmt: skip
+def topics_create(replication: int) -> None:
+    """Create the topics that are missing, with their partitions and retention.
+
+    Topics that exist stay as they are. It is safe to run this again.
+    """
+
+    async def create(settings: Settings) -> list[str]:
+        missing = await missing_topics(settings)
+        return await create_topics(settings, replication=replication) if missing else []
+
+    with explained():
+        created = asyncio.run(create(effective_settings()))
+        click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
+
+
+@click.command()
+@click.option("--newest", is_flag=True, help="If the model has two indexes, build the newer one.")
+def worker(newest: bool) -> None:
+    """Run one worker until SIGTERM or Ctrl-C.
+
+    Several workers share the partitions of the input topics. Nothing is lost when one dies: the others take
+    over what it had not finished. A worker with another model than the live one belongs to a rollout.
+
+    Exits with 1 when a dependency stays away (see ROLECALL_RETRY_SECONDS), so that a supervisor starts it
+    again. Exits with 2, at once, when model, index and settings do not fit together.
+    """
+    from rolecall.streams.monitor import logs
+    from rolecall.streams.worker.serve import Ending, serve
+
+    settings = effective_settings()
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        ending = asyncio.run(serve(settings, newest=newest))
+    except RolecallError as error:
+        fail(f"{error} (`rolecall doctor` checks every part)", error.exit_code)
+    except KafkaError as error:
+        fail(f"{error} (`rolecall doctor` checks every part)")
+    if ending is Ending.DROPPED:  # start again with what is live now: Faust keeps the state of one group
+        os.execv(sys.executable, sys.orig_argv)
+    if ending is Ending.INTERRUPTED:
+        raise SystemExit(INTERRUPTED)
+
+
+@click.command()
+def settings() -> None:
+    """Print the effective settings as lines for .env, secrets hidden."""
+    for name, value in effective_settings().model_dump(mode="json").items():
+        if description := Settings.model_fields[name].description:
+            click.echo(click.style(f"# {description}", dim=True))
+        shown = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+        click.echo(f"ROLECALL_{name.upper()}={shown}")

@@ -1,0 +1,158 @@
+"""Check everything that a worker needs. Each finding says how to mend what is wrong."""
+
+import difflib
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from rolecall.encoder.artifact import ArtifactError
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.match import Side
+from rolecall.schemas.topics import MATCHES
+from rolecall.streams.connect import connect_index
+from rolecall.streams.errors import IndexMismatch, IndexUnavailable, NotDeployed, Unreachable
+from rolecall.streams.kafka.lag import lag
+from rolecall.streams.kafka.topics import missing_topics
+from rolecall.streams.rollout.steps import group
+from rolecall.streams.rollout.topic import newest_rollout, served_collections
+from rolecall.streams.settings import Settings, unknown_names
+
+MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    part: str
+    healthy: bool
+    state: str
+    remedy: str = ""
+    required: bool = True
+
+
+async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
+    """Yields each finding as soon as it is made."""
+    if misspelt := unknown_names(os.environ):
+        yield Finding(
+            "settings", False, f"no such setting: {', '.join(misspelt)}", _meant(misspelt[0]), required=False
+        )
+    encoder, model = _model(settings)
+    yield model
+    try:
+        missing = await missing_topics(settings)
+    except Unreachable as error:
+        state, _, remedy = str(error).partition("; ")
+        yield Finding("broker", False, state, remedy)
+    else:
+        yield Finding("broker", True, settings.broker)
+        if missing:
+            yield Finding("topics", False, f"missing: {', '.join(missing)}", "rolecall topics create")
+        else:
+            yield Finding("topics", True, "all there")
+            yield await _clock(settings)
+            yield await _lag(settings)
+    if encoder is not None:
+        yield await _index(settings, encoder)
+    yield await _redis(settings)
+
+
+def _meant(name: str) -> str:
+    known = [f"ROLECALL_{field.upper()}" for field in Settings.model_fields]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else "`rolecall settings` lists them all"
+
+
+def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
+    started = time.perf_counter()
+    try:
+        encoder = Encoder.load(settings.model, device=settings.device)
+    except ArtifactError as error:
+        remedy = "set ROLECALL_MODEL to a trained model's directory, or unset it: one is bundled"
+        return None, Finding("model", False, str(error), remedy)
+    seconds = time.perf_counter() - started
+    state = f"{encoder.version}, {encoder.dims} dimensions on {encoder.device}, loaded in {seconds:.1f} s"
+    return encoder, Finding("model", True, state)
+
+
+async def _clock(settings: Settings) -> Finding:
+    """Revisions are times: a clock that runs ahead or behind decides wrongly which event is newer."""
+    newest = await _newest_timestamp(settings)
+    if newest is None:
+        return Finding("clock", True, "nothing published yet to compare with")
+    ahead = newest / 1000 - time.time()
+    if ahead > MAX_CLOCK_DIFFERENCE_SECONDS:
+        return Finding(
+            "clock",
+            False,
+            f"the newest match is dated {ahead:.1f} s ahead of this clock",
+            "synchronise the clocks (NTP)",
+        )
+    return Finding("clock", True, "not behind the newest match")
+
+
+async def _newest_timestamp(settings: Settings) -> int | None:
+    consumer = AIOKafkaConsumer(MATCHES.name, **settings.client())
+    await consumer.start()
+    try:
+        partitions = consumer.assignment()
+        ends = await consumer.end_offsets(partitions)
+        starts = await consumer.beginning_offsets(partitions)
+        filled = [partition for partition in partitions if ends[partition] > starts[partition]]
+        for partition in filled:
+            consumer.seek(partition, ends[partition] - 1)
+        records = await consumer.getmany(*filled, timeout_ms=2000) if filled else {}
+        return max((record.timestamp for batch in records.values() for record in batch), default=None)
+    finally:
+        await consumer.stop()
+
+
+async def _lag(settings: Settings) -> Finding:
+    rollout = await newest_rollout(settings)
+    base = settings.consumer_group
+    live = base if rollout is None else group(rollout.live, base)
+    return Finding("lag", True, f"{await lag(settings, live):,} events wait for the workers of {live}")
+
+
+async def _index(settings: Settings, encoder: Encoder) -> Finding:
+    where = str(settings.edge_socket) if settings.index == "edge" else settings.qdrant_url
+    try:
+        name = await served_collections(settings, encoder.version) or encoder.version
+    except NotDeployed as error:
+        return Finding("index", False, str(error), "point ROLECALL_MODEL at the live model")
+    index = connect_index(settings, name, encoder.dims)
+    try:
+        await index.prepare()
+        counts = {side: await index.count(side) for side in Side}
+    except IndexUnavailable as error:
+        remedy = (
+            "run `rolecall up`, and export the lines it prints"
+            if settings.index == "edge"
+            else "start Qdrant, or set ROLECALL_QDRANT_URL; for the embedded index ROLECALL_INDEX=edge"
+        )
+        return Finding("index", False, str(error), remedy)
+    except IndexMismatch as error:
+        return Finding("index", False, str(error), "point ROLECALL_MODEL at the model of this index")
+    finally:
+        await index.close()
+    held = ", ".join(f"{count:,} {side} points" for side, count in counts.items())
+    return Finding("index", True, f"{where}: {held}")
+
+
+async def _redis(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        return Finding("redis", True, "off: embeddings are not cached")
+    redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, socket_connect_timeout=2)
+    ping: Callable[[], Awaitable[object]] = redis.ping
+    try:
+        await ping()
+    except RedisError as error:
+        state = f"{type(error).__name__}: {error}"
+        remedy = "workers go on without it; start Redis, or unset ROLECALL_REDIS_URL"
+        return Finding("redis", False, state, remedy, required=False)
+    finally:
+        await redis.aclose()
+    return Finding("redis", True, "answers")

@@ -1,0 +1,190 @@
+"""Why a vacancy and a candidate match, or what stands in the way, from what the index holds of them now."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic
+
+import numpy as np
+
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.candidate import CandidateTerms
+from rolecall.schemas.match import NearestOccupation, Side
+from rolecall.schemas.vacancy import VacancyTerms
+from rolecall.streams.diagnose.rule_words import said
+from rolecall.streams.errors import Unexplainable
+from rolecall.streams.index.areas import inside
+from rolecall.streams.index.port import Index, Lookup, Query
+from rolecall.streams.matching import hard_rules as rules
+from rolecall.streams.matching.card import CandidateCard, Card, Terms, VacancyCard, Vector
+from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.matching.ranking import chosen, compatible_hits, wanted
+from rolecall.streams.matching.skills import compare_skills
+
+FEATURES = 5
+DEPTH = 1_000  # how far down a list a pair is looked for
+UNKNOWN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    rule: HardRule
+    mode: Mode
+    passes: bool
+    vacancy: str  # what it says, in the words of docs/rules.md; - for nothing
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnList:
+    """The list that an event of this side would make now."""
+
+    side: Side
+    top_k: int
+    min_confidence: float
+    rank: int | None  # of the pair among what passes; None: not among the first 1,000
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    vacancy_id: str
+    vacancy_revision: int
+    candidate_id: str
+    candidate_revision: int
+    model_version: str
+    stopped_by: str | None  # None: the pair is a match
+    score: float
+    vacancy_certainty: float
+    candidate_certainty: float
+    vacancy_occupation: NearestOccupation | None
+    candidate_occupation: NearestOccupation | None
+    confidence: float
+    rules: tuple[Check, ...]
+    exclusion_rules: tuple[str, ...]
+    lists: tuple[OwnList, ...]
+    shared_skills: tuple[str, ...]
+    missing_skills: tuple[str, ...]
+    features: tuple[tuple[str, float], ...]  # name, share of the score
+
+
+async def explain(
+    model: Encoder, index: Index, vacancy_id: str, candidate_id: str, policy: Policy, now: datetime
+) -> Explanation:
+    """Raises `Unexplainable`."""
+    vacancy = await _half(model, index, Side.VACANCY, vacancy_id, VacancyCard)
+    candidate = await _half(model, index, Side.CANDIDATE, candidate_id, CandidateCard)
+    offer, person = vacancy.card, candidate.card
+    checks = tuple(_checks(offer.terms, person.terms, policy.book, now))
+    soft = sum(check.mode is Mode.SOFT and not check.passes for check in checks)
+    score = float(np.clip(vacancy.vector @ candidate.vector, 0, 1))
+    certainties = (np.array([card.certainty], np.float32) for card in (offer, person))
+    [confidence] = model.confidence(np.array([score], np.float32), *certainties)
+    excluding = await _excluding(index, vacancy.vector, candidate.vector)
+    shared, missing = compare_skills(asked=offer.skills, offered=person.skills)
+    lists = (
+        await _own_list(model, index, vacancy, candidate_id, policy, now),
+        await _own_list(model, index, candidate, vacancy_id, policy, now),
+    )
+    features = model.features.explain(vacancy.vector, candidate.vector, FEATURES)
+    lowered = float(confidence) * policy.soft_penalty**soft
+    return Explanation(
+        vacancy_id=vacancy.id,
+        vacancy_revision=vacancy.revision,
+        candidate_id=candidate.id,
+        candidate_revision=candidate.revision,
+        model_version=model.version,
+        stopped_by=_stopped_by(checks, excluding, lowered, lists),
+        score=score,
+        vacancy_certainty=offer.certainty,
+        candidate_certainty=person.certainty,
+        vacancy_occupation=offer.occupation,
+        candidate_occupation=person.occupation,
+        confidence=lowered,
+        rules=checks,
+        exclusion_rules=excluding,
+        lists=lists,
+        shared_skills=shared,
+        missing_skills=missing,
+        features=tuple((each.name, each.share) for each in features),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Half(Generic[Terms]):
+    """One of the two, as stored."""
+
+    side: Side
+    id: str
+    revision: int
+    vector: Vector  # (dims,)
+    card: Card[Terms]
+
+
+async def _half(
+    model: Encoder, index: Index, side: Side, id: str, contract: type[Card[Terms]]
+) -> Half[Terms]:
+    found = (await index.fetch(side, [id])).get(id)
+    if found is None and not await index.count(side):
+        raise Unexplainable(
+            f"the index holds no {side} of model {model.version}; set ROLECALL_MODEL to the workers' model"
+        )
+    if found is None:
+        raise Unexplainable(
+            f"{side} {id!r} is not in the index of model {model.version}: it was never published, was refused"
+            " (see the dead letters), or is not read yet"
+        )
+    if found.vector is None:
+        raise Unexplainable(
+            f"{side} {id!r} was erased, closed or has expired (revision {found.revision}); no more is left"
+        )
+    card = contract.model_validate_json(str((found.payload or {})["card"]))
+    return Half(side, found.id, found.revision, found.vector, card)
+
+
+async def _excluding(index: Index, *vectors: Vector) -> tuple[str, ...]:
+    """The exclusion rules with one of the two in one area and the other in the other."""
+    of_vacancy, of_candidate = (
+        {tuple(hit.id.rsplit("#", 1)) for hit in hits} for hits in await inside(index, Lookup.ANCHOR, vectors)
+    )
+    crossed = {(rule, "1" if anchor == "0" else "0") for rule, anchor in of_vacancy} & of_candidate
+    return tuple(sorted({rule for rule, _ in crossed}))
+
+
+async def _own_list(
+    model: Encoder, index: Index, own: Half[Terms], other_id: str, policy: Policy, now: datetime
+) -> OwnList:
+    policy = policy.of(own.card)
+    query = Query(own.vector, wanted(own.card.terms, now, policy.book), DEPTH)
+    [hits] = await index.search_allowed(own.side.other, [query])
+    found = compatible_hits(own.card.terms, hits, now, policy.book)
+    ids = [each.hit.id for each, _ in chosen(model, own.card.certainty, found, policy)]
+    rank = ids.index(other_id) + 1 if other_id in ids else None
+    return OwnList(own.side, policy.top_k, policy.min_confidence, rank)
+
+
+def _stopped_by(
+    checks: Sequence[Check], excluding: Sequence[str], confidence: float, lists: Sequence[OwnList]
+) -> str | None:
+    for check in checks:
+        if check.mode is Mode.HARD and not check.passes:
+            return f"rule {check.rule}"
+    if excluding:
+        return f"exclusion rule {excluding[0]}"
+    least = min(each.min_confidence for each in lists)
+    if confidence < least:
+        return f"confidence {confidence:.3f} is below {least:g}"
+    if not any(each.rank and each.rank <= each.top_k for each in lists):
+        return "others are better in both lists"
+    return None
+
+
+def _checks(
+    vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook, now: datetime
+) -> Iterator[Check]:
+    broken = rules.broken_rules(vacancy, candidate, now, RuleBook(rates=book.rates))
+    for rule in HardRule:
+        offered, wished = said(rule, vacancy, candidate)
+        yield Check(
+            rule, book.modes.get(rule, Mode.HARD), rule not in broken, offered or UNKNOWN, wished or UNKNOWN
+        )

@@ -1,0 +1,128 @@
+"""The current set of matches, rebuilt from the topics `matches` and `rollouts`: what a consumer needs.
+
+    state = MatchState()
+    state.apply(event)  # each Match, MatchesWithdrawn and Rollout, in any order, any number of times
+    state.matches()
+
+Two events of one pair or entity may change places, come late or come twice: the result is the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from rolecall.schemas.match import Match, MatchesWithdrawn, Side
+from rolecall.schemas.rollout import Rollout
+
+Entity = tuple[Side, str]
+Pair = tuple[str, str]  # vacancy id, candidate id
+Excluded = tuple[int, int, str | None]  # both revisions, the model; None: every model
+
+
+class MatchState:
+    """A match holds while no withdrawal names one of its two entities with a revision above the match's, or
+    both with revisions as high as the match's.
+
+    One match a pair and model: a newer one replaces an older one. Of several models those of the live one
+    count; the others are kept, as a rollout may be taken back. Kept are the matches that hold, one number
+    for each entity ever withdrawn and the revisions of each excluded pair. A consumer that runs for longer
+    than the topic keeps its records may drop numbers older than that: matches they speak of no longer come.
+    """
+
+    def __init__(self, events: Iterable[Match | MatchesWithdrawn | Rollout] = ()) -> None:
+        self._rollout: Rollout | None = None  # the newest
+        self._withdrawn: dict[Entity, int] = {}  # the highest revision
+        self._excluded: defaultdict[Pair, set[Excluded]] = defaultdict(set)
+        self._held: dict[Pair, list[Match]] = {}
+        self._pairs: defaultdict[Entity, set[Pair]] = defaultdict(set)  # of the held matches
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: Match | MatchesWithdrawn | Rollout) -> None:
+        if isinstance(event, Rollout):
+            if self._rollout is None or event.revision > self._rollout.revision:
+                self._rollout = event
+        elif isinstance(event, MatchesWithdrawn) and event.counterparts is not None:
+            for counterpart, revision in event.counterparts.items():
+                self._exclude(event, counterpart, revision)
+        elif isinstance(event, MatchesWithdrawn):
+            self._withdraw((event.side, event.entity_id), event.revision)
+        elif self._holds(event):
+            self._hold(event)
+
+    def matches(self) -> list[Match]:
+        """By vacancy, the most confident first."""
+        counting = ([match for match in held if self._counts(match)] for held in self._held.values())
+        newest = (max(held, key=_age) for held in counting if held)
+        return sorted(newest, key=lambda match: (match.vacancy_id, -match.confidence, match.candidate_id))
+
+    def _counts(self, match: Match) -> bool:
+        return self._rollout is None or match.model_version == self._rollout.live.model_version
+
+    def _hold(self, match: Match) -> None:
+        """Two matches may each have the newer revision of one side; then a withdrawal will tell."""
+        pair = match.vacancy_id, match.candidate_id
+        held = self._held.get(pair, [])
+        if any(_replaces(other, match) for other in held):
+            return
+        self._held[pair] = [other for other in held if not _replaces(match, other)] + [match]
+        for entity in _entities(match):
+            self._pairs[entity].add(pair)
+
+    def _withdraw(self, entity: Entity, revision: int) -> None:
+        self._withdrawn[entity] = max(revision, self._withdrawn.get(entity, 0))
+        for pair in list(self._pairs.get(entity, ())):
+            self._recheck(pair)
+
+    def _exclude(self, event: MatchesWithdrawn, counterpart: str, revision: int) -> None:
+        if event.side is Side.VACANCY:
+            pair, revisions = (event.entity_id, counterpart), (event.revision, revision)
+        else:
+            pair, revisions = (counterpart, event.entity_id), (revision, event.revision)
+        self._excluded[pair].add((*revisions, event.model_version))
+        if pair in self._held:
+            self._recheck(pair)
+
+    def _recheck(self, pair: Pair) -> None:
+        if held := [match for match in self._held[pair] if self._holds(match)]:
+            self._held[pair] = held
+        else:
+            self._drop(pair)
+
+    def _drop(self, pair: Pair) -> None:
+        for entity in _entities(self._held.pop(pair)[0]):
+            self._pairs[entity].discard(pair)
+            if not self._pairs[entity]:
+                del self._pairs[entity]
+
+    def _holds(self, match: Match) -> bool:
+        return all(
+            revision >= self._withdrawn.get(entity, 0) for entity, revision in _entities(match).items()
+        ) and not any(
+            match.vacancy_revision <= vacancy
+            and match.candidate_revision <= candidate
+            and model in (None, match.model_version)
+            for vacancy, candidate, model in self._excluded.get((match.vacancy_id, match.candidate_id), ())
+        )
+
+
+def _entities(match: Match) -> dict[Entity, int]:
+    """Both sides with their revisions."""
+    return {
+        (Side.VACANCY, match.vacancy_id): match.vacancy_revision,
+        (Side.CANDIDATE, match.candidate_id): match.candidate_revision,
+    }
+
+
+def _replaces(one: Match, other: Match) -> bool:
+    """Whatever withdraws `one` withdraws `other` too, so nothing is lost with it."""
+    return (
+        one.model_version == other.model_version
+        and one.vacancy_revision >= other.vacancy_revision
+        and one.candidate_revision >= other.candidate_revision
+        and _age(one) >= _age(other)
+    )
+
+
+def _age(match: Match) -> tuple[object, ...]:
+    """Larger is newer; of one pair found by both sides the later, and no tie but between equals."""
+    return match.vacancy_revision, match.candidate_revision, match.occurred_at, match.model_dump_json()

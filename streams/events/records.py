@@ -1,0 +1,90 @@
+"""Events of ours -> records for the broker. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from rolecall.schemas.cloud_event import cloud_event
+from rolecall.schemas.match import Match, MatchesWithdrawn, Side
+from rolecall.schemas.occupation import Occupation
+from rolecall.schemas.rollout import Rollout
+from rolecall.schemas.rule import ExclusionRule
+from rolecall.schemas.topics import (
+    CONTRACT_OF,
+    DEAD_LETTERS,
+    MATCHES,
+    OCCUPATIONS,
+    ROLLOUTS,
+    RULES,
+    TOPIC_OF_SIDE,
+    event_type,
+)
+from rolecall.streams.events.receive import Reject
+
+NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/rolecall/rolecall")
+ROLLOUT_KEY = b"rollout"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    partition: int | None = None  # None: by the key
+    timestamp_ms: int | None = None  # None: now
+
+
+def input_record(side: Side, id: str, value: bytes | None, now: datetime) -> Outgoing:
+    """A vacancy or candidate as JSON, or None to erase it."""
+    headers = cloud_event(str(uuid4()), event_type(CONTRACT_OF[side]), now)
+    return Outgoing(TOPIC_OF_SIDE[side], id.encode(), value, headers)
+
+
+def definition_record(definition: ExclusionRule | Occupation) -> Outgoing:
+    kind = type(definition)
+    topic = RULES if isinstance(definition, ExclusionRule) else OCCUPATIONS
+    headers = cloud_event(str(uuid4()), event_type(kind), definition.occurred_at)
+    value = definition.model_dump_json(exclude_defaults=True).encode()
+    return Outgoing(topic.name, definition.id.encode(), value, headers)
+
+
+def removal_record(topic: str, id: str) -> Outgoing:
+    return Outgoing(topic, id.encode(), None, ())
+
+
+def rollout_record(rollout: Rollout) -> Outgoing:
+    id = str(uuid5(NAMESPACE_URL, rollout.model_dump_json()))
+    headers = cloud_event(id, event_type(Rollout), rollout.occurred_at)
+    value = rollout.model_dump_json(exclude_none=True).encode()
+    return Outgoing(ROLLOUTS.name, ROLLOUT_KEY, value, headers)
+
+
+def match_record(match: Match) -> Outgoing:
+    return Outgoing(
+        MATCHES.name,
+        match.vacancy_id.encode(),
+        match.model_dump_json().encode(),
+        cloud_event(match.id, event_type(Match), match.occurred_at),
+    )
+
+
+def withdrawal_record(withdrawal: MatchesWithdrawn) -> Outgoing:
+    name = f"{withdrawal.side}/{withdrawal.entity_id}/{withdrawal.revision}/{withdrawal.reason}"
+    if withdrawal.counterparts is not None:
+        name += "".join(f"\n{id}/{revision}" for id, revision in withdrawal.counterparts.items())
+        name += f"\n{withdrawal.model_version}"
+    return Outgoing(
+        MATCHES.name,
+        withdrawal.entity_id.encode(),
+        withdrawal.model_dump_json().encode(),
+        cloud_event(str(uuid5(NAMESPACE, name)), event_type(MatchesWithdrawn), withdrawal.occurred_at),
+    )
+
+
+def dead_letter(reject: Reject) -> Outgoing:
+    key, value = reject.record.key, reject.record.value
+    if key is None and value is None:
+        key = b""  # aiokafka refuses to send a record without key and value
+    return Outgoing(DEAD_LETTERS.name, key, value, reject.headers())

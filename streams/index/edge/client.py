@@ -1,0 +1,146 @@
+"""The embedded index: the client of the process that Qdrant Edge runs in (`qdrant_edge_process`)."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from rolecall.schemas.match import Side
+from rolecall.streams.errors import IndexMismatch, IndexUnavailable
+from rolecall.streams.index.conditions import All, AnyOf, AtLeast, AtMost, Condition, Either, Near, Within
+from rolecall.streams.index.edge.exact_nearest import Vectors
+from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Connection, Frame
+from rolecall.streams.index.port import Hit, Point, Query, Space
+
+
+class QdrantEdge:
+    def __init__(self, socket: Path, version: str, dims: int, timeout_seconds: float = 30) -> None:
+        self._socket = socket
+        self._version = version
+        self._dims = dims
+        self._timeout_seconds = timeout_seconds
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        for side in Side:  # the lookup spaces when first asked for: each keeps dozens of files open
+            await self._ask("prepare", side)
+
+    async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
+        rows = [(p.id, p.revision, None if p.vector is None else p.payload or {}) for p in points]
+        vectors = [p.vector for p in points if p.vector is not None]
+        revisions, _ = await self._ask("upsert", space, vectors, points=rows)
+        return revisions  # type: ignore[no-any-return]
+
+    async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        return await self._search("search", space, queries)
+
+    async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        return await self._search("search_allowed", space, queries)
+
+    async def _search(self, operation: str, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        if not queries:
+            return []
+        rows = [(_encode(query.condition), query.limit, query.min_score) for query in queries]
+        found, _ = await self._ask(operation, space, [query.vector for query in queries], queries=rows)
+        return [[_hit(score, payload) for score, payload in hits] for hits in found]
+
+    async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
+        payloads, body = await self._ask("fetch", space, ids=list(ids))
+        vectors = iter(np.frombuffer(body, np.float32).reshape(-1, self._dims))
+        return {payload["id"]: _point(payload, vectors) for payload in payloads}
+
+    async def vectors(self, space: Space, ids: Sequence[str]) -> dict[str, Vectors]:
+        live, body = await self._ask("vectors", space, ids=list(ids))
+        return dict(zip(live, np.frombuffer(body, np.float32).reshape(-1, self._dims), strict=True))
+
+    async def count(self, space: Space) -> int:
+        count, _ = await self._ask("count", space)
+        return count  # type: ignore[no-any-return]
+
+    async def expired(self, space: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
+        found, _ = await self._ask("expired", space, before_ms=before_ms, limit=limit)
+        return [(id, revision) for id, revision in found]
+
+    async def purge(self, space: Space, before_ms: int) -> None:
+        await self._ask("purge", space, before_ms=before_ms)
+
+    async def drop(self) -> None:
+        await self._ask("drop", Side.VACANCY)
+
+    async def close(self) -> None:
+        if self._connection:
+            await self._connection.close()
+
+    async def _ask(
+        self, operation: str, space: Space, vectors: Sequence[Vectors] = (), **arguments: object
+    ) -> tuple[Any, bytes]:
+        collection = (self._version, space.value, self._dims)
+        head = orjson.dumps({"operation": operation, "collection": collection, "arguments": arguments})
+        frame = Frame(head, self._pack(vectors))
+        if len(frame.head) + len(frame.body) > MAX_FRAME_BYTES:
+            raise ValueError(f"{operation} takes more than {MAX_FRAME_BYTES:,} bytes; send it in parts")
+        connection = None
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                connection = await self._connected()
+                reply = await connection.ask(frame)
+        except OSError as error:  # TimeoutError is one, and says nothing
+            if connection:
+                await connection.close()
+            reason = str(error) or f"no answer to {operation} in {self._timeout_seconds} s"
+            raise IndexUnavailable(
+                f"index at {self._socket}: {reason}; check that its process is running"
+            ) from error
+        answer = orjson.loads(reply.head)
+        if "mismatch" in answer:
+            raise IndexMismatch(answer["mismatch"])
+        return answer["result"], reply.body
+
+    def _pack(self, vectors: Sequence[Vectors]) -> bytes:
+        if not vectors:
+            return b""
+        rows = np.stack(vectors).astype(np.float32, copy=False)  # (rows, dims)
+        if rows.shape[1] != self._dims:
+            raise ValueError(f"vectors of {rows.shape[1]} dimensions for an index of {self._dims}")
+        return rows.tobytes()
+
+    async def _connected(self) -> Connection:
+        async with self._connecting:
+            if self._connection is None or self._connection.closed:
+                self._connection = await Connection.open(self._socket)
+            return self._connection
+
+
+def _hit(score: float, payload: dict[str, Any]) -> Hit:
+    return Hit(payload.pop("id"), payload.pop("revision"), score, payload)
+
+
+def _point(payload: dict[str, Any], vectors: Iterator[Vectors]) -> Point:
+    id, revision = payload.pop("id"), payload.pop("revision")
+    if not payload.pop("live", None):
+        return Point(id, revision)
+    return Point(id, revision, next(vectors), payload)
+
+
+def _encode(condition: Condition) -> list[object]:
+    match condition:
+        case AnyOf(field, values):
+            return ["any", field, values]
+        case Within(field, values):
+            return ["within", field, values]
+        case AtLeast(field, value):
+            return ["least", field, value]
+        case AtMost(field, value):
+            return ["most", field, value]
+        case Near(field, lat, lon, km):
+            return ["near", field, lat, lon, km]
+        case All(conditions):
+            return ["all", *map(_encode, conditions)]
+        case Either(conditions):
+            return ["either", *map(_encode, conditions)]
+        case _:
+            return ["not", _encode(condition.condition)]

@@ -1,0 +1,209 @@
+"""One space of one version in Qdrant Edge, with its vectors in memory beside it. search.py reads it."""
+
+import shutil
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import orjson
+import qdrant_edge as engine
+from qdrant_edge import (
+    EdgeShard,
+    FieldCondition,
+    Filter,
+    RangeFloat,
+    UpdateOperation,
+)
+
+from rolecall.streams.errors import IndexMismatch
+from rolecall.streams.index.areas import INSIDE, other_anchor
+from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
+from rolecall.streams.index.edge.exact_nearest import NOWHERE, Id, Nearest, Vectors
+from rolecall.streams.index.edge.search import LIVE, Asked, Search
+from rolecall.streams.index.port import now_ms, point_id, write_decision
+
+POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
+SEARCH_THREADS = 1  # of a shard; there is one segment to search, and the other cores are the workers'
+
+_SCHEMAS = {
+    "keyword": engine.PayloadSchemaType.Keyword,
+    "float": engine.PayloadSchemaType.Float,
+    "integer": engine.PayloadSchemaType.Integer,
+    "geo": engine.PayloadSchemaType.Geo,
+}
+Answer = tuple[object, bytes]
+
+
+class Shard:
+    """One space's points. Each method is a whole request."""
+
+    def __init__(self, path: Path, dims: int) -> None:
+        if not path.exists():
+            _create(path, dims)
+        stored = orjson.loads((path / "edge_config.json").read_bytes())["vectors"][""]
+        if stored["size"] != dims or stored["distance"] != "Dot":
+            raise IndexMismatch(
+                f"{path} holds {stored['distance']} vectors of {stored['size']} dimensions, not Dot vectors"
+                f" of {dims}; use the model that wrote it, or remove the folder and replay the topics"
+            )
+        self.dims = dims
+        self._shard = EdgeShard.load(str(path), _config(dims))
+        self._unflushed = 0
+        self._tombstone = [dims**-0.5] * dims
+        self._nearest = self._read_nearest()
+        self._search = Search(self._shard, self._nearest)
+        self._others: dict[Id, Id] = {}  # by anchor, the other one of its rule; ids never change
+
+    def _read_nearest(self) -> Nearest:
+        nearest = Nearest(self.dims)
+        page: Id | None = None
+        while True:
+            records, page = self._shard.scroll(
+                engine.ScrollRequest(page, 1000, Filter(must=[LIVE]), with_payload=False, with_vector=True)
+            )
+            for record in records:
+                nearest.put(record.id, np.array(record.vector, np.float32))
+            if page is None:
+                return nearest
+
+    def prepare(self, _: Vectors) -> Answer:
+        return None, b""
+
+    def upsert(self, vectors: Vectors, points: list[tuple[str, int, Payload | None]]) -> Answer:
+        ids: list[Id] = [_short_id(id) for id, _, _ in points]
+        stored = {
+            record.id: (record.payload["revision"], "live" in record.payload)
+            for record in self._shard.retrieve(ids, with_payload=["revision", "live"], with_vector=False)
+            if record.payload
+        }
+        before: list[int | None] = []
+        rows = iter(vectors)
+        newer: list[tuple[Id, Vectors | None, Payload]] = []
+        for id, (entity_id, revision, payload) in zip(ids, points, strict=True):
+            kept: Payload = {"id": entity_id, "revision": revision}
+            vector = None
+            if payload is None:
+                kept["removed"] = now_ms()
+            else:
+                vector = next(rows)
+                kept = {**payload, **kept, "live": 1}
+            was, writes = write_decision(stored.get(id), revision, live=payload is not None)
+            before.append(was)
+            if writes:
+                newer.append((id, vector, kept))
+        if newer:
+            self._write(newer)
+        return before, b""
+
+    def _write(self, points: list[tuple[Id, Vectors | None, Payload]]) -> None:
+        self._shard.update(
+            UpdateOperation.upsert_points(
+                [
+                    engine.Point(id, self._tombstone if vector is None else vector.tolist(), payload)
+                    for id, vector, payload in points
+                ]
+            )
+        )
+        for id, vector, _ in points:
+            if vector is None:
+                self._nearest.drop(id)
+            else:
+                self._nearest.put(id, vector)
+        self._unflushed += len(points)
+        if self._unflushed >= POINTS_PER_FLUSH:
+            self._shard.flush()
+            self._unflushed = 0
+
+    def search(self, vectors: Vectors, queries: list[Asked]) -> Answer:
+        if all(condition == ["all"] for condition, *_ in queries):
+            return self._search.unfiltered(vectors, [(limit, least) for _, limit, least in queries]), b""
+        return self._search.filtered(vectors, queries, [NOWHERE] * len(queries)), b""
+
+    def search_allowed(self, vectors: Vectors, queries: list[Asked], anchors: "Shard") -> Answer:
+        return self._search.filtered(vectors, queries, anchors.across(vectors)), b""
+
+    def across(self, vectors: Vectors) -> list[Vectors]:
+        """For each vector, the areas across from those that it is in. (areas, dims)"""
+        everything = [(len(self._nearest), INSIDE)] * len(vectors)
+        found = [[id for id, _ in hits] for hits in self._nearest.ranked(vectors, everything)]
+        new: list[Id] = list({id for each in found for id in each if id not in self._others})
+        for record in self._shard.retrieve(new, with_payload=["id"], with_vector=False) if new else ():
+            assert record.payload
+            self._others[record.id] = _short_id(other_anchor(record.payload["id"]))
+        across = [[self._others[id] for id in each] for each in found]
+        return [self._nearest.vectors([id for id in each if id in self._nearest]) for each in across]
+
+    def fetch(self, _: Vectors, ids: list[str]) -> Answer:
+        wanted: list[Id] = [_short_id(id) for id in dict.fromkeys(ids)]
+        records = self._shard.retrieve(wanted, with_payload=True, with_vector=False)
+        live = [record.id for record in records if record.payload and "live" in record.payload]
+        return [record.payload for record in records], self._nearest.vectors(live).tobytes()
+
+    def vectors(self, _: Vectors, ids: list[str]) -> Answer:
+        """Without asking the engine."""
+        live = {id: short for id in ids if (short := _short_id(id)) in self._nearest}
+        return list(live), self._nearest.vectors(list(live.values())).tobytes()
+
+    def count(self, _: Vectors) -> Answer:
+        return len(self._nearest), b""
+
+    def expired(self, _: Vectors, before_ms: int, limit: int) -> Answer:
+        old = FieldCondition("expires", range=RangeFloat(lt=before_ms))
+        records, _next = self._shard.scroll(
+            engine.ScrollRequest(
+                None, limit, Filter(must=[LIVE, old]), with_payload=["id", "revision"], with_vector=False
+            )
+        )
+        payloads = [record.payload for record in records if record.payload]
+        return [(payload["id"], payload["revision"]) for payload in payloads], b""
+
+    def purge(self, _: Vectors, before_ms: int) -> Answer:
+        old = FieldCondition("removed", range=RangeFloat(lt=before_ms))
+        self._shard.update(UpdateOperation.delete_points_by_filter(Filter(must=[old], must_not=[LIVE])))
+        return None, b""
+
+    def close(self) -> None:
+        self._shard.flush()
+        self._shard.close()
+
+
+OPERATIONS: dict[str, Callable[..., Answer]] = {
+    operation.__name__: operation
+    for operation in (
+        Shard.prepare,
+        Shard.upsert,
+        Shard.search,
+        Shard.search_allowed,
+        Shard.fetch,
+        Shard.vectors,
+        Shard.count,
+        Shard.expired,
+        Shard.purge,
+    )
+}
+
+
+@lru_cache(maxsize=1 << 16)
+def _short_id(entity_id: str) -> int:
+    """The upper half of the point id: the engine takes 25 times as long over a condition on UUIDs."""
+    return point_id(entity_id).int >> 64
+
+
+def _create(path: Path, dims: int) -> None:
+    """Beside its place first: a kill in the middle leaves nothing half made there."""
+    draft = path.with_suffix(".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    shard = EdgeShard.create(str(draft), _config(dims))
+    for field, kind in PAYLOAD_INDEXES.items():
+        shard.update(UpdateOperation.create_field_index(field, _SCHEMAS[kind]))
+    shard.flush()
+    shard.close()
+    draft.rename(path)
+
+
+def _config(dims: int) -> engine.EdgeConfig:
+    no_hnsw = engine.HnswIndexConfig(m=0, ef_construct=16, full_scan_threshold=10_000)
+    vectors = engine.EdgeVectorParams(size=dims, distance=engine.Distance.Dot, hnsw_config=no_hnsw)
+    return engine.EdgeConfig(vectors=vectors, max_search_threads=SEARCH_THREADS)

@@ -1,0 +1,127 @@
+"""The vector index port: conditions, points, hits, and what an index must do with them.
+
+Two implementations stand behind it, `qdrant_server` and `qdrant_edge`; one contract test-suite holds both.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID, uuid5
+
+import numpy as np
+import numpy.typing as npt
+
+from rolecall.schemas.match import Side
+from rolecall.streams.index.conditions import Condition, Payload
+
+
+class Lookup(StrEnum):
+    """Spaces that events are looked up in and never matched with."""
+
+    ANCHOR = "anchor"
+    OCCUPATION = "occupation"
+
+
+Space = Side | Lookup
+SPACES: tuple[Space, ...] = (*Side, *Lookup)
+
+
+def space_named(value: str) -> Space:
+    return next(space for space in SPACES if space == value)
+
+
+_ENTITIES = UUID("8f3b2a54-6c1d-5e0f-9a7b-2d4c6e8f0a1b")
+
+
+def point_id(entity_id: str) -> UUID:
+    return uuid5(_ENTITIES, entity_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One revision of an entity. Without a vector it is a tombstone: id and revision, nothing else."""
+
+    id: str
+    revision: int
+    vector: npt.NDArray[np.float32] | None = None  # (dims,)
+    payload: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    vector: npt.NDArray[np.float32]  # (dims,)
+    condition: Condition
+    limit: int
+    min_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    id: str
+    revision: int
+    score: float  # dot product
+    payload: Payload  # without the fields of PAYLOAD_INDEXES
+
+
+class Index(Protocol):
+    """The points of one deployment, each in its space. Every method may raise `IndexUnavailable`."""
+
+    async def prepare(self) -> None:
+        """Create what is missing: one collection a space, payload indexes before any data."""
+
+    async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
+        """Write each point unless a revision as high is stored already; visible to searches on return.
+
+        A tombstone also replaces the live point of its own revision, and is never replaced by one: what is
+        taken out in the millisecond of its last change is out. Ids within one call are distinct.
+
+        Returns the revision stored before, None for a new id. A returned revision above the point's own says
+        that the write was stale and ignored (one above it: a tombstone of that very revision is stored); an
+        equal one says that it had been written before.
+        """
+
+    async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        """The best hits of each query, best first; tombstones never appear.
+
+        With a `min_score`, none that scores as much is missed, up to the limit.
+        """
+
+    async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
+        """As `search`, less what exclusion rules forbid: hits in an area across from one that the query's
+        vector is in. The areas are those of the end of the search, or later ones."""
+
+    async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
+        """The stored points, tombstones included; unknown ids are left out."""
+
+    async def vectors(self, space: Space, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """Of those ids that are live; nothing else is read."""
+
+    async def count(self, space: Space) -> int:
+        """How many points are searchable (tombstones are not)."""
+
+    async def expired(self, space: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
+        """Id and revision of live points whose `expires` is below `before_ms`; no more than `limit`."""
+
+    async def purge(self, space: Space, before_ms: int) -> None:
+        """Remove the tombstones that were written before that time."""
+
+    async def drop(self) -> None:
+        """Remove the collections with all points; none of them need exist. `prepare` makes them anew."""
+
+    async def close(self) -> None: ...
+
+
+def write_decision(stored: tuple[int, bool] | None, revision: int, *, live: bool) -> tuple[int | None, bool]:
+    """What `upsert` returns for a point, and whether it writes it; `stored` is (revision, live)."""
+    if stored is None:
+        return None, True
+    was, was_live = stored
+    if was != revision or live == was_live:
+        return was, was < revision
+    return (was + 1, False) if live else (was, True)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,74 @@
+"""How far a consumer group is behind its topics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from rolecall.schemas.broker.reading import assign, high_watermarks
+from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.schemas.topics import INPUTS, Topic
+
+
+async def lag(settings: BrokerSettings, group: str, topics: Sequence[Topic] = INPUTS) -> int:
+    """Events of the topics that the group has not committed yet."""
+    partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
+    done = await _committed(settings, group, partitions)
+    ends = await _ends(settings, done)
+    return sum(ends[partition] - done[partition] for partition in partitions)
+
+
+async def fence(settings: BrokerSettings, group: str) -> dict[TopicPartition, int]:
+    """Where the inputs end now."""
+    partitions = [TopicPartition(topic.name, n) for topic in INPUTS for n in range(topic.partitions)]
+    return await _ends(settings, await _committed(settings, group, partitions))
+
+
+async def missing(settings: BrokerSettings, group: str, ends: Mapping[TopicPartition, int]) -> int:
+    """Events before the fence that the group has not committed yet."""
+    done = await _committed(settings, group, list(ends))
+    return sum(max(end - done[partition], 0) for partition, end in ends.items())
+
+
+async def members(settings: BrokerSettings, group: str) -> int:
+    """How many workers there are, those included that are just joining or leaving."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    try:
+        [response] = await admin.describe_consumer_groups([group])
+    finally:
+        await admin.close()
+    return len(response.groups[0][5])
+
+
+async def _committed(
+    settings: BrokerSettings, group: str, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    try:
+        found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+    finally:
+        await admin.close()
+    return {partition: max(found[partition].offset, 0) for partition in partitions}
+
+
+async def _ends(
+    settings: BrokerSettings, positions: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(**settings.client(), fetch_max_wait_ms=50, max_partition_fetch_bytes=1)
+    await consumer.start()
+    try:
+        assign(consumer, dict(positions))
+        return await high_watermarks(consumer)
+    finally:
+        await consumer.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one worker has still to do. `lag` is by (topic, partition); None before the first fetch."""
+
+    lag: Mapping[tuple[str, int], int | None] = field(default_factory=dict)
+    unacked: int = 0

@@ -1,0 +1,46 @@
+"""Read a topic up to where it ends now."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from rolecall.schemas.broker.reading import assign, partitions_of, read_to
+from rolecall.schemas.topics import DEAD_LETTERS
+from rolecall.streams.events.record import Record
+from rolecall.streams.settings import Settings
+
+
+async def records_to_end(
+    settings: Settings, topic: str, starts: Mapping[int, int] | None = None
+) -> AsyncIterator[Any]:
+    """The records of the whole topic, or of the partitions in `starts` from these offsets on.
+
+    Raises `TopicError` for a topic that does not exist.
+    """
+    if starts is None:
+        offsets = dict.fromkeys(await partitions_of(settings, topic), 0)
+    else:
+        offsets = {TopicPartition(topic, partition): offset for partition, offset in starts.items()}
+    assert DEAD_LETTERS.max_message_bytes
+    consumer = AIOKafkaConsumer(
+        **settings.client(),
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=2 * DEAD_LETTERS.max_message_bytes,
+    )
+    await consumer.start()
+    try:
+        assign(consumer, offsets)
+        async for record in read_to(consumer, {}):
+            yield record
+    finally:
+        await consumer.stop()
+
+
+async def replayed(settings: Settings, topic: str) -> list[Record]:
+    """The whole topic, in the form that `receive` takes."""
+    return [
+        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp)
+        async for each in records_to_end(settings, topic)
+    ]

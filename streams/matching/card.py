@@ -1,0 +1,95 @@
+"""streams.matching.card: TODO."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from rolecall.schemas.candidate import CandidateTerms
+from rolecall.schemas.common import Contract, Matching
+from rolecall.schemas.match import NearestOccupation, Side
+from rolecall.schemas.vacancy import Vacancy, VacancyTerms
+from rolecall.streams.events.receive import Entity
+from rolecall.streams.index.conditions import Payload
+from rolecall.streams.index.port import Point
+from rolecall.streams.matching import pushdown
+from rolecall.streams.matching.hard_rules import ALL_HARD, RuleBook
+
+Vector = npt.NDArray[np.float32]
+
+
+Terms = TypeVar("Terms", VacancyTerms, CandidateTerms)
+
+
+PEAKS_KEPT = 12
+
+
+CARDS_KEPT = 8192  # of a side, read; some 3 KB each
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    entity: Entity
+    vector: Vector  # (dims,)
+    certainty: float  # 0..1
+    content: bytes | None = None  # the hash of its text; with a cache only
+    occupation: NearestOccupation | None = None
+
+    @property
+    def side(self) -> Side:
+        return Side.VACANCY if isinstance(self.entity, Vacancy) else Side.CANDIDATE
+
+
+class Card(Contract, Generic[Terms]):
+    """What a hit tells about its entity, stored as one string: the engine need not take it apart."""
+
+    terms: Terms
+    skills: tuple[str, ...]
+    certainty: float
+    peaks: tuple[int, ...]
+    occupation: NearestOccupation | None = None
+    employer: str | None = None  # of a vacancy
+    matching: Matching | None = None
+
+
+# Subscripting a generic model takes longer than reading a card.
+VacancyCard, CandidateCard = Card[VacancyTerms], Card[CandidateTerms]
+
+
+def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
+    """What the index stores: the terms the filter and the recheck need, no text but the skills."""
+    entity = embedded.entity
+    terms: type[VacancyTerms] | type[CandidateTerms]
+    if isinstance(entity, Vacancy):
+        fields, terms = pushdown.vacancy_fields(entity, book), VacancyTerms
+    else:
+        fields, terms = pushdown.candidate_fields(entity, book), CandidateTerms
+    card = {
+        "terms": entity.model_dump(mode="json", include=set(terms.model_fields), exclude_defaults=True),
+        "skills": entity.skills,
+        "certainty": embedded.certainty,
+        "peaks": peaks(embedded.vector),
+        **entity.model_dump(include={"employer", "matching"}, exclude_none=True),
+    }
+    if embedded.occupation is not None:
+        card["occupation"] = embedded.occupation.model_dump()
+    payload: Payload = {**fields, "card": orjson.dumps(card).decode()}
+    if embedded.content is not None:
+        payload["content"] = embedded.content.hex()
+    return Point(entity.id, entity.revision, embedded.vector, payload)
+
+
+def peaks(vector: Vector) -> list[int]:
+    """The positions of the largest components: what the document is most clearly about."""
+    largest: list[int] = np.argpartition(vector, -PEAKS_KEPT)[-PEAKS_KEPT:].tolist()
+    return largest
+
+
+# Who is found once is found again: reading a card takes longer than all rules together.
+_vacancy_card = lru_cache(maxsize=CARDS_KEPT)(VacancyCard.model_validate_json)
+
+
+_candidate_card = lru_cache(maxsize=CARDS_KEPT)(CandidateCard.model_validate_json)

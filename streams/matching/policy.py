@@ -1,0 +1,26 @@
+"""streams.matching.policy: TODO."""
+
+from dataclasses import dataclass, replace
+
+from rolecall.schemas.candidate import CandidateTerms
+from rolecall.schemas.vacancy import VacancyTerms
+from rolecall.streams.events.receive import Entity
+from rolecall.streams.matching.card import Card
+from rolecall.streams.matching.hard_rules import ALL_HARD, RuleBook
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What becomes a match."""
+
+    top_k: int
+    min_confidence: float
+    book: RuleBook = ALL_HARD
+    soft_penalty: float = 0.8  # what is left of the confidence for each soft rule that is broken
+    max_per_employer: int | None = None
+    min_reference_score: float = 0.79
+
+    def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":
+        """With what the event itself asks for."""
+        asked = asker.matching
+        return self if asked is None else replace(self, **asked.model_dump(exclude_none=True))

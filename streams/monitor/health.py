@@ -1,0 +1,131 @@
+"""Liveness, readiness and metrics over HTTP, from a thread of its own: it answers while the worker is stuck.
+
+/live     200 while the event loop turns and no batch is stuck; else restart the worker
+/ready    200 once the model is loaded, the index answers and partitions are assigned
+/metrics  for Prometheus
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import TimeoutError as Late
+from contextlib import contextmanager
+from functools import partial
+from http.server import ThreadingHTTPServer
+
+from prometheus_client import CollectorRegistry, MetricsHandler
+
+from rolecall.schemas.match import Side
+from rolecall.streams.errors import IndexMismatch, IndexUnavailable, PortUnavailable
+from rolecall.streams.index.port import Index
+from rolecall.streams.kafka.lag import Progress
+
+PROBE_SECONDS = 5.0
+STUCK_SECONDS = 600.0  # past every retry: a batch that old will not end
+
+
+class Health:
+    """What a worker is at: `rolecall.streams.worker.serve.serve` says it, the HTTP threads ask."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.model_version: str | None = None  # once it is loaded
+        self.index: Index | None = None  # once it is prepared
+        self.consuming: Callable[[], Progress] | None = None
+        self.batches: dict[object, float] = {}  # in hand, by their start
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        token = object()
+        self.batches[token] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self.batches[token]
+
+    def oldest_batch_seconds(self) -> float:
+        return time.monotonic() - min(started) if (started := list(self.batches.values())) else 0.0
+
+    def progress(self) -> Progress:
+        return Progress() if self.consuming is None else self.consuming()
+
+    def liveness(self) -> dict[str, str | None]:
+        """By check, what is wrong, or None."""
+        age = self.oldest_batch_seconds()
+        return {
+            "loop": None if self._turns() else f"does not turn within {PROBE_SECONDS:g} s",
+            "batch": f"in hand for {age:.0f} s" if age > STUCK_SECONDS else None,
+        }
+
+    def readiness(self) -> dict[str, str | None]:
+        return {
+            "model": None if self.model_version else "not loaded",
+            "index": self._index_trouble(),
+            "partitions": None if self.progress().lag else "none assigned",
+        }
+
+    def _turns(self) -> bool:
+        turned = threading.Event()
+        self._loop.call_soon_threadsafe(turned.set)
+        return turned.wait(PROBE_SECONDS)
+
+    def _index_trouble(self) -> str | None:
+        """Asks for an id that no point has: through the lookup of a point, whatever the index holds."""
+        if self.index is None:
+            return "not prepared"
+        asked = asyncio.run_coroutine_threadsafe(self.index.fetch(Side.VACANCY, [""]), self._loop)
+        try:
+            asked.result(PROBE_SECONDS)
+        except Late:
+            asked.cancel()
+            return f"does not answer within {PROBE_SECONDS:g} s"
+        except (IndexUnavailable, IndexMismatch) as error:
+            return type(error).__name__
+        return None
+
+
+class HealthServer:
+    """Listens from the start; `port` is the one in use, whichever that is."""
+
+    def __init__(self, host: str, port: int, health: Health, registry: CollectorRegistry) -> None:
+        handler = type("Handler", (_Handler,), {"registry": registry, "health": health})
+        try:
+            self._server = ThreadingHTTPServer((host, port), handler)
+        except OSError as error:
+            raise PortUnavailable(
+                f"ROLECALL_HTTP_HOST={host}, ROLECALL_HTTP_PORT={port} cannot be listened on "
+                f"({error.strerror}); each worker needs a port of its own, 0 takes a free one"
+            ) from error
+        self.port = self._server.server_port
+        serve = partial(self._server.serve_forever, poll_interval=0.1)  # how long `close` may wait
+        threading.Thread(target=serve, name="health", daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(MetricsHandler):
+    health: Health
+    timeout = 10  # seconds a client may take to ask
+    server_version, sys_version = "rolecall", ""
+
+    def do_GET(self) -> None:
+        match self.path.partition("?")[0]:
+            case "/metrics":
+                super().do_GET()
+            case "/live":
+                self._answer(self.health.liveness())
+            case "/ready":
+                self._answer(self.health.readiness())
+            case _:
+                self.send_error(404)
+
+    def _answer(self, checks: Mapping[str, str | None]) -> None:
+        body = "".join(f"{check}: {trouble or 'ok'}\n" for check, trouble in checks.items()).encode()
+        self.send_response(503 if any(checks.values()) else 200)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

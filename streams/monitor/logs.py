@@ -1,0 +1,75 @@
+"""Structured logs: one renderer for our lines and those of libraries. Text of an entity never goes in."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+from rolecall.streams.monitor.tally import DefinitionTally, Tally
+
+log = structlog.get_logger()
+
+
+def configure(form: Literal["console", "json"], level: str) -> None:
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    render: list[structlog.typing.Processor]
+    if form == "json":
+        render = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for library in (
+        "faust",
+        "mode",
+        "aiokafka",
+        "kafka",
+        "httpx",
+        "httpcore",
+        "asyncio",
+        "rolecall.streams.worker.faust.transport",
+    ):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def log_batch(tally: Tally) -> None:
+    log.info(
+        "batch",
+        side=tally.side,
+        events=tally.events,
+        upserted=tally.upserted,
+        removed=tally.removed,
+        stale=tally.stale,
+        matches=tally.matches,
+        dead_letters=tally.dead_letters,
+        cache_hits=tally.cache_hits,
+        retries=tally.retries,
+        ms={stage.value: round(seconds * 1000, 1) for stage, seconds in tally.seconds.items()},
+    )
+
+
+def log_definitions(topic: str, tally: DefinitionTally) -> None:
+    log.info(
+        "definitions",
+        topic=topic,
+        events=tally.events,
+        published=tally.published,
+        dead_letters=tally.dead_letters,
+        retries=tally.retries,
+    )

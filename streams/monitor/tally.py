@@ -1,0 +1,66 @@
+"""What a batch came to: counts and seconds for its log line, what was upserted for the drift figures."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.match import NearestOccupation, Side
+from rolecall.streams.events.receive import Reject
+from rolecall.streams.matching.card import Vector
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of one batch; logged as one line. The seconds of parts that ran together add up."""
+
+    side: Side
+    events: int
+    seconds: dict[Stage, float] = field(default_factory=lambda: dict.fromkeys(Stage, 0.0))
+    stage: Stage = Stage.RECEIVE
+    cache_hits: int = 0
+    cache_misses: int = 0
+    upserted: int = 0
+    removed: int = 0
+    stale: int = 0
+    matches: int = 0
+    retries: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    certainties: list[float] = field(default_factory=list)  # of what was upserted
+    vectors: list[Vector] = field(default_factory=list)
+    located: list[NearestOccupation] = field(default_factory=list)
+
+    @property
+    def dead_letters(self) -> int:
+        return len(self.rejects)
+
+    @contextmanager
+    def timed(self, stage: Stage) -> Iterator[None]:
+        self.stage = stage
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - started
+
+    def add(self, part: "Tally") -> None:
+        for stage, seconds in part.seconds.items():
+            self.seconds[stage] += seconds
+        for count in ("cache_hits", "cache_misses", "upserted", "removed", "stale", "matches", "retries"):
+            setattr(self, count, getattr(self, count) + getattr(part, count))
+        self.certainties += part.certainties
+        self.vectors += part.vectors
+        self.located += part.located
+
+
+@dataclass(slots=True)
+class DefinitionTally:
+    events: int
+    published: int = 0
+    retries: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def dead_letters(self) -> int:
+        return len(self.rejects)

@@ -1,0 +1,70 @@
+"""A deployment that is being built publishes to a topic of its own, until its matches count."""
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.rollout import Deployment
+from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
+from rolecall.streams.errors import PublishFailed
+from rolecall.streams.events.records import Outgoing
+from rolecall.streams.kafka.publisher import Publisher
+from rolecall.streams.rollout.steps import publishes, rehearsal, stays
+from rolecall.streams.rollout.topic import RolloutTopic
+
+log = structlog.get_logger()
+
+WATCH_SECONDS = 1.0
+
+
+class Rehearsing:
+    """The publisher of a deployment that is not live yet: its matches go to its rehearsal topic.
+
+    Before each publication it reads the topic `rollouts`, until it may publish. So once the record is written
+    that lets it publish, the matches of every later event go to `matches`, on every worker.
+    """
+
+    def __init__(
+        self, publisher: Publisher, rollouts: RolloutTopic, deployment: Deployment, *, silent: bool
+    ) -> None:
+        self._publisher = publisher
+        self._rollouts = rollouts
+        self._deployment = deployment
+        self.silent = silent
+
+    async def publish(self, records: Iterable[Outgoing]) -> None:
+        records = list(records)
+        if self.silent and records:
+            rollout = await self._rollouts.newest()
+            self.silent = rollout is None or not publishes(rollout, self._deployment)
+        if self.silent:
+            topic = rehearsal(self._deployment)
+            records = [_redirected(each, topic) for each in records if not _refused_before(each)]
+        await self._publisher.publish(records)
+
+
+def _redirected(record: Outgoing, topic: str) -> Outgoing:
+    if record.topic != MATCHES.name:
+        return record
+    return Outgoing(topic, record.key, record.value, record.headers)
+
+
+def _refused_before(record: Outgoing) -> bool:
+    """A replay meets records that the live deployment could not read either and has dead-lettered."""
+    stage = ("__connect.errors.stage", Stage.RECEIVE.value.encode())
+    return record.topic == DEAD_LETTERS.name and stage in record.headers
+
+
+async def watch(rollouts: RolloutTopic, deployment: Deployment) -> None:
+    """Return when the deployment is to end: it is neither live, nor standing by, nor being built."""
+    while True:
+        try:
+            rollout = await rollouts.newest()
+        except PublishFailed as error:
+            log.warning("rollouts_unread", error=str(error))
+        else:
+            if rollout is not None and not stays(rollout, deployment):
+                return
+        await asyncio.sleep(WATCH_SECONDS)

@@ -1,0 +1,227 @@
+"""`rolecall rollout` and `rolecall rebuild`: build another, switch to it, go back, remove one."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.rollout import Deployment, Rollout
+from rolecall.schemas.topics import MATCHES
+from rolecall.streams.connect import connect_index
+from rolecall.streams.errors import RolloutRefused
+from rolecall.streams.events.records import Outgoing
+from rolecall.streams.kafka import lag
+from rolecall.streams.kafka.publisher import KafkaPublisher, Publisher, producer
+from rolecall.streams.kafka.read import records_to_end
+from rolecall.streams.kafka.topics import create_rehearsal, delete_topic, require_topics
+from rolecall.streams.process import ROLECALL, spawn
+from rolecall.streams.rollout import steps
+from rolecall.streams.rollout.rehearsal import WATCH_SECONDS
+from rolecall.streams.rollout.steps import collections, rehearsal
+from rolecall.streams.rollout.topic import RolloutTopic, followed, write
+from rolecall.streams.settings import Settings
+
+LEVEL_SECONDS = 5.0  # nearer than this behind, a deployment keeps up
+PAUSE_SECONDS = 0.2
+ALONE_SECONDS = 60.0
+COPIED_AT_ONCE = 1_000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutSession:
+    """What the commands of a rollout read and write with."""
+
+    settings: Settings
+    rollouts: RolloutTopic
+    publisher: Publisher
+
+    async def now(self) -> Rollout:
+        newest = await self.rollouts.newest()
+        if newest is None:
+            raise RolloutRefused("no worker ever ran on this broker: start one, it is live then")
+        return newest
+
+    async def write(self, rollout: Rollout) -> Rollout:
+        return await write(self.publisher, rollout)
+
+    def group(self, of: Deployment) -> str:
+        return steps.group(of, self.settings.consumer_group)
+
+
+@asynccontextmanager
+async def session(settings: Settings) -> AsyncIterator[RolloutSession]:
+    await require_topics(settings)
+    sender = producer(settings)
+    await sender.start()
+    try:
+        async with followed(settings) as rollouts:
+            yield RolloutSession(settings, rollouts, KafkaPublisher(sender))
+    finally:
+        await sender.stop()
+
+
+async def start(at: RolloutSession, model: Path) -> Deployment:
+    encoder = await asyncio.to_thread(Encoder.load, model, device="cpu")
+    return await _start(at, encoder.version, again=False)
+
+
+async def _start(at: RolloutSession, version: str, *, again: bool) -> Deployment:
+    rollout = await at.now()
+    live = rollout.live.model_version
+    if not again and live == version:
+        raise RolloutRefused(f"model {version} is live already; `rolecall rebuild` makes its index anew")
+    if again and live != version:
+        raise RolloutRefused(f"the live model is {live}, this one is {version}: set ROLECALL_MODEL")
+    after = steps.started(rollout, version)
+    assert after.next is not None
+    await create_rehearsal(at.settings, rehearsal(after.next))
+    await at.write(after)
+    return after.next
+
+
+async def switch(at: RolloutSession, say: Say) -> Rollout:
+    """Once the newer deployment is level with the inputs, its matches count. May be begun again."""
+    rollout = await at.now()
+    if rollout.next is not None:
+        await _level(at, rollout.next, say)
+        rollout = await at.write(steps.promoted(rollout))
+    green = steps.newer_standby(rollout)
+    # Whatever was published for events past this fence is in `matches`, what is before it in the rehearsal.
+    ends = await lag.fence(at.settings, at.group(green))
+    await _reached(at, green, ends, say)
+    copied = await _copy(at, rehearsal(green))
+    say(f"{copied:,} matches and withdrawals published")
+    return await at.write(steps.swapped(rollout))
+
+
+async def roll_back(at: RolloutSession) -> Rollout:
+    return await at.write(steps.rolled_back(await at.now()))
+
+
+async def drop(at: RolloutSession, say: Say) -> Deployment:
+    """Remove what is not live: its workers stop, then its collections and its rehearsal go."""
+    rollout = await at.now()
+    after = steps.leaving(rollout)
+    if after is not rollout:
+        await at.write(after)
+    gone = after.leaving
+    assert gone is not None
+    say(f"waiting for the workers of {collections(gone)} to stop")
+    await _emptied(at, at.group(gone))
+    index = connect_index(at.settings, collections(gone), dims=1)
+    try:
+        await index.drop()
+    finally:
+        await index.close()
+    await delete_topic(at.settings, rehearsal(gone))
+    await at.write(steps.left(after))
+    return gone
+
+
+async def rebuild(at: RolloutSession, say: Say) -> Rollout:
+    """The live model's index, anew from the topics, by a worker that runs for as long as it takes."""
+    settings = at.settings
+    encoder = await asyncio.to_thread(Encoder.load, settings.model, device="cpu")
+    fresh = await _start(at, encoder.version, again=True)
+    say(f"building {collections(fresh)}")
+    with _builder() as check:
+        switched = asyncio.create_task(switch(at, say))
+        while not switched.done():
+            check()
+            await asyncio.wait([switched], timeout=PAUSE_SECONDS)
+        rollout = await switched
+        await drop(at, say)
+    return rollout
+
+
+@contextmanager
+def _builder() -> Iterator[Callable[[], None]]:
+    command = [*ROLECALL, "worker", "--newest"]
+    with spawn(command, {**os.environ, "ROLECALL_HTTP_PORT": "0"}) as process:
+
+        def check() -> None:
+            if process.poll() is not None:
+                raise RolloutRefused(
+                    f"the building worker ended with exit code {process.returncode}; its log is above."
+                    " `rolecall rollout drop` removes what it made"
+                )
+
+        yield check
+
+
+async def status(at: RolloutSession) -> dict[str, Any]:
+    """Each deployment with its group, its workers, and the events that it has not handled yet."""
+    rollout = await at.now()
+    found: dict[str, Any] = {}
+    for name in ("live", "standby", "next", "leaving"):
+        there: Deployment | None = getattr(rollout, name)
+        if there is not None:
+            found[name] = {
+                **there.model_dump(),
+                "group": at.group(there),
+                "workers": await lag.members(at.settings, at.group(there)),
+                "lag": await lag.lag(at.settings, at.group(there)),
+            }
+    return found
+
+
+async def _level(at: RolloutSession, green: Deployment, say: Say) -> None:
+    """Repeat: note where the inputs end, wait until the group gets there. Stop once that takes under 5 s."""
+    group = at.group(green)
+    deadline = time.monotonic() + ALONE_SECONDS
+    while not await lag.members(at.settings, group):
+        if time.monotonic() > deadline:
+            raise RolloutRefused(
+                f"no worker of model {green.model_version} came: start one, with ROLECALL_MODEL its directory"
+            )
+        await asyncio.sleep(PAUSE_SECONDS)
+    while True:
+        began = time.monotonic()
+        await _reached(at, green, await lag.fence(at.settings, group), say)
+        if time.monotonic() - began < LEVEL_SECONDS:
+            return
+
+
+async def _reached(at: RolloutSession, green: Deployment, ends: dict[Any, int], say: Say) -> None:
+    told, moved = 0, time.monotonic()
+    while left := await lag.missing(at.settings, at.group(green), ends):
+        if left != told:
+            say(f"{left:,} events to go")
+            told, moved = left, time.monotonic()
+        elif time.monotonic() - moved > ALONE_SECONDS:
+            raise RolloutRefused(
+                f"{left:,} events to go, and for {ALONE_SECONDS:.0f} s none less: look at the workers of"
+                f" group {at.group(green)}, then run this again"
+            )
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _copy(at: RolloutSession, topic: str) -> int:
+    copied, waiting = 0, list[Outgoing]()
+    async for record in records_to_end(at.settings, topic):
+        waiting.append(Outgoing(MATCHES.name, record.key, record.value, record.headers))
+        if len(waiting) == COPIED_AT_ONCE:
+            await at.publisher.publish(waiting)
+            copied, waiting = copied + len(waiting), []
+    await at.publisher.publish(waiting)
+    return copied + len(waiting)
+
+
+async def _emptied(at: RolloutSession, group: str) -> None:
+    """Return when the group has no member.
+
+    Also return after the longest time that a worker needs to stop: the embedded broker may still list a
+    member that left.
+    """
+    deadline = time.monotonic() + WATCH_SECONDS + at.settings.stop_seconds + PAUSE_SECONDS
+    while time.monotonic() < deadline:
+        if await lag.members(at.settings, group) == 0:
+            return
+        await asyncio.sleep(PAUSE_SECONDS)

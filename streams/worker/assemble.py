@@ -1,0 +1,87 @@
+"""The parts of a worker, put together from settings, encoder and clients."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.occupation import Occupation
+from rolecall.schemas.rule import ExclusionRule
+from rolecall.schemas.topics import RULES, SIDE_OF
+from rolecall.streams.events.record import Record
+from rolecall.streams.index.port import Index
+from rolecall.streams.monitor.logs import log_batch, log_definitions
+from rolecall.streams.monitor.metrics import Metrics
+from rolecall.streams.rollout.rehearsal import Rehearsing
+from rolecall.streams.settings import Settings
+from rolecall.streams.worker.batch import BatchRunner
+from rolecall.streams.worker.definitions import DefinitionRunner
+from rolecall.streams.worker.embedding_cache import Cache
+from rolecall.streams.worker.exclusion_rules import ExclusionRules
+from rolecall.streams.worker.faust.agents import Acknowledge
+from rolecall.streams.worker.occupations import Occupations
+
+
+@dataclass(frozen=True, slots=True)
+class Runners:
+    """What brings the records of each input topic to their effect."""
+
+    entities: BatchRunner
+    rules: DefinitionRunner[ExclusionRule]
+    occupations: DefinitionRunner[Occupation]
+    metrics: Metrics
+
+    async def run(self, topic: str, records: Sequence[Record], acknowledge: Acknowledge) -> None:
+        """Acknowledge once every effect is confirmed; then count and log."""
+        started = time.perf_counter()
+        if topic in SIDE_OF:
+            tally = await self.entities.run(SIDE_OF[topic], records)
+            with tally.timed(Stage.ACK):
+                await acknowledge()
+            self.metrics.entities(topic, tally, time.perf_counter() - started)
+            log_batch(tally)
+        else:
+            counts = await (self.rules if topic == RULES.name else self.occupations).run(records)
+            await acknowledge()
+            self.metrics.definitions(topic, counts, time.perf_counter() - started)
+            log_definitions(topic, counts)
+
+
+def runners(
+    settings: Settings,
+    encoder: Encoder,
+    index: Index,
+    cache: Cache | None,
+    publisher: Rehearsing,
+    metrics: Metrics,
+) -> Runners:
+    limits = settings.limits()
+    return Runners(
+        entities=BatchRunner(
+            encoder=encoder,
+            index=index,
+            cache=cache,
+            publisher=publisher,
+            policy=settings.policy(),
+            limits=limits,
+            retry_seconds=settings.retry_seconds,
+            max_poison_in_a_row=settings.max_poison_in_a_row,
+            rehearses=lambda: publisher.silent,
+        ),
+        rules=DefinitionRunner(
+            ExclusionRule,
+            ExclusionRules(encoder, index).apply,
+            publisher=publisher,
+            limits=limits,
+            retry_seconds=settings.retry_seconds,
+        ),
+        occupations=DefinitionRunner(
+            Occupation,
+            Occupations(encoder, index).apply,
+            publisher=publisher,
+            limits=limits,
+            retry_seconds=settings.retry_seconds,
+        ),
+        metrics=metrics,
+    )

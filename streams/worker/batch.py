@@ -1,0 +1,192 @@
+"""The batch runner. It alone knows the order of the stages, the retries, and what happens to poison.
+
+receive -> encode -> upsert -> search -> match -> publish. The caller acks when `run` returns. An exception
+out of `run` means that nothing was acked and the process must end: the broker will deliver the batch again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from typing import TypeVar
+
+import structlog
+
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.common import milliseconds
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.match import Side, WithdrawalReason
+from rolecall.streams.events.receive import Entity, Event, Limits, Published, Reject, newest, receive
+from rolecall.streams.events.record import Record
+from rolecall.streams.events.records import Outgoing, dead_letter, match_record, withdrawal_record
+from rolecall.streams.events.withdrawals import Ended, reason_to_go, withdrawals
+from rolecall.streams.index.port import Index, Point
+from rolecall.streams.kafka.publisher import Publisher
+from rolecall.streams.matching.card import Embedded, point
+from rolecall.streams.matching.match import matches
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.monitor.tally import Tally
+from rolecall.streams.retry import patiently
+from rolecall.streams.worker.embed import Embedder
+from rolecall.streams.worker.embedding_cache import Cache, forget
+from rolecall.streams.worker.occupations import References
+from rolecall.streams.worker.poison import Streak, sift
+from rolecall.streams.worker.search import Search
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+PART = 64  # events of a batch that go through together
+
+
+class BatchRunner:
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        index: Index,
+        publisher: Publisher,
+        policy: Policy,
+        limits: Limits,
+        cache: Cache | None = None,
+        retry_seconds: float = 60.0,
+        max_poison_in_a_row: int = 50,
+        rehearses: Callable[[], bool] = lambda: False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """rehearses: whether this deployment is being built beside the live one (see `withdrawals`)."""
+        self._encoder = encoder
+        self._embedder = Embedder(encoder, cache)
+        self._index = index
+        self._search = Search(index, policy, retry_seconds)
+        self._references = References(index, policy.min_reference_score)
+        self._publisher = publisher
+        self._policy = policy
+        self._limits = limits
+        self._cache = cache
+        self._retry_seconds = retry_seconds
+        self._streaks = {side: Streak(max_poison_in_a_row) for side in Side}
+        self._rehearses = rehearses
+        self._now = now
+
+    async def run(self, side: Side, records: Sequence[Record]) -> Tally:
+        """Bring every record to its effect or to the dead letters. Raises `FatalError`."""
+        now = self._now()
+        tally = Tally(side, len(records))
+        with tally.timed(Stage.RECEIVE):
+            events, rejects = receive(side, records, milliseconds(now), self._limits)
+            current = newest(events)
+            tally.stale += len(events) - len(current)
+        parts = [current[start : start + PART] for start in range(0, len(current), PART)]
+        tallies = [Tally(side, len(part)) for part in parts]
+        poison = await asyncio.gather(
+            *(self._bring(side, part, now, own) for part, own in zip(parts, tallies, strict=True))
+        )
+        for own in tallies:
+            tally.add(own)
+        poisoned = list(chain.from_iterable(poison))
+        self._streaks[side].add(len(current), poisoned)
+        rejects += poisoned
+        tally.rejects = rejects
+        await self._publish([dead_letter(reject) for reject in rejects], tally)
+        for reject in rejects:
+            log.warning(
+                "dead_letter",
+                topic=reject.record.topic,
+                partition=reject.record.partition,
+                offset=reject.record.offset,
+                stage=reject.stage,
+                # Only messages of the contract itself are sure not to quote the text.
+                reason=reject.message if reject.stage is Stage.RECEIVE else reject.exception,
+            )
+        return tally
+
+    async def _bring(self, side: Side, events: Sequence[Event], now: datetime, tally: Tally) -> list[Reject]:
+        """Parts run side by side: while one waits for the index, another uses the processor."""
+        outgoing, poison = await sift(
+            events, lambda some: self._effects(side, some, now, tally), lambda: tally.stage
+        )
+        await self._publish(outgoing, tally)
+        return poison
+
+    async def _publish(self, records: Sequence[Outgoing], tally: Tally) -> None:
+        with tally.timed(Stage.PUBLISH):
+            await self._patiently(partial(self._publisher.publish, records), tally)
+
+    async def _effects(
+        self, side: Side, events: Sequence[Event], now: datetime, tally: Tally
+    ) -> list[Outgoing]:
+        """Upsert, then search: of two events that arrive together on two workers, one sees the other."""
+        reasons = {event.id: reason for event in events if (reason := reason_to_go(event, now))}
+        leaving = [event for event in events if event.id in reasons]
+        staying = [
+            event.entity for event in events if isinstance(event, Published) and event.id not in reasons
+        ]
+        embedded = await self._embed(staying, tally)
+        points = [Point(event.id, event.revision) for event in leaving]
+        points += [point(each, self._policy.book) for each in embedded]
+        with tally.timed(Stage.UPSERT):
+            before = await self._patiently(partial(self._write, side, points), tally)
+        stored = dict(zip((each.id for each in points), before, strict=True))
+        leaving = [event for event in leaving if _is_current(event, stored)]
+        await self._forget_stale(embedded, stored)
+        embedded = [each for each in embedded if _is_current(each.entity, stored)]
+        found = await self._matches(side, embedded, now, tally)
+        tally.stale += len(points) - len(embedded) - len(leaving)
+        tally.removed += len(leaving)
+        ended: list[Ended] = [(event, reasons[event.id]) for event in leaving]
+        ended += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
+        withdrawn = withdrawals(side, ended, stored, now, rehearses=self._rehearses())
+        return [*map(withdrawal_record, withdrawn), *found]
+
+    async def _embed(self, entities: Sequence[Entity], tally: Tally) -> list[Embedded]:
+        """With the occupation that each is nearest to."""
+        with tally.timed(Stage.ENCODE):
+            embedded = await self._embedder.embed(entities, tally)
+        with tally.timed(Stage.SEARCH):
+            nearest = partial(self._references.nearest, [each.vector for each in embedded])
+            occupations = await self._patiently(nearest, tally)
+        return [
+            each if occupation is None else replace(each, occupation=occupation)
+            for each, occupation in zip(embedded, occupations, strict=True)
+        ]
+
+    async def _matches(
+        self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
+    ) -> list[Outgoing]:
+        hits = await self._search.compatible(side, embedded, now, tally)
+        found: list[Outgoing] = []
+        async with self._search.match_stage(tally):
+            for each, compatible in zip(embedded, hits, strict=True):
+                found += map(match_record, matches(self._encoder, each, compatible, self._policy, now))
+                await asyncio.sleep(0)
+        tally.upserted += len(embedded)
+        tally.certainties += (each.certainty for each in embedded)
+        tally.vectors += (each.vector for each in embedded)
+        tally.located += (each.occupation for each in embedded if each.occupation is not None)
+        tally.matches += len(found)
+        return found
+
+    async def _forget_stale(self, embedded: Sequence[Embedded], stored: Mapping[str, int | None]) -> None:
+        """A stale entity was not written, so no later write will find its row in the cache."""
+        if self._cache is not None:
+            stale = (each for each in embedded if not _is_current(each.entity, stored))
+            await self._cache.forget([each.content for each in stale if each.content])
+
+    async def _write(self, side: Side, points: Sequence[Point]) -> list[int | None]:
+        if self._cache is not None:
+            await forget(self._index, self._cache, side, points)
+        return await self._index.upsert(side, points)
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:
+        answer, retries = await patiently(attempt, tally.stage, self._retry_seconds)
+        tally.retries += retries
+        return answer
+
+
+def _is_current(what: Event | Entity, stored: Mapping[str, int | None]) -> bool:
+    revision = stored[what.id]
+    return revision is None or revision <= what.revision

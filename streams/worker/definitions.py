@@ -1,0 +1,71 @@
+"""Records of the compacted side topics (rules, references) -> their effect, or the dead letters."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Generic
+
+import structlog
+
+from rolecall.schemas.common import milliseconds
+from rolecall.schemas.dead_letter import Stage
+from rolecall.streams.events.receive import D, Defined, Erased, Limits, newest, receive_definitions
+from rolecall.streams.events.record import Record
+from rolecall.streams.events.records import Outgoing, dead_letter
+from rolecall.streams.kafka.publisher import Publisher
+from rolecall.streams.monitor.tally import DefinitionTally
+from rolecall.streams.retry import patiently
+from rolecall.streams.worker.poison import sift
+
+log = structlog.get_logger()
+
+Apply = Callable[[Sequence[Defined[D] | Erased], datetime], Awaitable[list[Outgoing]]]
+
+
+class DefinitionRunner(Generic[D]):
+    """`apply` brings events with distinct ids to their effect, as often as it is tried."""
+
+    def __init__(
+        self,
+        contract: type[D],
+        apply: Apply[D],
+        *,
+        publisher: Publisher,
+        limits: Limits,
+        retry_seconds: float = 60.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._contract = contract
+        self._apply = apply
+        self._publisher = publisher
+        self._limits = limits
+        self._retry_seconds = retry_seconds
+        self._now = now
+
+    async def run(self, records: Sequence[Record]) -> DefinitionTally:
+        """Raises `FatalError`; then nothing may be acked."""
+        now = self._now()
+        events, rejects = receive_definitions(self._contract, records, milliseconds(now), self._limits)
+        tally = DefinitionTally(len(records), rejects=rejects)
+        outgoing, poison = await sift(
+            newest(events), lambda some: self._effects(some, now, tally), lambda: Stage.UPSERT
+        )
+        rejects += poison
+        letters = [dead_letter(reject) for reject in rejects]
+        publish = partial(self._publisher.publish, [*outgoing, *letters])
+        _, retries = await patiently(publish, Stage.PUBLISH, self._retry_seconds)
+        tally.published = len(outgoing)
+        tally.retries += retries
+        for reject in rejects:
+            log.warning(
+                "dead_letter", topic=reject.record.topic, offset=reject.record.offset, reason=reject.message
+            )
+        return tally
+
+    async def _effects(
+        self, events: Sequence[Defined[D] | Erased], now: datetime, tally: DefinitionTally
+    ) -> list[Outgoing]:
+        apply = partial(self._apply, events, now)
+        outgoing, retries = await patiently(apply, Stage.UPSERT, self._retry_seconds)
+        tally.retries += retries
+        return outgoing

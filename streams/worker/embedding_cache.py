@@ -1,0 +1,129 @@
+"""Hot embeddings in Redis. A failure of Redis means a miss, never an error."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from rolecall.streams.index.port import Index, Point, Space
+from rolecall.streams.settings import Settings
+
+log = structlog.get_logger()
+
+Row = npt.NDArray[np.float32]  # (dims + 1,): the vector, then its certainty
+
+
+class Cache:
+    """Rows of float32 by content hash, under the model version.
+
+    After a failure the cache is tripped for `pause_seconds` (a circuit breaker): it asks Redis nothing. So a
+    dead Redis costs one timeout a pause, and not one a batch.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        version: str,
+        dims: int,
+        ttl_seconds: int,
+        pause_seconds: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._redis = redis
+        self._prefix = f"rolecall:{version}:".encode()
+        self._row_bytes = (dims + 1) * 4
+        self._ttl_seconds = ttl_seconds
+        self._pause_seconds = pause_seconds
+        self._clock = clock
+        self._tripped_until = float("-inf")
+
+    @classmethod
+    def connect(
+        cls, url: str, *, timeout_seconds: float, version: str, dims: int, ttl_seconds: int
+    ) -> "Cache":
+        redis = Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds)
+        return cls(redis, version=version, dims=dims, ttl_seconds=ttl_seconds)
+
+    async def get(self, hashes: Sequence[bytes]) -> dict[bytes, Row]:
+        """The rows that are there; a row of the wrong size counts as missing."""
+        if not hashes or self._is_tripped():
+            return {}
+        try:
+            stored = await self._redis.mget([self._prefix + key for key in hashes])
+        except RedisError as error:
+            self._trip(error)
+            return {}
+        return {
+            key: np.frombuffer(row, dtype=np.float32)
+            for key, row in zip(hashes, stored, strict=True)
+            if isinstance(row, bytes) and len(row) == self._row_bytes
+        }
+
+    async def put(self, rows: Mapping[bytes, Row]) -> None:
+        if not rows or self._is_tripped():
+            return
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, row in rows.items():
+            pipeline.set(self._prefix + key, row.astype(np.float32).tobytes(), ex=self._ttl_seconds)
+        try:
+            await pipeline.execute()
+        except RedisError as error:
+            self._trip(error)
+
+    async def forget(self, hashes: Sequence[bytes]) -> None:
+        if not hashes or self._is_tripped():
+            return
+        try:
+            await self._redis.unlink(*(self._prefix + key for key in hashes))
+        except RedisError as error:
+            self._trip(error)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _is_tripped(self) -> bool:
+        return self._clock() < self._tripped_until
+
+    def _trip(self, error: RedisError) -> None:
+        self._tripped_until = self._clock() + self._pause_seconds
+        log.warning("cache_unavailable", error=type(error).__name__, pause_seconds=self._pause_seconds)
+
+
+def connect_cache(settings: Settings, version: str, dims: int) -> Cache | None:
+    if settings.redis_url is None:
+        return None
+    return Cache.connect(
+        settings.redis_url.get_secret_value(),
+        timeout_seconds=settings.redis_timeout_seconds,
+        version=version,
+        dims=dims,
+        ttl_seconds=settings.cache_ttl_seconds,
+    )
+
+
+async def forget(index: Index, cache: Cache, space: Space, points: Sequence[Point]) -> None:
+    """Delete the cached embeddings of the content that these points are about to replace.
+
+    Call it before the write. After the write the index no longer holds the old content's hash, so a process
+    that died in between would leave the old embedding in the cache.
+    """
+    stored = await index.fetch(space, [point.id for point in points])
+    replaced = [
+        was
+        for point in points
+        if (was := stored.get(point.id))
+        and was.revision <= point.revision
+        and content_of(was) != content_of(point)
+    ]
+    await cache.forget([content for was in replaced if (content := content_of(was))])
+
+
+def content_of(point: Point) -> bytes | None:
+    """The hash of the text behind the vector: its key in the cache. None if written without a cache."""
+    content = (point.payload or {}).get("content")
+    return bytes.fromhex(content) if isinstance(content, str) else None

@@ -1,0 +1,157 @@
+"""Exclusion rules: what lies in the area of one anchor never meets what lies in the area of the other.
+
+The anchors live in the index, so that a rule that one worker takes up holds for all (`index/areas.py`).
+
+Nothing forbidden stands, whoever comes first. An event goes: upsert, search, then look for areas (or both in
+one step: `Index.search_allowed`). A rule goes: upsert its anchors, then look for the pairs that it forbids
+and withdraw them. If the event misses the anchors, then they were written after its look; everything its
+search had found was in the index by then, the event itself too, and the rule finds them all. (With the areas
+before the search it would not hold: a counterpart could come in between the rule's look and the event's
+search, unseen by the first.) Points that changed in between are withdrawn as superseded, and a withdrawal
+counts whether the match comes before it or after. Anchors seen only in half are the same case: the event's
+look came before the write was done.
+
+Removing a rule allows its pairs again from the next revision of either entity on; it publishes no matches.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+import orjson
+
+from rolecall.encoder.document import Document
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.match import MatchesWithdrawn, Side, WithdrawalReason
+from rolecall.schemas.rule import Anchor, ExclusionRule
+from rolecall.streams.errors import Unacceptable
+from rolecall.streams.events.receive import Defined, Erased
+from rolecall.streams.events.records import Outgoing, withdrawal_record
+from rolecall.streams.index.areas import Area, Vector, inside
+from rolecall.streams.index.port import Hit, Index, Lookup, Point
+
+Pair = tuple[Hit, Hit]  # vacancy, candidate
+
+SMALLEST_RADIUS = 1e-3
+MAX_COUNTERPARTS = 500  # of one withdrawal
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """What a rule excludes among the indexed points: what lies in its one area, and what in its other."""
+
+    vacancies: tuple[list[Hit], list[Hit]]
+    candidates: tuple[list[Hit], list[Hit]]
+
+    @property
+    def crossed(self) -> tuple[tuple[list[Hit], list[Hit]], ...]:
+        """(vacancies, candidates): each of the one list with each of the other."""
+        return (self.vacancies[0], self.candidates[1]), (self.vacancies[1], self.candidates[0])
+
+    def pairs(self) -> Iterator[Pair]:
+        seen: set[tuple[str, str]] = set()
+        for vacancies, candidates in self.crossed:
+            for vacancy in vacancies:
+                for candidate in candidates:
+                    if (vacancy.id, candidate.id) not in seen:
+                        seen.add((vacancy.id, candidate.id))
+                        yield vacancy, candidate
+
+
+class ExclusionRules:
+    """Takes rules up, and says what they forbid."""
+
+    def __init__(self, encoder: Encoder, index: Index) -> None:
+        self._encoder = encoder
+        self._index = index
+
+    async def apply(self, events: Sequence[Defined[ExclusionRule] | Erased], now: datetime) -> list[Outgoing]:
+        """Write the anchors, then withdraw what they forbid. `Unacceptable` if an anchor has no vector."""
+        rules = [event.value for event in events if isinstance(event, Defined)]
+        areas = await self.areas(rules)
+        points = [
+            Point(f"{event.id}#{number}", event.revision)
+            for event in events
+            if isinstance(event, Erased)
+            for number in (0, 1)
+        ]
+        points += [
+            Point(f"{rule.id}#{number}", rule.revision, areas[rule.id][number], _card(rule, number))
+            for rule in rules
+            for number in (0, 1)
+        ]
+        stored = await self._index.upsert(Lookup.ANCHOR, points)
+        before = dict(zip((point.id for point in points), stored, strict=True))
+        current = [rule for rule in rules if (before[f"{rule.id}#0"] or 0) <= rule.revision]
+        forbidden = await self.forbidden([areas[rule.id] for rule in current])
+        return [
+            withdrawal_record(withdrawal)
+            for each in forbidden
+            for vacancies, candidates in each.crossed
+            for withdrawal in _withdrawals(vacancies, candidates, now, self._encoder.version)
+        ]
+
+    async def forbidden(self, areas: Sequence[tuple[Area, Area]]) -> list[Forbidden]:
+        if not areas:
+            return []
+        flat = [area for pair in areas for area in pair]
+        vacancies = await inside(self._index, Side.VACANCY, flat)
+        candidates = await inside(self._index, Side.CANDIDATE, flat)
+        return [
+            Forbidden((vacancies[i], vacancies[i + 1]), (candidates[i], candidates[i + 1]))
+            for i in range(0, len(flat), 2)
+        ]
+
+    async def areas(self, rules: Sequence[ExclusionRule]) -> dict[str, tuple[Area, Area]]:
+        """By rule id. An entity id stands for the vector that is indexed now."""
+        anchors = [anchor for rule in rules for anchor in rule.anchors]
+        texts = sorted({anchor.text for anchor in anchors if anchor.text is not None})
+        ids = sorted({anchor.entity_id for anchor in anchors if anchor.entity_id is not None})
+        encoded: Mapping[str, Vector] = {}
+        if texts:
+            documents = [Document(text) for text in texts]
+            embeddings = await asyncio.to_thread(self._encoder.encode, documents)
+            encoded = dict(zip(texts, embeddings.vectors, strict=True))
+        indexed: dict[str, Vector] = {}
+        for side in (Side.CANDIDATE, Side.VACANCY) if ids else ():  # the vacancy, where an id is both
+            indexed |= await self._index.vectors(side, ids)
+
+        def area(anchor: Anchor) -> Area:
+            vector = encoded[anchor.text] if anchor.text is not None else indexed.get(anchor.entity_id or "")
+            if vector is None:
+                raise Unacceptable(
+                    f"no vacancy or candidate {anchor.entity_id!r} is indexed: publish the rule again once it"
+                    " is, or give a text as anchor"
+                )
+            return (vector / max(anchor.min_similarity, SMALLEST_RADIUS)).astype(np.float32, copy=False)
+
+        return {rule.id: (area(rule.anchors[0]), area(rule.anchors[1])) for rule in rules}
+
+
+def _withdrawals(
+    vacancies: Sequence[Hit], candidates: Sequence[Hit], now: datetime, model_version: str
+) -> Iterator[MatchesWithdrawn]:
+    """One event an entity of the shorter list, and more where it has very many counterparts."""
+    side, entities, others = Side.VACANCY, vacancies, candidates
+    if len(candidates) < len(vacancies):
+        side, entities, others = Side.CANDIDATE, candidates, vacancies
+    for entity in entities:
+        rest = iter(others)
+        while part := list(islice(rest, MAX_COUNTERPARTS)):
+            yield MatchesWithdrawn(
+                side=side,
+                entity_id=entity.id,
+                revision=entity.revision,
+                reason=WithdrawalReason.EXCLUDED,
+                occurred_at=now,
+                counterparts={hit.id: hit.revision for hit in part},
+                model_version=model_version,
+            )
+
+
+def _card(rule: ExclusionRule, number: int) -> dict[str, object]:
+    anchor = rule.anchors[number]
+    return {"card": orjson.dumps({"rule": rule.id, "min_similarity": anchor.min_similarity}).decode()}

@@ -1,0 +1,72 @@
+"""The agents: a batch off each input topic, through the runner, acked when its effects are confirmed.
+
+A batch goes in parts that take `part_seconds` at most, as far as the ones before tell; each is acked before
+the next begins.
+
+`stream.noack().noack_take` is the one Faust loop that loses nothing (docs/operations.md, "Why not take"):
+`take` acks in a `finally`, and bare `noack_take` restores acks on the way out.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import faust
+
+from rolecall.schemas.topics import INPUTS
+from rolecall.streams.events.record import Record
+from rolecall.streams.worker.faust.part_size import Pace
+
+Acknowledge = Callable[[], Awaitable[None]]
+Handle = Callable[[str, list[Record], Acknowledge], Awaitable[None]]  # of a topic
+
+
+def add_agents(
+    app: faust.App, handle: Handle, *, batch_size: int, within_seconds: float, part_seconds: float
+) -> None:
+    for name in (topic.name for topic in INPUTS):
+        topic = app.topic(
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            allow_empty=True,
+        )
+        agent = _agent(name, handle, batch_size, within_seconds, part_seconds)
+        app.agent(topic, name=f"take_{name}", concurrency=1)(agent)
+
+
+def _agent(topic: str, handle: Handle, batch_size: int, within_seconds: float, part_seconds: float) -> Any:
+    pace = Pace(batch_size, part_seconds)
+
+    async def take(stream: Any) -> None:
+        batches = stream.noack()
+        async for events in batches.noack_take(batch_size, within=within_seconds):
+            left = events
+            while left:
+                part, left = left[: pace.size], left[pace.size :]
+                started = time.monotonic()
+                await handle(
+                    topic, [record(event.message) for event in part], partial(_acknowledge, batches, part)
+                )
+                pace.took(len(part), time.monotonic() - started)
+
+    return take
+
+
+async def _acknowledge(stream: Any, events: list[Any]) -> None:
+    for event in events:  # in order of arrival: out of order, Faust commits past the head (#606)
+        await stream.ack(event)
+
+
+def record(message: Any) -> Record:
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        timestamp_ms=-1 if message.timestamp is None else round(message.timestamp * 1000),
+    )

@@ -1,0 +1,66 @@
+"""Search the other side, deeper where the hard rules left a list short."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.match import Side
+from rolecall.streams.index.areas import DEEPER, MAX_DEPTH
+from rolecall.streams.index.port import Index, Query
+from rolecall.streams.matching.card import Embedded
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.matching.ranking import Found, compatible_hits, is_filled, wanted
+from rolecall.streams.monitor.tally import Tally
+from rolecall.streams.retry import patiently
+
+OVERFETCH = 1.2  # of the first search; a deeper one follows only where the rules left the list short
+
+
+class Search:
+    def __init__(self, index: Index, policy: Policy, retry_seconds: float) -> None:
+        self._index = index
+        self._policy = policy
+        self._retry_seconds = retry_seconds
+        self._matching = asyncio.Lock()
+
+    async def compatible(
+        self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
+    ) -> list[list[Found]]:
+        """The compatible hits of each, deep enough to fill `top_k` wherever that many exist."""
+        found: list[list[Found]] = [[] for _ in embedded]
+        policies = [self._policy.of(each.entity) for each in embedded]
+        limits = [first_limit(policy.top_k) for policy in policies]
+        pending = list(range(len(embedded)))
+        conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
+        while pending:
+            with tally.timed(Stage.SEARCH):
+                queries = [Query(embedded[i].vector, conditions[i], limits[i]) for i in pending]
+                search = partial(self._index.search_allowed, side.other, queries)
+                answers, retries = await patiently(search, tally.stage, self._retry_seconds)
+                tally.retries += retries
+            short: list[int] = []
+            async with self.match_stage(tally):
+                for i, hits in zip(pending, answers, strict=True):
+                    found[i] = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
+                    if len(hits) == limits[i] < MAX_DEPTH and not is_filled(found[i], hits[-1], policies[i]):
+                        short.append(i)
+                        limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
+                    await asyncio.sleep(0)
+            pending = short
+        return found
+
+    @asynccontextmanager
+    async def match_stage(self, tally: Tally) -> AsyncIterator[None]:
+        """Only one part matches at a time. It yields to the event loop after each event, so the other parts
+        can query the index meanwhile."""
+        async with self._matching:
+            with tally.timed(Stage.MATCH):
+                yield
+
+
+def first_limit(top_k: int) -> int:
+    """How many hits the first search asks for."""
+    return max(round(top_k * OVERFETCH), top_k + 2)

@@ -1,0 +1,160 @@
+"""The worker process: settings in, a running Faust app out, and an orderly end."""
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+from enum import Enum, auto
+from functools import partial
+
+import structlog
+
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.topics import OCCUPATIONS
+from rolecall.streams.connect import connect_index
+from rolecall.streams.errors import FatalError
+from rolecall.streams.events.record import Record
+from rolecall.streams.kafka.publisher import Publisher
+from rolecall.streams.kafka.read import replayed
+from rolecall.streams.monitor.health import Health, HealthServer
+from rolecall.streams.monitor.metrics import Metrics
+from rolecall.streams.retry import patiently
+from rolecall.streams.rollout.rehearsal import Rehearsing, watch
+from rolecall.streams.rollout.steps import collections, group
+from rolecall.streams.rollout.topic import RolloutTopic, deployment_of, followed
+from rolecall.streams.settings import Settings
+from rolecall.streams.worker.assemble import Runners, runners
+from rolecall.streams.worker.clients import publisher
+from rolecall.streams.worker.embedding_cache import connect_cache
+from rolecall.streams.worker.expiry import Sweeper, keep_sweeping
+from rolecall.streams.worker.faust.agents import Acknowledge, Handle
+from rolecall.streams.worker.faust.app import create_app
+from rolecall.streams.worker.faust.transport import progress
+
+log = structlog.get_logger()
+
+EXIT_FAILED = 1
+EXIT_DEADLINE = 3
+
+
+class Ending(Enum):
+    TERMINATED = auto()  # by SIGTERM
+    INTERRUPTED = auto()  # by SIGINT
+    DROPPED = auto()  # its deployment is neither live, nor standing by, nor being built any more
+
+
+async def serve(settings: Settings, *, newest: bool = False) -> Ending:
+    """Match until SIGTERM or SIGINT, or until the deployment is dropped.
+
+    A batch that fails ends the process at once, without an ack. `newest`: if the model has two deployments,
+    serve the newer one.
+    """
+    async with (
+        followed(settings, retry_seconds=settings.retry_seconds) as rollouts,
+        publisher(settings) as confirmed,
+    ):
+        return await _serve(settings, rollouts, confirmed, newest=newest)
+
+
+async def _serve(settings: Settings, rollouts: RolloutTopic, confirmed: Publisher, *, newest: bool) -> Ending:
+    health = Health(asyncio.get_running_loop())
+    metrics = Metrics(health)
+    http = HealthServer(settings.http_host, settings.http_port, health, metrics.registry)
+    log.info("http_listening", host=settings.http_host, port=http.port)
+    load = partial(Encoder.load, settings.model, device=settings.device, threads=settings.encoder_threads)
+    encoder = await asyncio.to_thread(load)
+    health.model_version = encoder.version
+    metrics.model(encoder)
+    find = partial(deployment_of, rollouts, confirmed, encoder.version, newest=newest)
+    (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
+    index = connect_index(settings, collections(deployment), encoder.dims)
+    cache = connect_cache(settings, encoder.version, encoder.dims)
+    await patiently(index.prepare, "start", settings.retry_seconds)
+    health.index = index
+    rehearsing = Rehearsing(confirmed, rollouts, deployment, silent=silent)
+    ready = runners(settings, encoder, index, cache, rehearsing, metrics)
+    if silent:  # a replay: the references come before the entities that they describe
+        await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))
+    app = create_app(settings, group(deployment, settings.consumer_group), _handler(ready, health))
+    stop = Stop(asyncio.get_running_loop())
+    await app.start()
+    health.consuming = partial(progress, app)
+    gc.collect()
+    gc.freeze()  # a full collection past the libraries' objects takes longer than a batch
+    # An expired vacancy has expired whichever model says so: its withdrawal never goes to a rehearsal.
+    sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
+    sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
+    sweeping.add_done_callback(_end_if_failed)
+    dropped = asyncio.create_task(watch(rollouts, deployment))
+    dropped.add_done_callback(lambda _: stop.now(Ending.DROPPED))
+    log.info(
+        "worker_started",
+        model=encoder.version,
+        generation=deployment.generation,
+        dims=encoder.dims,
+        device=str(encoder.device),
+    )
+    await app.wait_for_stopped(stop.event)
+    moves = dropped.done()
+    dropped.cancel()
+    _arm_deadline(settings.stop_seconds)
+    health.consuming = None
+    sweeping.cancel()
+    await app.stop()
+    await index.close()
+    if cache is not None:
+        await cache.close()
+    http.close()
+    log.info("worker_stopped", crashed=app.crashed)
+    if app.crashed:
+        raise SystemExit(EXIT_FAILED)
+    if moves:
+        dropped.result()  # raises the error that ended the watch, if one did
+    return stop.ending
+
+
+class Stop:
+    """Set by the first of SIGTERM, SIGINT and the end of the deployment."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.event = asyncio.Event()
+        self.ending = Ending.TERMINATED
+        loop.add_signal_handler(signal.SIGTERM, self.now, Ending.TERMINATED)
+        loop.add_signal_handler(signal.SIGINT, self.now, Ending.INTERRUPTED)
+
+    def now(self, ending: Ending) -> None:
+        if not self.event.is_set():
+            self.ending = ending
+            self.event.set()
+
+
+def _handler(ready: Runners, health: Health) -> Handle:
+    async def handle(topic: str, records: list[Record], acknowledge: Acknowledge) -> None:
+        try:
+            with health.batch():
+                await ready.run(topic, records, acknowledge)
+        except Exception as error:
+            unexplained = None if isinstance(error, FatalError) else error
+            log.critical("worker_failed", topic=topic, error=str(error), exc_info=unexplained)
+            os._exit(EXIT_FAILED)
+
+    return handle
+
+
+def _end_if_failed(sweeping: "asyncio.Task[None]") -> None:
+    if not sweeping.cancelled() and (error := sweeping.exception()):
+        log.critical("worker_failed", error=str(error), exc_info=error)
+        os._exit(EXIT_FAILED)
+
+
+def _arm_deadline(seconds: float) -> None:
+    """End the process after `seconds`, whatever hangs. Batches without an ack are delivered again."""
+
+    def expire() -> None:
+        log.error("stop_deadline", seconds=seconds)
+        os._exit(EXIT_DEADLINE)
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,249 @@
+"""Bytes off the broker -> events, and rejects that say why without saying what."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.common import milliseconds
+from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.match import Side
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.events.receive import Erased, Limits, Published, newest, receive
+
+LIMITS = Limits(max_record_bytes=1_000, max_clock_skew_ms=300_000)
+MINIMAL = {"id": "v1", "occurred_at": "2026-01-01T00:00:00Z", "title": "nurse"}
+
+
+@pytest.fixture
+def received(now):
+    """The one event of a record."""
+
+    def take(record, side=Side.VACANCY):
+        [event], [] = receive(side, [record], milliseconds(now), LIMITS)
+        return event
+
+    return take
+
+
+@pytest.fixture
+def refused(now):
+    """The one reject of a record."""
+
+    def take(record, side=Side.VACANCY):
+        [], [reject] = receive(side, [record], milliseconds(now), LIMITS)
+        assert reject.record is record
+        assert reject.stage is Stage.RECEIVE
+        return reject
+
+    return take
+
+
+def test_the_smallest_vacancy_is_an_id_a_time_and_a_title(make, received):
+    event = received(make.json(**MINIMAL))
+    assert isinstance(event, Published)
+    assert event.entity == Vacancy(**MINIMAL)
+
+
+def test_the_smallest_candidate_is_an_id_a_time_and_a_title(make, received):
+    profile = {"id": "c1", "occurred_at": "2026-01-01T00:00:00Z", "titles": ["nurse"]}
+    assert received(make.json(**profile), Side.CANDIDATE).entity == Candidate(**profile)
+
+
+def test_the_revision_is_the_time_of_the_event_in_milliseconds(make, received):
+    # date -ud 2026-01-01 +%s = 1767225600
+    assert received(make.json(**MINIMAL)).revision == 1_767_225_600_000
+
+
+def test_a_given_revision_beats_the_time_of_the_event(make, received):
+    assert received(make.json(**MINIMAL, revision=7)).revision == 7
+
+
+def test_unknown_fields_are_ignored(make, received):
+    assert received(make.json(**MINIMAL, shoe_size=44)).entity == Vacancy(**MINIMAL)
+
+
+def test_a_record_without_key_is_taken_by_its_id(make, received):
+    assert received(make.raw(json.dumps(MINIMAL).encode(), key=None)).id == "v1"
+
+
+def test_a_null_record_erases_its_key_as_of_the_record_timestamp(make, received):
+    event = received(make.erasure("v1", at=42))
+    assert isinstance(event, Erased)
+    assert (event.id, event.revision) == ("v1", 42)
+
+
+def test_a_null_record_without_key_is_refused(make, refused):
+    assert "give the id to erase as key" in refused(make.raw(None)).message
+
+
+def test_a_null_record_without_timestamp_is_refused(make, refused):
+    assert "needs a record timestamp" in refused(make.erasure("v1", at=-1)).message
+
+
+@pytest.mark.parametrize("key", ["", "a\nb", "x" * 201])
+def test_a_null_record_whose_key_no_entity_can_have_is_refused(make, refused, key):
+    assert "the record key is not an id" in refused(make.erasure(key, at=42)).message
+
+
+def test_a_key_that_is_not_utf8_is_refused(make, refused):
+    reject = refused(make.raw(json.dumps(MINIMAL).encode(), key=b"v\xff"))
+    assert reject.message == "the record key is not UTF-8 (byte 1)"
+
+
+def test_a_key_that_is_not_the_id_is_refused(make, refused):
+    assert "use the id as key" in refused(make.raw(json.dumps(MINIMAL).encode(), key=b"v2")).message
+
+
+def test_a_value_as_large_as_the_limit_is_taken(make, received):
+    value = json.dumps(MINIMAL).encode().ljust(1_000)
+    assert received(make.raw(value)).id == "v1"
+
+
+def test_a_value_past_the_limit_is_refused_with_both_sizes(make, refused):
+    message = refused(make.raw(json.dumps(MINIMAL).encode().ljust(1_001))).message
+    assert "1,001 bytes" in message
+    assert "limit is 1,000" in message
+
+
+def test_a_clock_may_be_as_far_ahead_as_allowed(make, received, now):
+    ahead = now + timedelta(minutes=5)
+    assert received(make.json(**MINIMAL | {"occurred_at": ahead.isoformat()})).id == "v1"
+
+
+def test_a_clock_further_ahead_is_refused_with_both_figures(make, refused, now):
+    ahead = now + timedelta(days=365)
+    message = refused(make.json(**MINIMAL | {"occurred_at": ahead.isoformat()})).message
+    assert "31,536,000 s ahead" in message
+    assert "300 s are allowed" in message
+
+
+def test_a_revision_from_the_future_is_refused_whatever_the_time_of_the_event(make, refused, now):
+    revision = milliseconds(now) + 300_001
+    assert "ahead" in refused(make.json(**MINIMAL, revision=revision)).message
+
+
+def test_an_erasure_from_the_future_is_refused(make, refused, now):
+    assert "ahead" in refused(make.erasure("v1", at=milliseconds(now) + 300_001)).message
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"", "Invalid JSON"),
+        (b"{", "Invalid JSON"),
+        (b"null", "should be an object"),
+        (b"[]", "should be an object"),
+        (b'"v1"', "should be an object"),
+        (b'{"id":"v1"}', "title: Field required"),
+        (b'{"title":"nurse","occurred_at":"2026-01-01T00:00:00Z"}', "id: Field required"),
+        (b'{"id":"v\xff","title":"nurse"}', "Invalid JSON"),
+        (b'{"id":7,"title":"nurse","occurred_at":"2026-01-01T00:00:00Z"}', "id: Input should be"),
+        (b'{"id":"v1","title":"","occurred_at":"2026-01-01T00:00:00Z"}', "title: String should have"),
+        (b'{"id":"v1","title":" \\t ","occurred_at":"2026-01-01T00:00:00Z"}', "title: String should have"),
+        (b'{"id":"v1","title":"nurse","occurred_at":"2026-01-01T00:00:00"}', "occurred_at: Input should"),
+        (b'{"id":"v1","title":"nurse","occurred_at":"yesterday"}', "occurred_at: Input should"),
+        (b"[" * 5000, "Invalid JSON"),
+        (b'{"id":"v1","title":"\\ud800","occurred_at":"2026-01-01T00:00:00Z"}', "Invalid JSON"),
+    ],
+)
+def test_a_broken_value_is_refused_by_place_and_reason(make, now, value, reason):
+    limits = Limits(max_record_bytes=10_000, max_clock_skew_ms=0)
+    [], [reject] = receive(Side.VACANCY, [make.raw(value)], milliseconds(now), limits)
+    assert reason in reject.message
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "place"),
+    [
+        ("location", {"lat": 91, "lon": 0}, "location.lat"),
+        ("location", {"lat": 0, "lon": -181}, "location.lon"),
+        ("location", {"lat": 0}, "location"),
+        ("location", {"lat": float("nan"), "lon": 0}, "location.lat"),
+        ("location", {"lat": 0, "lon": float("inf")}, "location.lon"),
+        ("location", {"country": "XX"}, "location.country"),
+        ("salary", {"min": 1, "currency": "XXX"}, "salary.currency"),
+        ("salary", {"min": 1}, "salary.currency"),
+        ("languages", [{"code": "de", "level": "D9"}], "languages.0.level"),
+        ("languages", [{"code": "de"}, {"code": "english"}], "languages.1.code"),
+        ("seniority", "boss", "seniority"),
+        ("skills", "nursing", "skills"),
+    ],
+)
+def test_a_broken_term_is_refused_by_its_place(make, refused, field, value, place):
+    assert refused(make.json(**MINIMAL, **{field: value})).message.startswith(f"{place}: ")
+
+
+MARK = "jane.doe@example.org"
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    "value",
+    [
+        MARK,
+        [MARK],
+        [[MARK]],
+        {MARK: MARK},
+        [{"code": MARK, "level": MARK}],
+        {"country": MARK, "city": [MARK], "lat": MARK, "currency": MARK, "min": MARK, "period": MARK},
+    ],
+)
+def test_a_reason_never_quotes_the_value(make, now, side, value):
+    contract = {Side.VACANCY: Vacancy, Side.CANDIDATE: Candidate}[side]
+    sound = MINIMAL | {"titles": ["nurse"]}
+    records = [
+        make.raw(json.dumps(sound | {field: value}).encode(), b"v1") for field in contract.model_fields
+    ]
+    _, rejects = receive(side, records, milliseconds(now), LIMITS)
+    assert len(rejects) > 10
+    assert not any("jane" in reject.message for reject in rejects)
+
+
+def test_a_reason_never_quotes_the_key(make, refused):
+    assert "jane" not in refused(make.raw(json.dumps(MINIMAL).encode(), MARK.encode())).message
+
+
+def test_rejects_do_not_hold_up_the_rest(make, now):
+    records = [make.raw(b"{"), make.vacancy("v1"), make.raw(b"}"), make.vacancy("v2")]
+    events, rejects = receive(Side.VACANCY, records, milliseconds(now), LIMITS)
+    assert [event.id for event in events] == ["v1", "v2"]
+    assert [reject.record for reject in rejects] == [records[0], records[2]]
+
+
+@given(value=st.binary(max_size=200), key=st.none() | st.binary(max_size=20), at=st.integers(-1, 2**53))
+def test_whatever_the_bytes_a_record_is_an_event_or_a_reject(make, now, value, key, at):
+    events, rejects = receive(Side.CANDIDATE, [make.raw(value, key, at)], milliseconds(now), LIMITS)
+    assert len(events) + len(rejects) == 1
+
+
+def revisions(events):
+    return [(event.id, event.revision) for event in events]
+
+
+def events_of(make, *pairs):
+    records = [make.vacancy(id, revision) for id, revision in pairs]
+    return receive(Side.VACANCY, records, 0, Limits(10_000, 2**53))[0]
+
+
+def test_of_each_id_the_highest_revision_is_kept(make):
+    events = events_of(make, ("a", 1), ("b", 5), ("a", 3), ("a", 2), ("b", 4))
+    assert revisions(newest(events)) == [("a", 3), ("b", 5)]
+
+
+def test_of_equal_revisions_one_is_kept(make):
+    assert revisions(newest(events_of(make, ("a", 1), ("a", 1)))) == [("a", 1)]
+
+
+def test_an_erasure_beats_what_it_is_newer_than(make, now):
+    records = [make.erasure("a", at=5), make.vacancy("a", revision=4)]
+    events, _ = receive(Side.VACANCY, records, milliseconds(now), LIMITS)
+    [kept] = newest(events)
+    assert isinstance(kept, Erased)
+
+
+def test_nothing_is_newest_of_nothing():
+    assert newest([]) == []

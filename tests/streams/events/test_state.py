@@ -1,0 +1,183 @@
+"""The matches that hold, rebuilt from events in any order."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rolecall.schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
+from rolecall.streams.events.match_state import MatchState
+from rolecall.streams.rollout import steps as deployment
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def match(vacancy="v1", candidate="c1", revisions=(1, 1), found_by=Side.VACANCY, at=NOW, model="m") -> Match:
+    return Match(
+        id=f"{vacancy}/{candidate}/{revisions}/{model}",
+        occurred_at=at,
+        vacancy_id=vacancy,
+        vacancy_revision=revisions[0],
+        candidate_id=candidate,
+        candidate_revision=revisions[1],
+        model_version=model,
+        score=0.5,
+        confidence=0.5,
+        found_by=found_by,
+        rank=1,
+        reasons=Reasons(vacancy_certainty=0.5, candidate_certainty=0.5),
+    )
+
+
+def withdrawn(side=Side.VACANCY, id="v1", revision=2) -> MatchesWithdrawn:
+    return MatchesWithdrawn(
+        side=side, entity_id=id, revision=revision, reason=WithdrawalReason.CLOSED, occurred_at=NOW
+    )
+
+
+def test_a_match_holds():
+    assert MatchState([match()]).matches() == [match()]
+
+
+@pytest.mark.parametrize(("side", "id"), [(Side.VACANCY, "v1"), (Side.CANDIDATE, "c1")])
+def test_a_withdrawal_of_either_side_ends_it(side: Side, id: str):
+    assert MatchState([match(), withdrawn(side, id)]).matches() == []
+
+
+def test_a_withdrawal_that_came_first_ends_it():
+    assert MatchState([withdrawn(), match()]).matches() == []
+
+
+def test_a_match_of_the_withdrawing_revision_holds():
+    assert MatchState([withdrawn(revision=2), match(revisions=(2, 1))]).matches() == [match(revisions=(2, 1))]
+
+
+def test_a_late_older_withdrawal_changes_nothing():
+    events = [withdrawn(revision=5), withdrawn(revision=2), match(revisions=(4, 1))]
+    assert MatchState(events).matches() == []
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("first", ["match", "withdrawal"])
+def test_an_exclusion_ends_the_pair_up_to_both_its_revisions(side: Side, first: str):
+    pair = [("v1", 5), ("c1", 7)] if side is Side.VACANCY else [("c1", 7), ("v1", 5)]
+    (id, revision), counterpart = pair
+    excluded = MatchesWithdrawn(
+        side=side,
+        entity_id=id,
+        revision=revision,
+        reason=WithdrawalReason.EXCLUDED,
+        occurred_at=NOW,
+        counterparts=dict([counterpart]),
+    )
+
+    def left(found: Match) -> list[Match]:
+        return MatchState([found, excluded] if first == "match" else [excluded, found]).matches()
+
+    for revisions in ((5, 7), (4, 7), (5, 6)):
+        assert left(match(revisions=revisions)) == []
+    for other in (match(revisions=(6, 7)), match(revisions=(5, 8)), match("v2"), match(candidate="c2")):
+        assert left(other) == [other]
+
+
+def test_others_matches_stay():
+    assert MatchState([match(), match("v2"), withdrawn()]).matches() == [match("v2")]
+
+
+def test_ids_of_both_sides_may_be_the_same():
+    assert MatchState([match("same", "same"), withdrawn(Side.CANDIDATE, "other")]).matches() != []
+
+
+def test_a_newer_match_of_the_pair_replaces_the_older():
+    newer, older = match(revisions=(2, 1)), match(revisions=(1, 1))
+    assert MatchState([newer, older]).matches() == [newer]
+
+
+def test_a_pair_that_both_sides_found_counts_once():
+    again = match(found_by=Side.CANDIDATE, at=NOW + timedelta(seconds=1))
+    assert MatchState([match(), again]).matches() == [again]
+
+
+def test_a_match_of_another_model_replaces_the_one_before():
+    newer = match(model="n", at=NOW + timedelta(seconds=1))
+    assert MatchState([newer, match()]).matches() == [newer]
+
+
+def test_a_match_outlives_a_newer_one_that_the_other_side_ends():
+    """Each has the newer revision of one side; the withdrawal decides, whenever it comes."""
+    one, other = match(revisions=(2, 1)), match(revisions=(1, 2))
+    gone = withdrawn(Side.CANDIDATE, "c1", 2)
+    assert MatchState([one, other, gone]).matches() == [other]
+    assert MatchState([gone, one, other]).matches() == [other]
+
+
+def test_nothing_is_kept_of_matches_that_ended():
+    state = MatchState([match(), match("v2"), withdrawn(), withdrawn(id="v2")])
+    assert (state._held, state._pairs) == ({}, {})
+
+
+revisions = st.integers(1, 4)
+ids = st.integers(1, 3)
+events = st.one_of(
+    st.builds(
+        match,
+        ids.map("v{}".format),
+        ids.map("c{}".format),
+        st.tuples(revisions, revisions),
+        st.sampled_from(Side),
+        st.integers(0, 2).map(lambda seconds: NOW + timedelta(seconds=seconds)),
+        st.sampled_from("mn"),
+    ),
+    st.builds(withdrawn, st.just(Side.VACANCY), ids.map("v{}".format), revisions),
+    st.builds(withdrawn, st.just(Side.CANDIDATE), ids.map("c{}".format), revisions),
+)
+
+
+@given(st.lists(events, max_size=30), st.data())
+def test_any_order_and_any_repetition_give_the_same(history, data):
+    again = data.draw(st.lists(st.sampled_from(history), max_size=10)) if history else []
+    shuffled = data.draw(st.permutations(history + again))
+    assert MatchState(shuffled).matches() == MatchState(history).matches()
+
+
+@given(st.lists(events, max_size=30))
+def test_it_is_what_the_rule_says(holding, history):
+    matches = [event for event in history if isinstance(event, Match)]
+    held = holding(matches, [event for event in history if isinstance(event, MatchesWithdrawn)])
+    state = MatchState(history).matches()
+    assert {(m.vacancy_id, m.candidate_id) for m in state} == {(pair[0], pair[2]) for pair in held}
+    assert {(m.vacancy_id, m.vacancy_revision, m.candidate_id, m.candidate_revision) for m in state} <= held
+
+
+class TestOfTwoModels:
+    FOUNDED = deployment.founded("m")
+    SWITCHED = deployment.swapped(deployment.promoted(deployment.started(FOUNDED, "n")))
+    BACK = deployment.rolled_back(SWITCHED)
+    OLD, NEW = match(), match(model="n", at=NOW + timedelta(seconds=1))
+
+    @pytest.mark.parametrize(
+        ("rollouts", "counting"), [([FOUNDED], OLD), ([FOUNDED, SWITCHED], NEW), ([SWITCHED, BACK], OLD)]
+    )
+    def test_the_live_ones_matches_count_in_whatever_order_all_comes(self, rollouts, counting):
+        for events in permutations([self.OLD, self.NEW, *rollouts]):
+            assert MatchState(events).matches() == [counting]
+
+    def test_a_withdrawal_is_of_every_model(self):
+        for rollout in (self.FOUNDED, self.SWITCHED):
+            assert MatchState([self.OLD, self.NEW, rollout, withdrawn()]).matches() == []
+
+    def test_what_a_rule_forbids_by_one_models_vectors_stands_by_the_others(self):
+        excluded = MatchesWithdrawn(
+            side=Side.VACANCY,
+            entity_id="v1",
+            revision=1,
+            reason=WithdrawalReason.EXCLUDED,
+            occurred_at=NOW,
+            counterparts={"c1": 1},
+            model_version="m",
+        )
+        for events in permutations([self.OLD, self.NEW, excluded]):
+            assert MatchState([*events, self.FOUNDED]).matches() == []
+            assert MatchState([*events, self.SWITCHED]).matches() == [self.NEW]

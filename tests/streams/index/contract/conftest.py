@@ -1,0 +1,66 @@
+"""Each test of this folder runs on both indexes."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from qdrant_client import AsyncQdrantClient
+
+from rolecall.streams.index.edge.client import QdrantEdge
+from rolecall.streams.index.edge.process import start_edge
+from rolecall.streams.index.port import Index
+from rolecall.streams.index.qdrant_server import QdrantServer
+from tests.streams.index.contract.common import DIMS
+
+VERSIONS = (f"v{number}" for number in count())
+
+Connect = Callable[[int], Index]
+
+
+@pytest.fixture(scope="module")
+def edge_socket() -> Iterator[Path]:
+    memory = Path("/dev/shm")  # new collections wait for the disk many times; a busy one takes seconds
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        socket = Path(folder, "socket")
+        with start_edge(Path(folder, "data"), socket):
+            yield socket
+
+
+@pytest.fixture(params=["edge", "server"])
+def connect_named(request: pytest.FixtureRequest) -> Callable[[str, int], Index]:
+    if request.param == "edge":
+        socket = request.getfixturevalue("edge_socket")
+        return lambda name, dims: QdrantEdge(socket, name, dims)
+    client = AsyncQdrantClient(":memory:")
+    return lambda name, dims: QdrantServer(client, name, dims)
+
+
+@pytest.fixture
+def version() -> str:
+    return next(VERSIONS)
+
+
+@pytest.fixture
+def connect(connect_named: Callable[[str, int], Index], version: str) -> Connect:
+    return partial(connect_named, version)
+
+
+@pytest.fixture
+async def other(connect_named: Callable[[str, int], Index], version: str) -> AsyncIterator[Index]:
+    """Another generation of the same model."""
+    made = connect_named(f"{version}-g1", DIMS)
+    await made.prepare()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def index(connect: Connect) -> AsyncIterator[Index]:
+    made = connect(DIMS)
+    await made.prepare()
+    yield made
+    await made.drop()  # one shard holds on to 67 MB
+    await made.close()

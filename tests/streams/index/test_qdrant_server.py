@@ -1,0 +1,158 @@
+"""What only the server can get wrong: races between its requests, and whose fault an error is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+import httpx
+import numpy as np
+import pytest
+from qdrant_client import AsyncQdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from rolecall.schemas.match import Side
+from rolecall.streams.errors import IndexMismatch, IndexUnavailable
+from rolecall.streams.index.port import Point
+from rolecall.streams.index.qdrant_server import QdrantServer, connect
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Payload indexes have no effect in the local Qdrant:UserWarning"
+)
+
+DIMS = 4
+SIDE = Side.VACANCY
+VECTOR = np.full(DIMS, 0.5, np.float32)
+
+
+class Interrupted(AsyncQdrantClient):
+    """Lets another writer in between reading the revisions and writing."""
+
+    other: Callable[[], Any] | None = None
+
+    async def batch_update_points(self, *args: Any, **kwargs: Any) -> list[models.UpdateResult]:
+        if self.other:
+            other, self.other = self.other, None
+            await other()
+        return await super().batch_update_points(*args, **kwargs)
+
+
+@pytest.mark.parametrize("before", [[], [Point("a", 1, VECTOR, {"by": "nobody"})]])
+@pytest.mark.parametrize("newer", [Point("a", 9, VECTOR, {"by": "newer"}), Point("a", 9)])
+async def test_stale_never_wins_over_a_write_in_between(before: list[Point], newer: Point) -> None:
+    client = Interrupted(":memory:")
+    index = QdrantServer(client, "v1", DIMS)
+    await index.prepare()
+    await index.upsert(SIDE, before)
+    client.other = lambda: index.upsert(SIDE, [newer])
+    await index.upsert(SIDE, [Point("a", 5, VECTOR, {"by": "stale"}), Point("b", 1, VECTOR, {})])
+    stored = await index.fetch(SIDE, ["a", "b"])
+    assert (stored["a"].revision, stored["a"].payload) == (9, newer.payload)
+    assert stored["b"].revision == 1
+
+
+async def test_collections_are_named_after_the_model() -> None:
+    client = AsyncQdrantClient(":memory:")
+    await QdrantServer(client, "abc", DIMS).prepare()
+    names = {each.name for each in (await client.get_collections()).collections}
+    assert names == {f"rolecall_abc_{each}" for each in ("vacancies", "candidates", "anchors", "occupations")}
+
+
+async def test_a_collection_of_another_distance_is_refused() -> None:
+    client = AsyncQdrantClient(":memory:")
+    cosine = models.VectorParams(size=DIMS, distance=models.Distance.COSINE)
+    await client.create_collection("rolecall_v1_vacancies", vectors_config=cosine)
+    with pytest.raises(IndexMismatch, match="holds Cosine vectors of 4 dimensions"):
+        await QdrantServer(client, "v1", DIMS).prepare()
+
+
+class Old(AsyncQdrantClient):
+    async def info(self) -> models.VersionInfo:
+        return models.VersionInfo(title="qdrant", version="1.15.4")
+
+
+async def test_a_server_without_conditional_upserts_is_refused() -> None:
+    with pytest.raises(IndexMismatch, match=r"Qdrant 1\.15\.4 has no conditional upserts; run 1\.16"):
+        await QdrantServer(Old(":memory:"), "v1", DIMS).prepare()
+
+
+async def test_nobody_there_is_unavailable() -> None:
+    index = connect("http://127.0.0.1:1", api_key=None, ca=None, version="v1", dims=DIMS, timeout_seconds=5)
+    with pytest.raises(IndexUnavailable, match="UNAVAILABLE"):
+        await index.prepare()
+    await index.close()
+
+
+class Failing(AsyncQdrantClient):
+    error: Exception
+
+    async def count(self, *args: Any, **kwargs: Any) -> models.CountResult:
+        raise self.error
+
+
+async def count_with(error: Exception) -> int:
+    client = Failing(":memory:")
+    client.error = error
+    return await QdrantServer(client, "v1", DIMS).count(SIDE)
+
+
+def status(code: int) -> UnexpectedResponse:
+    return UnexpectedResponse(code, "Reason", b"", httpx.Headers())
+
+
+def rpc(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details="why")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ResponseHandlingException(httpx.ConnectError("refused")),
+        ResponseHandlingException(httpx.ReadTimeout("too late")),
+        ResourceExhaustedResponse("slow down", 3),
+        status(500),
+        status(503),
+        status(429),
+        rpc(grpc.StatusCode.UNAVAILABLE),
+        rpc(grpc.StatusCode.DEADLINE_EXCEEDED),
+        rpc(grpc.StatusCode.INTERNAL),
+    ],
+    ids=repr,
+)
+async def test_what_may_pass_is_unavailable(error: Exception) -> None:
+    with pytest.raises(IndexUnavailable, match="Qdrant: "):
+        await count_with(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        status(400),
+        rpc(grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+    ids=repr,
+)
+async def test_a_mistake_is_not_retried(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        await count_with(error)
+
+
+@pytest.mark.parametrize("error", [status(404), rpc(grpc.StatusCode.NOT_FOUND)], ids=repr)
+async def test_collections_of_another_model_are_a_mismatch(error: Exception) -> None:
+    with pytest.raises(IndexMismatch, match="no worker has run with this model: set ROLECALL_MODEL"):
+        await count_with(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        status(401),
+        status(403),
+        rpc(grpc.StatusCode.UNAUTHENTICATED),
+        rpc(grpc.StatusCode.PERMISSION_DENIED),
+    ],
+    ids=repr,
+)
+async def test_a_key_that_does_not_fit_is_no_poison(error: Exception) -> None:
+    with pytest.raises(IndexMismatch, match="set ROLECALL_QDRANT_API_KEY"):
+        await count_with(error)

@@ -1,0 +1,143 @@
+"""The steps of a rollout, and what workers and publishers make of them."""
+
+import pytest
+
+from rolecall.schemas.rollout import Deployment
+from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
+from rolecall.streams.errors import NotDeployed, RolloutRefused
+from rolecall.streams.events.records import Outgoing
+from rolecall.streams.rollout import steps as deployment
+from rolecall.streams.rollout.rehearsal import Rehearsing
+
+FOUNDED = deployment.founded("blue")
+STARTED = deployment.started(FOUNDED, "green")
+PROMOTED = deployment.promoted(STARTED)
+SWAPPED = deployment.swapped(PROMOTED)
+BLUE, GREEN = FOUNDED.live, Deployment(model_version="green", generation=1)
+
+
+def roles(rollout):
+    return {name: each for name in ("live", "standby", "next", "leaving") if (each := getattr(rollout, name))}
+
+
+def test_a_rollout_goes_forward_and_back():
+    assert roles(STARTED) == {"live": BLUE, "next": GREEN}
+    assert roles(PROMOTED) == {"live": BLUE, "standby": GREEN}
+    assert roles(SWAPPED) == {"live": GREEN, "standby": BLUE}
+    assert roles(deployment.rolled_back(SWAPPED)) == roles(PROMOTED)
+
+
+@pytest.mark.parametrize("rollout", [STARTED, PROMOTED, SWAPPED])
+def test_what_is_not_live_leaves_and_is_gone(rollout):
+    leaving = deployment.leaving(rollout)
+    [gone] = {BLUE, GREEN} - {rollout.live}
+    assert roles(leaving) == {"live": rollout.live, "leaving": gone}
+    assert deployment.leaving(leaving) == leaving
+    assert roles(deployment.left(leaving)) == {"live": rollout.live}
+
+
+def test_each_step_is_newer_than_the_one_before():
+    steps = [FOUNDED, STARTED, PROMOTED, SWAPPED, deployment.leaving(SWAPPED)]
+    assert [step.revision for step in steps] == sorted({step.revision for step in steps})
+
+
+def test_no_generation_is_given_twice():
+    given_up = deployment.left(deployment.leaving(STARTED))
+    again = deployment.started(given_up, "green").next
+    assert again == Deployment(model_version="green", generation=2)
+    assert deployment.collections(again) == "green-g2"
+    assert deployment.group(again, "rolecall") == "rolecall-g2"
+
+
+def test_the_first_has_plain_names():
+    assert (deployment.collections(BLUE), deployment.group(BLUE, "rolecall")) == ("blue", "rolecall")
+
+
+@pytest.mark.parametrize("rollout", [STARTED, PROMOTED, SWAPPED, deployment.leaving(SWAPPED)])
+def test_a_second_rollout_waits_for_the_end_of_the_first(rollout):
+    with pytest.raises(RolloutRefused, match="rolecall rollout drop"):
+        deployment.started(rollout, "red")
+
+
+@pytest.mark.parametrize("rollout", [FOUNDED, STARTED, PROMOTED])
+def test_before_a_switch_there_is_nothing_to_roll_back_to(rollout):
+    with pytest.raises(RolloutRefused, match="nothing to roll back to"):
+        deployment.rolled_back(rollout)
+
+
+@pytest.mark.parametrize("rollout", [FOUNDED, STARTED, SWAPPED])
+def test_nothing_older_is_switched_to(rollout):
+    with pytest.raises(RolloutRefused, match="nothing to switch to"):
+        deployment.newer_standby(rollout)
+
+
+def test_a_worker_serves_the_deployment_of_its_model():
+    assert deployment.served(STARTED, "green", newest=False) == GREEN
+    with pytest.raises(NotDeployed, match="model red has no index; live is blue"):
+        deployment.served(STARTED, "red", newest=False)
+
+
+def test_of_two_with_its_model_it_serves_the_live_one_unless_told_otherwise():
+    rebuilding = deployment.started(FOUNDED, "blue")
+    assert deployment.served(rebuilding, "blue", newest=False) == BLUE
+    assert deployment.served(rebuilding, "blue", newest=True).generation == 1
+
+
+class Topic:
+    """Rollouts as they are now, and how often they were read."""
+
+    def __init__(self, rollout):
+        self.rollout = rollout
+        self.read = 0
+
+    async def newest(self):
+        self.read += 1
+        return self.rollout
+
+
+MATCH = Outgoing(MATCHES.name, b"v1", b"{}", [("ce_id", b"1")])
+
+
+def letter(stage):
+    return Outgoing(DEAD_LETTERS.name, b"v1", b"{", [("__connect.errors.stage", stage)])
+
+
+@pytest.fixture
+def publisher(new_world):
+    return new_world().publisher
+
+
+async def test_rehearsing_it_publishes_to_a_topic_of_its_own(publisher):
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, silent=True)
+    await rehearsing.publish([MATCH])
+    assert publisher.records == [Outgoing("matches-g1", b"v1", b"{}", [("ce_id", b"1")])]
+
+
+async def test_rehearsing_it_repeats_no_dead_letter_of_what_nobody_can_read(publisher):
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, silent=True)
+    await rehearsing.publish([letter(b"receive"), letter(b"encode")])
+    assert publisher.records == [letter(b"encode")]
+
+
+async def test_it_publishes_from_the_record_on_that_lets_it_and_asks_no_more(publisher):
+    topic = Topic(STARTED)
+    rehearsing = Rehearsing(publisher, topic, GREEN, silent=True)
+    await rehearsing.publish([MATCH])
+    topic.rollout = PROMOTED
+    for _ in range(3):
+        await rehearsing.publish([MATCH])
+    assert [record.topic for record in publisher.records] == ["matches-g1", *["matches"] * 3]
+    assert topic.read == 2
+
+
+async def test_given_up_it_publishes_nothing_that_counts(publisher):
+    rehearsing = Rehearsing(publisher, Topic(deployment.leaving(STARTED)), GREEN, silent=True)
+    await rehearsing.publish([MATCH])
+    assert [record.topic for record in publisher.records] == ["matches-g1"]
+
+
+async def test_rehearsing_a_new_entity_withdraws_what_a_lost_index_may_have_matched(new_world, make):
+    world = new_world(rehearses=lambda: True)
+    await world.vacancies(make.vacancy("v1", revision=7))
+    [withdrawn] = world.withdrawn
+    assert (withdrawn.entity_id, withdrawn.revision) == ("v1", 7)

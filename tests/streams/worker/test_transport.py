@@ -1,0 +1,95 @@
+"""The guard on commits: never past a message that is not acked."""
+
+import asyncio
+
+import pytest
+from faust.transport.drivers.aiokafka import Consumer
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rolecall.streams.settings import Settings
+from rolecall.streams.worker.faust.app import create_app
+from rolecall.streams.worker.faust.transport import _Consumer
+
+HERE = TP("vacancies", 0)
+
+
+async def untouched(topic, records, acknowledge):
+    raise AssertionError("no batch arrives here")
+
+
+def message(offset):
+    return ConsumerMessage(HERE.topic, HERE.partition, offset, 1.0, 0, (), b"k", b"v", None, tp=HERE)
+
+
+class Partition:
+    """Messages of one partition, acked by hand; commits are only remembered."""
+
+    def __init__(self, consumer_class, first, count, committed):
+        app = create_app(Settings(_env_file=None), "rolecall", untouched)
+        app.topics._acking_topics.add(HERE.topic)
+        app.transport.Consumer = consumer_class
+        self.consumer = app.consumer
+        self.consumer._thread.thread_loop.close()  # of a thread that never starts
+        self.consumer._committed_offset[HERE] = committed
+        self.messages = {offset: message(offset) for offset in range(first, first + count)}
+        for each in self.messages.values():
+            self.consumer.track_message(each)
+        self.commits = []
+
+    def ack(self, offset):
+        self.consumer.ack(self.messages[offset])
+
+    def commit(self):
+        offset = self.consumer._new_offset(HERE)
+        if offset is not None and self.consumer._should_commit(HERE, offset):
+            self.consumer._committed_offset[HERE] = offset
+            self.commits.append(offset)
+
+
+@pytest.fixture
+async def partition():
+    return lambda first=5, count=4, committed=5, kind=_Consumer: Partition(kind, first, count, committed)
+
+
+@pytest.mark.parametrize("committed", [None, 5])
+async def test_acked_in_order_it_is_committed_at_once(partition, committed):
+    four = partition(committed=committed)
+    for offset in four.messages:
+        four.ack(offset)
+    four.commit()
+    assert four.commits == [9]
+
+
+@pytest.mark.parametrize("committed", [None, 5])
+async def test_what_is_acked_past_the_head_waits_for_it(partition, committed):
+    four = partition(committed=committed)
+    for offset in (6, 7, 5, 8):
+        four.ack(offset)
+        four.commit()
+    assert four.commits == [8, 9]
+
+
+@pytest.mark.parametrize("committed", [None, 5])
+async def test_faust_alone_would_commit_past_it(partition, committed):
+    """#606. When this fails it is mended, and the guard can go."""
+    four = partition(committed=committed, kind=Consumer)
+    four.ack(6)
+    four.commit()
+    assert four.commits == [7]
+
+
+@given(order=st.permutations(range(12)), committed=st.sampled_from((None, 0)))
+def test_in_any_order_never_past_an_unacked_one_and_to_the_end_at_last(order, committed):
+    async def check():
+        dozen = Partition(_Consumer, 0, 12, committed)
+        for number, offset in enumerate(order):
+            dozen.ack(offset)
+            dozen.commit()
+            unacked = set(order[number + 1 :])
+            assert max(dozen.commits, default=0) <= min(unacked, default=12)
+        assert dozen.commits[-1] == 12
+
+    asyncio.run(check())

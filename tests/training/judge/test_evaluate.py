@@ -1,0 +1,132 @@
+"""Systems with known vectors stand in for encoders."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.isotonic import IsotonicRegression
+
+from rolecall.encoder import Encoder
+from rolecall.encoder.document import Document
+from rolecall.training.data import noise
+from rolecall.training.data.ontology import Occupation, Split
+from rolecall.training.data.sources import SourceError
+from rolecall.training.fit import calibrate
+from rolecall.training.judge import evaluate, report
+from rolecall.training.judge.evaluate import Floats, Pairs
+
+TRADES = ("cook", "pilot", "nurse", "welder", "baker", "clerk")
+JOBS = [
+    Occupation(
+        f"t:{trade}",
+        str(number),
+        tuple(f"{grade} {trade}" for grade in ("big", "old", "new", "red")),
+        tasks=tuple(f"{verb} {trade}" for verb in ("see", "hear", "feel", "know")),
+    )
+    for number, trade in enumerate(TRADES)
+]
+SPLIT = Split(train=JOBS[2:], validation=JOBS[1:2], test=JOBS[:1])
+
+
+def knows_trades(documents: Sequence[Document]) -> Floats:
+    """One-hot by the last word of the title."""
+    return np.array([[d.title.split()[-1] == trade for trade in TRADES] for d in documents], np.float32)
+
+
+def knows_grades(documents: Sequence[Document]) -> Floats:
+    """One-hot by the first word: finds no title of the same trade before those of its own grade."""
+    grades = ("big", "old", "new", "red")
+    return np.array([[d.title.split()[0] == grade for grade in grades] for d in documents], np.float32)
+
+
+def test_a_system_that_knows_occupations_finds_all_their_titles() -> None:
+    assert evaluate.title_recall(knows_trades, SPLIT) == 1
+
+
+def test_a_query_never_finds_itself() -> None:
+    """24 titles: 5 of the same grade come first, then 18 ties of which 3 are right, not all of them seen."""
+    assert evaluate.title_recall(knows_grades, SPLIT) < 1
+
+
+def test_vacancies_and_candidates_share_occupations_but_no_task_and_no_title() -> None:
+    task = evaluate.matching(SPLIT.test, [*SPLIT.train, *SPLIT.validation])
+    assert set(task.vacancies.occupations) == {0}
+    assert set(task.candidates.occupations) == set(range(6))
+    mine = [d for d, o in zip(task.candidates.documents, task.candidates.occupations, strict=True) if o == 0]
+    assert not {d.title for d in task.vacancies.documents} & {d.title for d in mine}
+    assert not {d.text for d in task.vacancies.documents} & {d.text for d in mine}
+    assert evaluate.match_recall(knows_trades, task) == 1
+
+
+def test_the_corpus_of_candidates_has_the_size_asked_for() -> None:
+    task = evaluate.matching(SPLIT.test, SPLIT.train, candidates=4)
+    assert len(task.candidates) == 4
+
+
+def test_garbage_shares_no_text_with_titles() -> None:
+    real = {title for job in JOBS for title in job.titles}
+    kinds = evaluate.garbage_of(JOBS, count=40)
+    assert {kind: len(documents) for kind, documents in kinds.items()} == dict.fromkeys(kinds, 40)
+    assert not real & {document.title for kind in kinds.values() for document in kind}
+
+
+def test_the_garbage_of_the_evaluation_is_not_that_of_training() -> None:
+    assert not {text.lower() for text in evaluate.BOILERPLATE} & {text.lower() for text in noise.BOILERPLATE}
+
+
+def sampled(seed: int) -> Pairs:
+    """A match is as likely as the square of the score."""
+    rng = np.random.default_rng(seed)
+    score, a, b = rng.random((3, 20_000)).astype(np.float32)
+    return Pairs(score, a, b, rng.random(20_000) < score**2)
+
+
+def test_calibration_finds_the_true_probability() -> None:
+    calibration = calibrate.fit(sampled(0))
+    score = np.linspace(0.05, 0.95, 30, dtype=np.float32)
+    sure = np.full(30, 0.5, np.float32)
+    np.testing.assert_allclose(calibration.confidence(score, sure, sure), score**2, atol=0.04)
+    assert evaluate.calibration_error(calibration, sampled(1)) < 0.02
+
+
+def test_calibration_is_close_to_isotonic_regression_of_the_score() -> None:
+    pairs = sampled(0)
+    oracle = IsotonicRegression(out_of_bounds="clip").fit(pairs.score, pairs.match)
+    fresh = sampled(2)
+    ours = calibrate.fit(pairs).confidence(fresh.score, fresh.certainty_a, fresh.certainty_b)
+    assert np.abs(ours - oracle.predict(fresh.score)).mean() < 0.03
+
+
+def test_pairs_without_a_match_calibrate_nothing() -> None:
+    pairs = sampled(0)
+    with pytest.raises(SourceError, match=r"^0 of 20,000 held-out pairs are matches"):
+        calibrate.fit(replace(pairs, match=np.zeros_like(pairs.match)))
+
+
+def test_values_are_named_after_the_titles_that_choose_them() -> None:
+    vectors = np.array([[0.9, 0.1, 0.2, 0.8], [0.7, 0.3, 0.6, 0.4], [0.2, 0.8, 0.1, 0.9]], np.float32)
+    names = calibrate.name_values(vectors, ["cook", "chef", "pilot"], groups=2)
+    assert names == (("cook · chef", "pilot"), ("chef", "pilot · cook"))
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.load(device="cpu")
+
+
+def test_pairs_are_the_best_hits_with_their_labels(encoder: Encoder) -> None:
+    pairs = evaluate.held_out_pairs(encoder.encode, JOBS[:1], Split(JOBS[1:], [], []))
+    assert len(pairs.score) == 10 * (4 + 2)  # four titles and two vacancies
+    assert pairs.match.sum() == 4 * 3 + 2 * 2  # each title finds three others, each vacancy two candidates
+
+
+def test_the_report_is_one_file_with_everything_inside(encoder: Encoder, tmp_path: Path) -> None:
+    table = {"MiniLM": {"recall": 0.25}, "rolecall": {"recall": 0.5}}
+    html = report.write(encoder, SPLIT, table)
+    assert html.count("data:image/png;base64,") == 4
+    assert "src='http" not in html
+    assert "<td class='n best'>0.500</td>" in html
+    assert encoder.version in html
+    assert "Population stability index of 4 held-out titles" in html

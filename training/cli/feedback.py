@@ -1,0 +1,67 @@
+"""`rolecall feedback`: what came back on matches, to the topic and from it."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from rolecall.schemas.broker.reading import TopicError
+from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.training.feedback import snapshot, verdicts
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def feedback() -> None:
+    """Feedback on matches: publish, export."""
+
+
+@feedback.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+def publish(files: tuple[Path, ...]) -> None:
+    """Write FILES to the topic `feedback`: JSONL, or Parquet where the name ends in .parquet.
+
+    One event a line (docs/contracts.md). All lines are read first: one that is no feedback stops everything.
+    Publishing a file again is safe, an event counts once.
+    """
+    try:
+        events = [event for file in files for event in verdicts.read_strictly(file)]
+        asyncio.run(verdicts.publish(broker_settings(), events))
+    except (TopicError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{len(events):,} events published")
+
+
+@feedback.command()
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def export(out: Path) -> None:
+    """Write the feedback topic, from its start to its end, to OUT: JSONL, or Parquet if it ends in .parquet.
+
+    Events stand in the order of time, each once, with the rank of their match: the topic `matches` keeps that
+    for a week only. A line holds ids, no text: `rolecall retrain --feedback OUT` takes the texts from the
+    topics, and of those who have been erased there are none.
+    """
+    try:
+        received = asyncio.run(verdicts.read(broker_settings()))
+    except TopicError as error:
+        raise click.ClickException(str(error)) from error
+    snapshot.write(out, received.events)
+    click.echo(f"{len(received.events):,} events in {out}{counted(received.dropped)}")
+
+
+def broker_settings() -> BrokerSettings:
+    try:
+        return BrokerSettings()
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise click.ClickException(f"settings of the broker: {said}") from error
+
+
+def counted(dropped: Counter[str]) -> str:
+    parts = [f"{number:,} {reason}" for reason, number in sorted(dropped.items())]
+    return f"; dropped: {', '.join(parts)}" if parts else ""

@@ -1,0 +1,222 @@
+"""From a folder of ontologies to a model directory: teacher, student, calibration, names, card."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import torch
+from safetensors.torch import load_file, save_file
+
+from rolecall.encoder import artifact
+from rolecall.encoder.artifact import Artifact, Config
+from rolecall.encoder.calibration import Calibration
+from rolecall.encoder.document import Document
+from rolecall.encoder.model import Encoder, Network
+from rolecall.encoder.usage import Usage
+from rolecall.training.config import TrainConfig
+from rolecall.training.data import dataset
+from rolecall.training.data.dataset import Dataset
+from rolecall.training.data.ontology import Split
+from rolecall.training.data.sampler import PairSampler
+from rolecall.training.data.sources import Sources
+from rolecall.training.fit import calibrate, card, loop, start, teacher
+from rolecall.training.fit.checkpoint import Progress
+from rolecall.training.fit.start import Pretrained
+from rolecall.training.fit.validate import Validation, encode
+from rolecall.training.judge import evaluate
+
+GARBAGE = 400  # texts that calibration sees match nothing
+Plot = Callable[[str, Mapping[str, float]], None]  # (student or teacher, an epoch's figures)
+UNCALIBRATED = Calibration((1.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where a run writes and speaks."""
+
+    out: Path
+    work: Path  # what an unfinished run goes on from
+    command: str  # for the card
+    say: Callable[[str], None]
+    track: loop.Track
+    plot: Plot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What teacher and student stand on."""
+
+    pretrained: Pretrained
+    data: Dataset
+    split: Split
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a large model made of texts."""
+
+    vectors: torch.Tensor  # (texts, width)
+    minutes: float  # that it took
+
+
+def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
+    """Trains, or goes on with a run that was killed, and returns the version of the model in `run.out`."""
+    run.work.mkdir(parents=True, exist_ok=True)
+    split = sources.split()
+    run.say(
+        f"{len(split.train)} occupations to learn from, {len(split.validation)} to stop by, "
+        f"{len(split.test)} to be judged by; {sources.excluded_titles} benchmark titles left out"
+    )
+    texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
+    pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
+    minutes = 0.0
+    if config.meanings:
+        words = pretrained.words  # each by itself, as in model2vec
+        run.say(f"{config.meanings} reads {len(words)} words")
+        meanings = _kept(run, "words", lambda: start.read(words, config.meanings))
+        pretrained, minutes = pretrained.joined(meanings.vectors), meanings.minutes
+    data = dataset.build(
+        split.train,
+        pretrained.vocabulary,
+        seed=config.seed,
+        aside=split.aside,
+        unlabelled=split.unlabelled,
+    )
+    ground = Ground(pretrained, data, split, run)
+    opinions = teach(ground, config) if config.distil else None
+    cooks = [fit(ground, config, f"student {n + 1}", opinions, batches=n) for n in range(config.soup)]
+    minutes += sum(progress.minutes for _, progress in cooks) + (opinions.minutes if opinions else 0)
+
+    encoder = finish(soup([network for network, _ in cooks]), ground)
+    figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
+    facts = {
+        "version": encoder.version,
+        "config": config.model_dump(mode="json"),
+        "data": sources.fingerprints,
+        "metrics": figures,
+        "history": [progress.history for _, progress in cooks],
+    }
+    (run.out / "metrics.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    (run.out / "README.md").write_text(
+        card.write(encoder, config, figures, command=run.command, files=sources.fingerprints),
+        encoding="utf-8",
+    )
+    for file in run.work.iterdir():
+        file.unlink()
+    run.work.rmdir()
+    return encoder.version
+
+
+def _kept(run: Run, what: str, make: Callable[[], torch.Tensor]) -> Read:
+    """Made once, and kept for when this run is killed and started again."""
+    file = run.work / f"{what}.safetensors"
+    if not file.is_file():
+        began = time.monotonic()
+        vectors = make().half()
+        save_file({"vectors": vectors, "minutes": torch.tensor((time.monotonic() - began) / 60)}, file)
+    stored = load_file(file)
+    return Read(stored["vectors"].float(), float(stored["minutes"]))
+
+
+def fit(
+    ground: Ground, config: TrainConfig, name: str, opinions: Read | None, *, batches: int = 0
+) -> tuple[Network, Progress]:
+    """batches: other numbers draw other batches, from the same start."""
+
+    def tell(figures: Mapping[str, float]) -> None:
+        ground.run.say(", ".join(f"{figure} {value:.4g}" for figure, value in figures.items()))
+        if ground.run.plot:
+            ground.run.plot(name, figures)
+
+    torch.manual_seed(config.seed)
+    return loop.train(
+        start.network(
+            ground.pretrained,
+            config,
+            frequencies=torch.from_numpy(ground.data.store.frequencies()),
+        ),
+        PairSampler(ground.data, config, stream=batches),
+        config,
+        validate=Validation(ground.split, ground.pretrained.vocabulary, documents=config.documents > 0),
+        teacher=opinions.vectors if opinions else None,
+        resume_from=ground.run.work / f"{name}.safetensors",
+        track=ground.run.track,
+        tell=tell,
+    )
+
+
+def soup(networks: Sequence[Network]) -> Network:
+    """The mean of weights that other batches made of one start (Wortsman et al. 2022, "Model soups")."""
+    states = [network.state_dict() for network in networks]
+    mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
+    networks[0].load_state_dict(mean)
+    return networks[0]
+
+
+def teach(ground: Ground, config: TrainConfig) -> Read:
+    """What a teacher thinks of titles, who may have learned the occupations (`adapt`)."""
+    seen = _read_titles(ground, config)
+    if not config.adapt:
+        return seen
+    ground.run.say(f"its vectors of titles learn the occupations for {config.adapt} epochs")
+    learned = _kept(ground.run, "opinions", lambda: teacher.adapt(seen.vectors, ground.data, config))
+    return Read(learned.vectors, seen.minutes + learned.minutes)
+
+
+def _read_titles(ground: Ground, config: TrainConfig) -> Read:
+    """By a transformer trained for it, or by `meanings`."""
+    texts = ground.data.store.texts[: ground.data.readable]
+    ground.run.say(f"the teacher reads {len(texts)} titles")
+    if not config.teacher:
+        return _kept(ground.run, "titles", lambda: start.read(texts, config.meanings))
+    transformer, progress = fit(ground, config.teacher, "teacher", None)
+    documents = [Document(text) for text in texts]
+    titles = _kept(
+        ground.run,
+        "titles",
+        lambda: torch.from_numpy(encode(transformer, ground.pretrained.vocabulary, documents)),
+    )
+    return Read(titles.vectors, titles.minutes + progress.minutes)
+
+
+def finish(network: Network, ground: Ground) -> Encoder:
+    """Saved, then calibrated and named with the weights as saved: rounded to int8 and fp16."""
+    encoder = _save(ground, network, UNCALIBRATED, ())
+    texts = ground.data.store.texts
+    junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
+    pairs = evaluate.held_out_pairs(encoder.encode, ground.split.validation, ground.split, garbage=junk)
+    titles = sorted({title for o in ground.split.train for title in o.titles})
+    known = encoder.encode([Document(title) for title in titles])
+    names = calibrate.name_values(known.vectors, titles, groups=network.shape.groups)
+    used = calibrate.usage_of_titles(known, groups=network.shape.groups)
+    return _save(ground, network, calibrate.fit(pairs), names, used=used)
+
+
+def judge(encoder: Encoder, split: Split) -> dict[str, float]:
+    """The figures on test occupations that need no baseline."""
+
+    def vectors(documents: Sequence[Document]) -> evaluate.Floats:
+        return encoder.encode(documents).vectors
+
+    pairs = evaluate.held_out_pairs(encoder.encode, split.test, split)
+    return {
+        **evaluate.held_out(vectors, split),
+        "ece": evaluate.calibration_error(encoder.calibration, pairs),
+        "garbage_auroc": evaluate.garbage_auroc(encoder.encode, split.test)["mean"],
+    }
+
+
+def _save(
+    ground: Ground,
+    network: Network,
+    calibration: Calibration,
+    names: tuple[tuple[str, ...], ...],
+    used: Usage | None = None,
+) -> Encoder:
+    config = Config(shape=network.shape, calibration=calibration)
+    made = Artifact(config, network.state_dict(), ground.pretrained.tokens, names, used)
+    artifact.save(ground.run.out, made)
+    return Encoder.load(ground.run.out, device="cpu")

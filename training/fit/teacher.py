@@ -1,0 +1,60 @@
+"""A large model that stays as it is, and a layer over its vectors that learns the occupations."""
+
+from itertools import chain
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim import AdamW
+
+from rolecall.training.config import TrainConfig
+from rolecall.training.data.dataset import Dataset
+from rolecall.training.data.sampler import PairSampler
+from rolecall.training.fit import loop, losses
+
+TEMPERATURE = 0.03
+LEARNING_RATE = 3e-4
+ROWS = 4096  # that are adapted together
+
+
+class Adapter(nn.Module):
+    """A linear map that starts as the identity, and a layer twice as wide that starts as nothing."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.straight = nn.Linear(width, width, bias=False)
+        self.widen, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        nn.init.eye_(self.straight.weight)
+        nn.init.zeros_(self.narrow.weight)
+        nn.init.zeros_(self.narrow.bias)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Unit vectors of unit vectors. (n, width)"""
+        wide = functional.gelu(self.widen(vectors * vectors.shape[1] ** 0.5))
+        return functional.normalize(self.straight(vectors) + self.narrow(wide), dim=1)
+
+
+def adapt(vectors: torch.Tensor, data: Dataset, config: TrainConfig) -> torch.Tensor:
+    """Vectors of titles that know which titles name one occupation, for titles that have no label too.
+
+    In-batch cross-entropy for `config.adapt` epochs. vectors: (readable texts, width) unit vectors, and so is
+    what is returned.
+    """
+    titles = {"documents": 0.0, "garbage": 0.0, "aside": 0.0, "vacancies": 0}
+    sampler = PairSampler(data, config.model_copy(update=titles))
+    torch.manual_seed(config.seed)
+    adapter = Adapter(vectors.shape[1])
+    optimizer = AdamW(adapter.parameters(), fused=True, weight_decay=0.0)
+    batches = chain.from_iterable(sampler.epoch(number) for number in range(config.adapt))
+    for step, batch in enumerate(batches):
+        a, b = (adapter(vectors[side.titles]) for side in (batch.a, batch.b))
+        occupations, keys_a, keys_b = map(torch.from_numpy, (batch.occupations, batch.a.keys, batch.b.keys))
+        masked = losses.same_meaning(occupations, keys_a, keys_b)
+        loss = losses.cross_entropy(a @ b.T, masked, temperature=TEMPERATURE)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * loop.pace(step, config.adapt * len(sampler))
+        optimizer.step()
+    with torch.inference_mode():
+        return torch.cat([adapter(part) for part in torch.split(vectors, ROWS)])
