@@ -1,6 +1,13 @@
-VENV := .venv
+# PYTHON: the interpreter to make the virtual environment with. TORCH: cpu, or cuda for the build with CUDA.
+PYTHON ?= python3
+TORCH ?= cpu
+
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# PyPI has the CUDA build (several GB). pip goes on without this index where it cannot be reached.
+TORCH_INDEX := $(if $(filter cpu,$(TORCH)),--retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench chaos clean
@@ -9,20 +16,22 @@ help:
 	@echo "make demo   start the embedded stack, publish a sample, match it live, show the matches"
 	@echo "make test   lint, types, import direction, every test"
 	@echo "make check  lint, types, import direction"
-	@echo "make chaos  faults upon faults while events flow: nothing may be lost (some 20 minutes)"
+	@echo "make chaos  one fault after another while events flow: nothing may be lost (about 20 minutes)"
 	@echo "make bench  DATA=path/to/data: speed and quality figures"
+	@echo
+	@echo "PYTHON=python3.13 takes another Python; TORCH=cuda takes the build of torch with CUDA"
 
 $(VENV)/.torch: constraints.txt
-	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(TORCH_INDEX) $$(grep '^torch==' constraints.txt)
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.torch pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded]'
+	$(PIP) --constraint constraints.txt --editable '.[embedded]'
 	@touch $@
 
 $(STAMP): $(VENV)/.demo
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,training,dev]'
+	$(PIP) --constraint constraints.txt --editable '.[embedded,training,dev]'
 	@touch $@
 
 demo: $(VENV)/.demo
@@ -45,4 +54,4 @@ chaos: $(STAMP)
 	$(BIN)/python -m bench.chaos
 
 clean:
-	rm -rf $(VENV) .rolecall build *.egg-info
+	rm -rf .venv .venv-* .rolecall build *.egg-info

@@ -1,12 +1,12 @@
 """Every choice of a training run, in one typed object read from a TOML file."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rolecall.encoder.softmax_groups import Form
+from rolecall.training.read_config import read_config
 
 DEFAULT = Path(__file__).parent / "default.toml"  # the recipe of the bundled model
 
@@ -61,4 +61,5 @@ class TrainConfig(BaseModel):
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        return cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        """Raises `ConfigError`."""
+        return read_config(cls, file)

@@ -46,7 +46,7 @@ def up(directory: Path, port: int, redis: bool) -> None:
 
 
 def run_up(directory: Path, port: int, *, redis: bool) -> int:
-    """The exit code: the worker's, or 130 after Ctrl-C, SIGTERM or the end of the terminal."""
+    """The exit code: the worker's, or 130 after Ctrl-C, or 0 after SIGTERM or the end of the terminal."""
     for number in INTERRUPTS:
         signal.signal(number, _interrupt)
     try:
@@ -60,9 +60,9 @@ def run_up(directory: Path, port: int, *, redis: bool) -> int:
                 lines = "\n".join(exports(stack.environment()))
                 relay(process.stderr, sys.stderr.buffer, lambda: _ready(stack.broker, lines))
                 return process.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         click.echo("stopped", err=True)
-        return INTERRUPTED
+        return INTERRUPTED if interrupt.args == (signal.SIGINT,) else 0
 
 
 def exports(environment: dict[str, str]) -> list[str]:
@@ -114,8 +114,8 @@ def _alone(directory: Path, port: int) -> Iterator[None]:
         raise EmbeddedUnavailable(f"--directory {directory}: {error.strerror}") from error
 
 
-def _interrupt(*_: object) -> None:
+def _interrupt(number: int, _: object) -> None:
     """Once: whoever presses Ctrl-C again must not cut the stopping short."""
-    for number in INTERRUPTS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    for each in INTERRUPTS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt(signal.Signals(number))

@@ -66,7 +66,7 @@ def test_a_list_says_what_died_where_and_why(dead_letters, refused):
     listed = dead_letters("list", "--topic", "vacancies", "--stage", "receive", "--key", refused.key.decode())
     [line] = listed.stdout.splitlines()
     assert f"{place(refused)}  {refused.key.decode()}  receive  ValidationError: Invalid JSON" in line
-    assert listed.stderr == "1 dead letters\n"
+    assert listed.stderr == "1 dead letter\n"
 
 
 @pytest.mark.parametrize(

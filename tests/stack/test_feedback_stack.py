@@ -98,7 +98,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 def shell(block: str, folder: Path, stack: Stack) -> subprocess.CompletedProcess[str]:
     """A block of the README, with `$` before commands or without, until its first failure."""
     lines = [line.removeprefix("$ ") for line in block.splitlines() if line[:1] not in "0123456789…m"]
-    script = 'set -e\nrolecall() { "$PYTHON" -m rolecall.streams.cli.main "$@"; }\n' + "\n".join(lines)
+    script = 'set -e\nrolecall() { "$PYTHON" -P -m rolecall.streams.cli "$@"; }\n' + "\n".join(lines)
     root = str(Path(__file__).parents[2])
     environment = stack.environment() | {"PYTHON": sys.executable, "PYTHONPATH": root}
     return subprocess.run(

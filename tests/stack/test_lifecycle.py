@@ -71,11 +71,11 @@ def cached(stack):
 
 @pytest.fixture
 def state(environment):
-    """The pairs that `rolecall matches --state` prints."""
+    """The pairs that `rolecall matches` prints."""
 
     def pairs():
         shown = subprocess.run(
-            [*CLI, "matches", "--state", "--json"],
+            [*CLI, "matches", "--json"],
             env=os.environ | environment,
             capture_output=True,
             check=True,

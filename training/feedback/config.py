@@ -1,6 +1,5 @@
 """Every choice of a retraining run, in one typed object read from a TOML file."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rolecall.training.config import Count, Positive, Share, TrainConfig
 from rolecall.training.feedback.pairs import FeedbackRules
+from rolecall.training.read_config import read_config
 
 ONTOLOGY = TrainConfig(batch=512, documents=0.7, untitled=0.2, noise=0.1, variants=0.1)
 
@@ -45,4 +45,5 @@ class RetrainConfig(BaseModel):
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        return cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        """Raises `ConfigError`."""
+        return read_config(cls, file)

@@ -103,7 +103,7 @@ def test_a_port_that_is_taken_is_refused(tmp_path):
 
 
 def test_a_process_that_ignores_sigterm_is_killed(monkeypatch, tmp_path):
-    monkeypatch.setattr("rolecall.streams.embedded.stack.STOP_SECONDS", 0.2)
+    monkeypatch.setattr("rolecall.streams.process.STOP_SECONDS", 0.2)
     deaf = tmp_path / "deaf"
     script = f"trap '' TERM; touch {deaf}; while true; do sleep 0.1; done"
     with spawn(["sh", "-c", script]) as process:
