@@ -57,8 +57,8 @@ def demo(vacancies: int, candidates: int, seed: int) -> None:
         run_demo(vacancies=vacancies, candidates=candidates, seed=seed)
 
 
-def run_demo(*, vacancies: int, candidates: int, seed: int) -> None:
-    console = Console(highlight=False)
+def run_demo(*, vacancies: int, candidates: int, seed: int, console: Console | None = None) -> None:
+    console = console or Console(highlight=False)
     jobs, people = generate(seed, vacancies, candidates, datetime.now(UTC))
     entities = [entity for pair in _interleaved(jobs, people) for entity in pair]
     console.print("[bold]rolecall demo[/bold]: broker, index and worker on this machine; nothing leaves it")

@@ -18,6 +18,9 @@ from rolecall.streams.diagnose.explain import Explanation
 from rolecall.streams.settings import Settings
 
 
+LONGEST_NAME = 70
+
+
 @click.command()
 @click.argument("vacancy")
 @click.argument("candidate")
@@ -89,8 +92,9 @@ def lines(found: Explanation, titles: Titles) -> Iterator[str]:
     yield f"exclusion rules  {', '.join(found.exclusion_rules) or 'none'}"
     yield f"shared skills    {', '.join(found.shared_skills) or 'none'}"
     yield f"missing skills   {', '.join(found.missing_skills) or 'none'}"
-    told = "; ".join(f"{name} ({share:.0%})" for name, share in found.features)
-    yield f"features         {told or 'none'}"
+    for name, share in found.features or (("none", None),):
+        shown = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+        yield f"feature          {shown}" + ("" if share is None else f" ({share:.0%} of the score)")
 
 
 def _near(occupation: NearestOccupation | None) -> str:

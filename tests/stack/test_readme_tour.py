@@ -1,0 +1,104 @@
+"""The tour of the README: its commands run, and print what it shows.
+
+    README_UPDATE=1 pytest tests/stack/test_readme_tour.py      writes the outputs into the README
+
+Times, ports, addresses and revisions differ from run to run and are not compared.
+"""
+
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from rolecall.streams.embedded.stack import Stack, embedded_stack, worker
+from rolecall.streams.kafka.lag import lag
+from rolecall.streams.settings import Settings
+
+README = Path(__file__).parents[2] / "README.md"
+SECTION = "## A tour in 60 seconds", "## Your own data"
+BLOCK = re.compile(r"```(bash|console)\n(.*?)```", re.DOTALL)
+COLUMNS = 100
+CHANGING = (
+    (r"in \d+\.\d s \([\d,]+/s\)", "in … s (…/s)"),
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:9092"),
+    (r'"revision":\d+', '"revision":…'),
+    (r'"occurred_at":"[^"]+"', '"occurred_at":"…"'),
+    (r"by model [0-9a-f]{12}", "by model …"),
+)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    with embedded_stack(tmp_path / "index") as stack, worker(stack.environment()):
+        yield stack
+
+
+def test_the_tour_prints_what_it_shows(stack: Stack, tmp_path: Path) -> None:
+    text = README.read_text()
+    before, rest = text.split(SECTION[0])
+    tour, after = rest.split(SECTION[1])
+    shown = "".join(found[2] for found in BLOCK.finditer(tour))
+
+    def run(found: re.Match[str]) -> str:
+        language, block = found.groups()
+        if language == "bash":
+            terminal(block, tmp_path, stack)
+            return found[0]
+        commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+        outputs = [f"$ {command}\n{terminal(command, tmp_path, stack)}" for command in commands]
+        joined = "\n".join(outputs)
+        return f"```console\n{joined}```"
+
+    printed = BLOCK.sub(run, tour)
+    if os.environ.get("README_UPDATE"):
+        README.write_text(SECTION[0].join([before, SECTION[1].join([printed, after])]))
+        return
+    assert comparable("".join(found[2] for found in BLOCK.finditer(printed))) == comparable(shown)
+
+
+def comparable(text: str) -> list[str]:
+    """Sorted: matches of two partitions come in any order."""
+    for pattern, replacement in CHANGING:
+        text = re.sub(pattern, replacement, text)
+    return sorted(line.rstrip() for line in text.splitlines() if line.strip())
+
+
+def terminal(command: str, folder: Path, stack: Stack) -> str:
+    """What a terminal of 100 columns shows, without colours."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    script = f'rolecall() {{ "{sys.executable}" -P -m rolecall.streams.cli "$@"; }}\n{command}'
+    environment = os.environ | stack.environment() | {"PYTHONPATH": str(README.parent)}
+    with subprocess.Popen(
+        ["bash", "-c", script], cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave
+    ) as process:
+        os.close(slave)
+        output = b"".join(iter(lambda: read(master), b""))
+        assert process.wait(60) == 0, output.decode()
+    os.close(master)
+    asyncio.run(handled(stack))
+    lines = click.unstyle(output.decode().replace("\r\n", "\n")).splitlines(keepends=True)
+    return "".join(line for line in lines if "━" not in line)  # the progress bar, at many moments
+
+
+async def handled(stack: Stack) -> None:
+    """Return when the worker has committed everything: as late as a reader types the next command."""
+    while await lag(stack.settings, Settings.model_fields["consumer_group"].default):
+        await asyncio.sleep(0.05)
+
+
+def read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # Linux: the other end is closed
+        return b""
