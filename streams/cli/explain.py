@@ -17,7 +17,6 @@ from rolecall.streams.diagnose import explain as diagnosis
 from rolecall.streams.diagnose.explain import Explanation
 from rolecall.streams.settings import Settings
 
-
 LONGEST_NAME = 70
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 import pytest
 
+from bench.rig.wire import poll
 from rolecall.streams.embedded.stack import Stack, embedded_stack, worker
 from rolecall.streams.kafka.lag import lag
 from rolecall.streams.settings import Settings
@@ -86,15 +87,11 @@ def terminal(command: str, folder: Path, stack: Stack) -> str:
         output = b"".join(iter(lambda: read(master), b""))
         assert process.wait(60) == 0, output.decode()
     os.close(master)
-    asyncio.run(handled(stack))
+    # The reader types the next command when the worker has handled everything.
+    group = Settings.model_fields["consumer_group"].default
+    poll(lambda: asyncio.run(lag(stack.settings, group)) == 0, "the worker handles what is published")
     lines = click.unstyle(output.decode().replace("\r\n", "\n")).splitlines(keepends=True)
     return "".join(line for line in lines if "━" not in line)  # the progress bar, at many moments
-
-
-async def handled(stack: Stack) -> None:
-    """Return when the worker has committed everything: as late as a reader types the next command."""
-    while await lag(stack.settings, Settings.model_fields["consumer_group"].default):
-        await asyncio.sleep(0.05)
 
 
 def read(terminal: int) -> bytes:

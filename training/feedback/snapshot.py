@@ -4,24 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
-import pyarrow
-from pyarrow import parquet
 
 from rolecall.schemas.errors import RolecallError
 from rolecall.schemas.feedback import Feedback
 
 PARQUET = ".parquet"
-SCHEMA = pyarrow.schema(
-    [
-        (
-            name,
-            {"occurred_at": pyarrow.timestamp("us", "UTC"), "rank": pyarrow.int64()}.get(
-                name, pyarrow.string()
-            ),
-        )
-        for name in Feedback.model_fields
-    ]
-)
 
 
 class SnapshotError(RolecallError, ValueError):
@@ -30,8 +17,9 @@ class SnapshotError(RolecallError, ValueError):
 
 def write(path: Path, events: Sequence[Feedback]) -> None:
     if path.suffix == PARQUET:
-        rows = [event.model_dump() for event in events]
-        parquet.write_table(pyarrow.Table.from_pylist(rows, SCHEMA), path)
+        from rolecall.training.feedback import parquet_file
+
+        parquet_file.write(path, events)
     else:
         lines = [event.model_dump_json(exclude_none=True) + "\n" for event in events]
         path.write_text("".join(lines), encoding="utf-8")
@@ -42,9 +30,11 @@ def lines(path: Path) -> Iterator[bytes]:
     if path.suffix != PARQUET:
         yield from path.read_bytes().splitlines()
         return
+    from rolecall.training.feedback import parquet_file
+
     try:
-        rows = parquet.read_table(path).to_pylist()
-    except pyarrow.ArrowInvalid as error:
+        rows = list(parquet_file.rows(path))
+    except ValueError as error:
         raise SnapshotError(f"{path} is no Parquet file ({error}); name JSONL otherwise") from error
     for row in rows:
         yield orjson.dumps({name: value for name, value in row.items() if value is not None})
