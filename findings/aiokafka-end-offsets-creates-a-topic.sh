@@ -2,14 +2,14 @@
 # aiokafka: asking for the end offsets of a topic that does not exist creates it.
 #
 # Expected: A question changes nothing: end_offsets() of an unknown topic raises.
-# Seen: The metadata request behind it lets the broker create the topic (auto.create.topics.enable is true by
-#   default). The answer is offset 0, as for an empty topic, and a typing mistake leaves a topic with default
-#   settings, without compaction.
+# Seen: The metadata request behind it lets the broker create the topic (auto.create.topics.enable is true
+#   by default). The answer is offset 0, as for an empty topic, and a typing mistake leaves a topic with
+#   default settings, without compaction.
 # Source: reference of aiokafka.AIOKafkaConsumer.end_offsets; Kafka broker configuration
-#   "auto.create.topics.enable"; the Java consumer has allow.auto.create.topics since KIP-361, aiokafka has no
-#   such option.
-# rolecall: docs/operations.md, "Broker": turn off auto.create.topics.enable. It reads only topics that the
-#   broker lists.
+#   "auto.create.topics.enable"; the Java consumer has allow.auto.create.topics since KIP-361, aiokafka has
+#   no such option.
+# rolecall: docs/operations.md, "A broker of your own": turn off auto.create.topics.enable. It asks the
+#   broker for its list of topics before it reads one.
 set -euo pipefail
 : "${KAFKA_HOME:?set it to the folder of an Apache Kafka 4 distribution (needs Java 17)}"
 
@@ -37,10 +37,7 @@ offsets.topic.replication.factor=1
 group.initial.rebalance.delay.ms=0
 EOF
 export LOG_DIR=$work/server-logs
-"$KAFKA_HOME/bin/kafka-storage.sh" format -t "$("$python" -c '
-import base64, uuid
-print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))')" \
-    -c "$work/server.properties" >"$work/broker.log" 2>&1
+"$KAFKA_HOME/bin/kafka-storage.sh" format -t ZmluZGluZy1jbHVzdGVyMA -c "$work/server.properties" >"$work/broker.log"
 "$KAFKA_HOME/bin/kafka-server-start.sh" "$work/server.properties" >>"$work/broker.log" 2>&1 &
 broker=$!
 timeout 60 bash -c "until (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do sleep 0.1; done"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # aiokafka: getmany() returns none of the good records in front of a batch that it cannot read.
 #
-# Expected: getmany() returns the good records, and the call after that raises because of the unreadable batch
-#   (here zstd, and the consumer has no zstd library). getone() does it this way.
+# Expected: getmany() returns the good records, and the call after that raises because of the unreadable
+#   batch (here zstd, and the consumer has no zstd library). getone() does it this way.
 # Seen: Every call of getmany() raises, its position stays at 0, and the good records are never handed over.
 #   The batch is decoded while the list is built, and the list is thrown away with the error.
-# Source: reference of aiokafka.AIOKafkaConsumer.getmany; aiokafka issue #321, open (what to do about a batch
-#   that cannot be read).
-# rolecall: docs/operations.md. Its tools read with getone(), one partition at a time, and the worker installs
-#   every codec.
+# Source: reference of aiokafka.AIOKafkaConsumer.getmany; aiokafka issue #321, open (what to do about a
+#   batch that cannot be read).
+# rolecall: its readers use getmany() too, so producers should compress with gzip or not at all, unless
+#   cramjam is installed beside aiokafka (for snappy, lz4 and zstd).
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -73,10 +73,14 @@ async def read(many):
 
 async def main():
     await publish()
-    print(f"aiokafka {version('aiokafka')}; offsets 0 to {GOOD - 1} are plain records, {GOOD} is a zstd batch")
+    print(
+        f"aiokafka {version('aiokafka')}; offsets 0 to {GOOD - 1} are plain records, {GOOD} is a zstd batch"
+    )
     for name, many in (("getone", False), ("getmany", True)):
         returned, errors, position = await read(many)
-        print(f"{name}: returned {returned}, raised UnsupportedCodecError {errors} times, position {position}")
+        print(
+            f"{name}: returned {returned}, raised UnsupportedCodecError {errors} times, position {position}"
+        )
     if returned:
         sys.exit("CHANGED: getmany returns the good records")
 

@@ -3,12 +3,13 @@
 #
 # Expected: A record dated two hours ahead is refused (InvalidTimestampError: Kafka 4 takes one hour). The
 #   next record, with a good date, is delivered.
-# Seen: The refused batch keeps the sequence number that it was given. The broker never saw that number, so it
-#   refuses every later batch of this producer to this partition (OutOfOrderSequenceNumber). Other partitions
-#   and a new producer work.
+# Seen: The refused batch keeps the sequence number that it was given. The broker never saw that number, so
+#   it refuses every later batch of this producer to this partition (OutOfOrderSequenceNumber). Other
+#   partitions and a new producer work.
 # Source: Kafka topic configuration "message.timestamp.after.max.ms" (KIP-937); KIP-360 (the Java producer
 #   raises its epoch and goes on); aiokafka issue #1017, open (the same error after an outage).
-# rolecall: docs/operations.md. It makes its producer anew after a refused delivery.
+# rolecall: docs/operations.md, "What happens when something fails". Its records carry the time of sending.
+#   A worker whose deliveries keep failing ends, and its restart makes a new producer.
 set -euo pipefail
 : "${KAFKA_HOME:?set it to the folder of an Apache Kafka 4 distribution (needs Java 17)}"
 
@@ -36,10 +37,7 @@ offsets.topic.replication.factor=1
 group.initial.rebalance.delay.ms=0
 EOF
 export LOG_DIR=$work/server-logs
-"$KAFKA_HOME/bin/kafka-storage.sh" format -t "$("$python" -c '
-import base64, uuid
-print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))')" \
-    -c "$work/server.properties" >"$work/broker.log" 2>&1
+"$KAFKA_HOME/bin/kafka-storage.sh" format -t ZmluZGluZy1jbHVzdGVyMA -c "$work/server.properties" >"$work/broker.log"
 "$KAFKA_HOME/bin/kafka-server-start.sh" "$work/server.properties" >>"$work/broker.log" 2>&1 &
 broker=$!
 timeout 60 bash -c "until (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do sleep 0.1; done"

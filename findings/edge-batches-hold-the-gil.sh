@@ -3,11 +3,11 @@
 #
 # Expected: A long call into the engine, which is written in Rust, releases the GIL, and an event loop in
 #   another thread goes on.
-# Seen: During query_batch() and the building of the HNSW graph in optimize() a second thread does not run at
-#   all. The same queries one by one with query() let it run in between.
+# Seen: During query_batch() and the building of the HNSW graph in optimize() a second thread does not run
+#   at all. The same queries one by one with query() let it run in between.
 # Source: PyO3 user guide, "Parallelism" (native code should detach from the interpreter for long
 #   computations); the package says nothing.
-# rolecall: docs/operations.md. The embedded index is a process of its own, reached through a Unix socket.
+# rolecall: docs/operations.md. The embedded index is a process of its own, behind a Unix socket.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -26,8 +26,16 @@ from importlib.metadata import version
 
 import numpy as np
 from qdrant_edge import (
-    Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeVectorParams, Point, Query, QueryBatchRequest,
-    QueryRequest, UpdateOperation,
+    Distance,
+    EdgeConfig,
+    EdgeOptimizersConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    Point,
+    Query,
+    QueryBatchRequest,
+    QueryRequest,
+    UpdateOperation,
 )
 
 POINTS, DIMS, QUERIES = 5000, 128, 2000
@@ -57,7 +65,9 @@ def longest_gap(work):
 
 vectors = np.random.default_rng(0).standard_normal((POINTS, DIMS)).astype(np.float32).tolist()
 params = EdgeVectorParams(size=DIMS, distance=Distance.Dot)
-shard = EdgeShard.create("shard", EdgeConfig(vectors=params, optimizers=EdgeOptimizersConfig(indexing_threshold=100)))
+shard = EdgeShard.create(
+    "shard", EdgeConfig(vectors=params, optimizers=EdgeOptimizersConfig(indexing_threshold=100))
+)
 shard.update(UpdateOperation.upsert_points([Point(id, vector, {}) for id, vector in enumerate(vectors)]))
 requests = [QueryRequest(limit=10, query=Query.Nearest(vector)) for vector in vectors[:QUERIES]]
 found = {

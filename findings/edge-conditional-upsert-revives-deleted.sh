@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # qdrant-edge: a conditional upsert that keeps stale writes out lets them in once the point is deleted.
 #
-# Expected: `upsert_points(points, condition=revision < new)` writes only where the stored revision is older.
-#   A late write of revision 3 is not applied to an entity that reached revision 12 and was deleted.
+# Expected: `upsert_points(points, condition=revision < new)` writes only where the stored revision is
+#   older. A late write of revision 3 is not applied to an entity that reached revision 12 and was deleted.
 # Seen: The condition holds for existing points only. Stale writes are ignored while the point exists; after
 #   delete_points() the same stale write inserts it again.
 # Source: Qdrant REST reference, "update_filter" (points that do not match keep their state; new points are
 #   inserted regardless of the filter).
-# rolecall: docs/operations.md and docs/privacy.md. Deletion writes a tombstone point with the revision, which
-#   is removed after the retention of the topics.
+# rolecall: docs/privacy.md, "Erasing". It writes a tombstone point with the revision instead, which is
+#   removed after the retention of the topics.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -24,7 +24,15 @@ import sys
 from importlib.metadata import version
 
 from qdrant_edge import (
-    Distance, EdgeConfig, EdgeShard, EdgeVectorParams, FieldCondition, Filter, Point, RangeFloat, UpdateOperation,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    FieldCondition,
+    Filter,
+    Point,
+    RangeFloat,
+    UpdateOperation,
 )
 
 

@@ -5,9 +5,10 @@
 #   is False, and as MatchAny([]) and an empty has-id condition do.
 # Seen: An empty should is treated as absent: it matches every point, nested in a must as well. A list of
 #   alternatives that a program computes, and that turns out empty, opens the filter.
-# Source: Qdrant documentation, "Filtering", clause "Should" (satisfied when at least one of the conditions is
-#   satisfied).
-# rolecall: docs/operations.md. An empty alternative is sent as must_not=[Filter()], which matches nothing.
+# Source: Qdrant documentation, "Filtering", clause "Should" (satisfied when at least one of the conditions
+#   is satisfied).
+# rolecall: docs/rules.md, "In the index". No alternatives are sent as must_not=[Filter()], which matches
+#   nothing.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -23,8 +24,17 @@ import sys
 from importlib.metadata import version
 
 from qdrant_edge import (
-    CountRequest, Distance, EdgeConfig, EdgeShard, EdgeVectorParams, FieldCondition, Filter, HasIdCondition, MatchAny,
-    Point, UpdateOperation,
+    CountRequest,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    FieldCondition,
+    Filter,
+    HasIdCondition,
+    MatchAny,
+    Point,
+    UpdateOperation,
 )
 
 
@@ -42,7 +52,9 @@ filters = {
     "must=[has id in {}]": Filter(must=[HasIdCondition(set())]),
     "must_not=[Filter()]": Filter(must_not=[Filter()]),
 }
-counts = {name: shard.count(CountRequest(exact=True, filter=condition)) for name, condition in filters.items()}
+counts = {
+    name: shard.count(CountRequest(exact=True, filter=condition)) for name, condition in filters.items()
+}
 
 print(f"qdrant-edge-py {version('qdrant-edge-py')}; 3 points")
 for name, count in counts.items():

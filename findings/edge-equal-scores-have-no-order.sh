@@ -5,8 +5,9 @@
 #   that a limit of 3 gives.
 # Seen: A limit of 3 returns a point that is last under a limit of 6. Under a has-id filter that names all
 #   points, the same query gives another order each time.
-# Source: Qdrant documentation, "Similarity search" (results are sorted by score); it says nothing about ties.
-# rolecall: docs/operations.md. It orders ties by id before it cuts a list.
+# Source: Qdrant documentation, "Similarity search" (results are sorted by score); it says nothing about
+#   ties.
+# rolecall: which of several matches with equal scores a list keeps is not defined.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -22,7 +23,15 @@ import sys
 from importlib.metadata import version
 
 from qdrant_edge import (
-    Distance, EdgeConfig, EdgeShard, EdgeVectorParams, Filter, HasIdCondition, Point, Query, QueryRequest,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    Filter,
+    HasIdCondition,
+    Point,
+    Query,
+    QueryRequest,
     UpdateOperation,
 )
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# qdrant-edge: a formula query answers exactly for which stored points a new vector is among their k nearest.
+# qdrant-edge: a formula query answers exactly for which stored points a new vector is among their k
+#   nearest.
 #
 # Expected: Reverse nearest neighbours need a search for every stored point, or an index made for them.
 # Seen: If each point carries the score of its own k-th neighbour as "floor", one query with the formula
@@ -7,7 +8,8 @@
 #   the new vector enters. The result equals a comparison of all pairs.
 # Source: Qdrant documentation, "Hybrid queries", section "Score boosting" (formulas are made for changing a
 #   ranking); score_threshold applies to the score of the formula.
-# rolecall: docs/rules.md and docs/contracts.md: a new vacancy enters the lists of candidates by such floors.
+# rolecall: not used yet. It is a way to find which stored lists a new entity enters without a search for
+#   each list.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -24,7 +26,16 @@ from importlib.metadata import version
 
 import numpy as np
 from qdrant_edge import (
-    Distance, EdgeConfig, EdgeShard, EdgeVectorParams, Expression, Formula, Point, Prefetch, Query, QueryRequest,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    Expression,
+    Formula,
+    Point,
+    Prefetch,
+    Query,
+    QueryRequest,
     UpdateOperation,
 )
 
@@ -52,7 +63,9 @@ shard.update(
         [Point(id, stored[id].tolist(), {"floor": float(floors[id])}) for id in range(POINTS)]
     )
 )
-above_floor = Formula(Expression.Sum([Expression.Variable("$score"), Expression.Neg(Expression.Variable("floor"))]))
+above_floor = Formula(
+    Expression.Sum([Expression.Variable("$score"), Expression.Neg(Expression.Variable("floor"))])
+)
 wrong = total = 0
 for vector in new:
     nearest = Prefetch(limit=POINTS, query=Query.Nearest(vector.tolist()))
@@ -62,7 +75,7 @@ for vector in new:
     wrong += len(found ^ expected)
     total += len(expected)
 
-print(f"qdrant-edge-py {version('qdrant-edge-py')}; {POINTS} points with their {K}th best score, {NEW} new vectors")
+print(f"qdrant-edge-py {version('qdrant-edge-py')}; {POINTS} points with their {K}th score, {NEW} new ones")
 print(f"reverse neighbours by comparison of all pairs: {total}; found otherwise by the formula: {wrong}")
 if wrong or not total:
     sys.exit("CHANGED: the formula query and the comparison differ")

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# qdrant-edge: with int8 quantization the scores are those of the quantized vectors unless rescoring is asked
-#   for.
+# qdrant-edge: with int8 quantization the scores are those of the quantized vectors unless rescoring is
+#   asked for.
 #
 # Expected: Quantization speeds up the search, and the scores of the hits come from the original vectors, as
 #   these are kept.
 # Seen: Without parameters the hits carry the quantized scores: a unit vector has a dot product above 1 with
 #   itself. With rescore=True they carry the exact ones. A threshold on scores needs the parameter.
-# Source: Qdrant documentation, "Quantization", and reference of QuantizationSearchParams.rescore (if not set,
-#   Qdrant decides by itself).
-# rolecall: docs/operations.md. Vectors are stored as they are, without quantization, as a confidence is
-#   computed from the score.
+# Source: Qdrant documentation, "Quantization", and reference of QuantizationSearchParams.rescore (if not
+#   set, Qdrant decides by itself).
+# rolecall: docs/encoder.md. Its embedded index has no quantization, because a confidence is computed from
+#   the score.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -26,8 +26,19 @@ from importlib.metadata import version
 
 import numpy as np
 from qdrant_edge import (
-    Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeVectorParams, Point, QuantizationSearchParams, Query,
-    QueryRequest, ScalarQuantizationConfig, ScalarType, SearchParams, UpdateOperation,
+    Distance,
+    EdgeConfig,
+    EdgeOptimizersConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    Point,
+    QuantizationSearchParams,
+    Query,
+    QueryRequest,
+    ScalarQuantizationConfig,
+    ScalarType,
+    SearchParams,
+    UpdateOperation,
 )
 
 POINTS, DIMS = 2000, 64
@@ -36,7 +47,9 @@ vectors = np.random.default_rng(0).standard_normal((POINTS, DIMS)).astype(np.flo
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 int8 = ScalarQuantizationConfig(ScalarType.Int8)
 params = EdgeVectorParams(size=DIMS, distance=Distance.Dot, quantization_config=int8)
-shard = EdgeShard.create("shard", EdgeConfig(vectors=params, optimizers=EdgeOptimizersConfig(indexing_threshold=10)))
+shard = EdgeShard.create(
+    "shard", EdgeConfig(vectors=params, optimizers=EdgeOptimizersConfig(indexing_threshold=10))
+)
 shard.update(UpdateOperation.upsert_points([Point(id, vectors[id].tolist(), {}) for id in range(POINTS)]))
 shard.optimize()
 

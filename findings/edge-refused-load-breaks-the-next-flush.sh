@@ -5,7 +5,7 @@
 # Seen: It raises, but only after it has touched the files. The next flush() of the first shard raises an
 #   error about a journal that is shorter than expected.
 # Source: docstring of qdrant_edge.EdgeShard.load; it does not mention a second process or shard.
-# rolecall: docs/operations.md. The index process takes a lock on the folder before it loads it.
+# rolecall: docs/operations.md. `rolecall up` takes a lock on its folder before the index process loads it.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -2,11 +2,11 @@
 # qdrant-edge: a vector of NaN is stored without an error, and no search finds its point.
 #
 # Expected: The upsert raises, as a NaN has no similarity to anything.
-# Seen: The upsert succeeds. The point is counted and can be retrieved by its id; a search with a limit above
-#   the number of points leaves it out.
+# Seen: The upsert succeeds. The point is counted and can be retrieved by its id; a search with a limit
+#   above the number of points leaves it out.
 # Source: Qdrant documentation, "Points" and "Vectors" (a dense vector is a list of floats; JSON has no NaN,
 #   so the server's REST API cannot take one).
-# rolecall: docs/operations.md. Vectors are checked for finite values before they are written.
+# rolecall: vectors come from its own encoder, never from an event.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -23,7 +23,15 @@ import sys
 from importlib.metadata import version
 
 from qdrant_edge import (
-    CountRequest, Distance, EdgeConfig, EdgeShard, EdgeVectorParams, Point, Query, QueryRequest, UpdateOperation,
+    CountRequest,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    Point,
+    Query,
+    QueryRequest,
+    UpdateOperation,
 )
 
 

@@ -7,8 +7,8 @@
 #   quantizer behind an inverted file with a single list takes the selector and returns only allowed ids.
 #   Flat, SQ and HNSW take it too.
 # Source: faiss wiki, "Setting search parameters for one query"; faiss issue #3559, open (IndexPQ).
-# rolecall: nothing in it uses faiss today. An offline index of compressed vectors with a filter would be
-#   IndexIVFPQFastScan with one list.
+# rolecall: it does not use faiss. An index of compressed vectors with a filter would be IndexIVFPQFastScan
+#   with one list.
 set -euo pipefail
 
 work=$(mktemp -d)

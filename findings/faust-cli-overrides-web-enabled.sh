@@ -3,11 +3,13 @@
 #
 # Expected: The setting of the app holds: no web server. Only an option on the command line would change it.
 # Seen: `faust worker` has --with-web/--without-web with the default "with", and writes it over the setting.
-#   The worker listens on port 6066 of all addresses (here on a free port of loopback), and a second worker on
-#   the machine fails to bind. A warning tells that the setting changed (AlreadyConfiguredWarning), not why.
-# Source: reference of settings, "web_enabled" (enable the web server; default True); user guide "Command-line
-#   interface".
-# rolecall: docs/operations.md. It starts Faust with --without-web and serves its own health and metrics.
+#   The worker listens on port 6066 of all addresses (here on a free port of loopback), and a second worker
+#   on the machine fails to bind. A warning tells that the setting changed (AlreadyConfiguredWarning), not
+#   why.
+# Source: reference of settings, "web_enabled" (enable the web server; default True); user guide
+#   "Command-line interface".
+# rolecall: docs/operations.md, "Health". It starts the app without Faust's command line, and serves health
+#   and metrics by itself.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -25,8 +27,8 @@ broker=$!
 timeout 20 bash -c "until (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do sleep 0.05; done"
 
 cd "$work"
-timeout 120 "$python" - "127.0.0.1:$port" "$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')" <<'EOF'
-import asyncio
+timeout 120 "$python" - "127.0.0.1:$port" <<'EOF'
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -54,16 +56,19 @@ async def look():
         except ConnectionRefusedError:
             await asyncio.sleep(0.1)
     listens = "listens" if answer else "does not listen"
-    print("web_enabled in the worker:", app.conf.web_enabled, "and it", listens, file=sys.__stdout__, flush=True)
+    seen = f"web_enabled in the worker: {app.conf.web_enabled} and it {listens}"
+    print(seen, file=sys.__stdout__, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
 """
 
 
 def main():
     Path("app.py").write_text(APP % sys.argv[1])
-    command = [sys.executable, "-m", "faust", "-A", "app", "worker", "-l", "error",
-               "--web-bind", "127.0.0.1", "--web-port", sys.argv[2]]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = f"-m faust -A app worker -l error --web-bind 127.0.0.1 --web-port {port}"
+    run = subprocess.run([sys.executable, *command.split()], capture_output=True, text=True, timeout=60)
     print(", ".join(f"{name} {version(name)}" for name in ("faust-streaming", "mode-streaming", "click")))
     print("\n".join(line for line in run.stdout.splitlines() if "web_enabled in" in line))
     if "web_enabled in the worker: True and it listens" not in run.stdout:

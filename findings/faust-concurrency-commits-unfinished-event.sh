@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Faust: an agent with concurrency=2 commits past an event that is still being processed.
 #
-# Expected: Each event is acknowledged when its handler is done with it. The committed offset is the first one
-#   that is not acknowledged, so that a restart begins there.
+# Expected: Each event is acknowledged when its handler is done with it. The committed offset is the first
+#   one that is not acknowledged, so that a restart begins there.
 # Seen: The commit arithmetic (Consumer._new_offset) accepts a gap of one at the head, and any gap when
 #   nothing was committed yet. While the first event is still in work, the offset behind all others is
 #   committed. If the process ends now, nobody processes the first event.
 # Source: user guide "Agents", section "Concurrency"; faust-streaming issue #606, open.
-# rolecall: docs/operations.md, "Why not `take`". concurrency=1, events are acknowledged in order of arrival,
-#   and its Kafka transport refuses a commit past an event that is not acknowledged.
+# rolecall: docs/operations.md, "Why not `take`". concurrency=1, events are acknowledged in order of
+#   arrival, and its Kafka transport refuses a commit past an event that is not acknowledged.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -48,8 +48,15 @@ async def main():
         for number in range(EVENTS):
             await producer.send_and_wait("events", b"%d" % number)
 
-    app = faust.App("group", broker=f"kafka://{BROKER}", store="memory://", web_enabled=False,
-                    topic_disable_leader=True, broker_session_timeout=3, broker_heartbeat_interval=0.5)
+    app = faust.App(
+        "group",
+        broker=f"kafka://{BROKER}",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        broker_session_timeout=3,
+        broker_heartbeat_interval=0.5,
+    )
     topic = app.topic("events", value_type=bytes, value_serializer="raw")
     finished, others, release = [], asyncio.Event(), asyncio.Event()
 

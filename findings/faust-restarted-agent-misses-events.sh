@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Faust: an agent that is restarted inside noack_take() gets only part of the later events.
 #
-# Expected: The default supervisor restarts an agent that raises. The failed batch was not acknowledged, so it
-#   comes again, or at least everything behind it does.
+# Expected: The default supervisor restarts an agent that raises. The failed batch was not acknowledged, so
+#   it comes again, or at least everything behind it does.
 # Seen: The failed batch does not come again in this process, and about half of the events behind it never
 #   reach the handler: the buffer of the first iteration still reads from the same channel. The committed
 #   offset stays at the failed batch, so nothing is lost, but only a new process gets these events.
-# Source: user guide "Agents" ("agent_supervisor", default mode.OneForOneSupervisor, which restarts the agent
-#   that failed); docstring of faust.Stream.noack_take.
+# Source: user guide "Agents" ("agent_supervisor", default mode.OneForOneSupervisor, which restarts the
+#   agent that failed); docstring of faust.Stream.noack_take.
 # rolecall: docs/operations.md, "Why not `take`". It retries inside the handler, and ends the process when
 #   that does not help.
 set -euo pipefail
@@ -49,8 +49,16 @@ async def main():
         for number in range(EVENTS):
             await producer.send_and_wait("events", b"%d" % number)
 
-    app = faust.App("group", broker=f"kafka://{BROKER}", store="memory://", stream_wait_empty=False,
-                    web_enabled=False, topic_disable_leader=True, broker_session_timeout=3, broker_heartbeat_interval=0.5)
+    app = faust.App(
+        "group",
+        broker=f"kafka://{BROKER}",
+        store="memory://",
+        stream_wait_empty=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+        broker_session_timeout=3,
+        broker_heartbeat_interval=0.5,
+    )
     topic = app.topic("events", value_type=bytes, value_serializer="raw")
     processed, failed, end = [], [], asyncio.Event()
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Faust: neither `await topic.send()` nor the producer's flush() says that a record was not delivered.
 #
-# Expected: `await topic.send(value)` or, at the latest, `await producer.flush()` raises if the broker did not
-#   take the record.
+# Expected: `await topic.send(value)` or, at the latest, `await producer.flush()` raises if the broker did
+#   not take the record.
 # Seen: Both return as if all were well. Only the awaitable that send() returns holds the error; code that
 #   does not await it as well has lost the record.
 # Source: reference of faust.topics.Topic.send (it returns an awaitable of RecordMetadata); reference of

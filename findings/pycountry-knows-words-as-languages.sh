@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # pycountry: languages.lookup() takes common English words for languages and does not know Greek.
 #
-# Expected: lookup() finds a language by its English name, and raises LookupError for a word that names none.
+# Expected: lookup() finds a language by its English name, and raises LookupError for a word that names
+#   none.
 # Seen: ISO 639-3 has 7,900 languages: "the", "are" and "as" are codes or names of some, in any case. The
 #   everyday names of others are missing, because the standard writes "Modern Greek (1453-)", "Swahili
 #   (macrolanguage)" and the like.
 # Source: pycountry README, "Languages" and lookup (matches any field, ignoring case).
-# rolecall: docs/feeds.md. It reads only languages with a two-letter code, adds everyday names by hand, and
-#   reads a language only from fields that hold languages.
+# rolecall: docs/feeds.md. It reads a language only from fields that hold languages, only those with a
+#   two-letter code, and adds everyday names by hand.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -33,7 +34,9 @@ def name(word):
 
 
 words = {word: name(word) for word in ("the", "are", "as", "even", "day", "to")}
-languages = {word: name(word) for word in ("Greek", "Swahili", "Malay", "Nepali", "Punjabi", "Mandarin", "Spanish")}
+languages = {
+    word: name(word) for word in ("Greek", "Swahili", "Malay", "Nepali", "Punjabi", "Mandarin", "Spanish")
+}
 print(f"pycountry {version('pycountry')}, {len(pycountry.languages)} languages")
 print(f"English words that it takes for languages: {words}")
 print(f"names of languages: {languages}")

@@ -2,8 +2,8 @@
 # safetensors: the same tensors with the same metadata give another file in every process.
 #
 # Expected: The same input gives the same bytes, so that a hash of the file tells whether a model changed.
-# Seen: With two or more metadata keys their order in the header follows a hash map with a random seed: eight
-#   processes write several different files. Without metadata the bytes are the same.
+# Seen: With two or more metadata keys their order in the header follows a hash map with a random seed:
+#   eight processes write several different files. Without metadata the bytes are the same.
 # Source: safetensors documentation, "Format" (the header is JSON; __metadata__ is a map of strings); the
 #   order of its keys is not specified.
 # rolecall: docs/encoder.md: the version of a model is a hash of its files. Metadata stands in config.json,
@@ -28,14 +28,17 @@ import hashlib, sys
 import numpy as np
 from safetensors.numpy import save
 
-metadata = {"name": "model", "dims": "3", "language": "en", "licence": "MIT"} if sys.argv[1] == "with" else None
+metadata = {"name": "model", "dims": "3", "language": "en", "form": "a"} if sys.argv[1] == "with" else None
 print(hashlib.sha256(save({"weight": np.zeros(3, np.float32)}, metadata=metadata)).hexdigest()[:12])
 """
 
 
 def hashes(metadata, processes=8):
     run = [sys.executable, "-c", SAVE, metadata]
-    return {subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip() for _ in range(processes)}
+    return {
+        subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
+        for _ in range(processes)
+    }
 
 
 without, with_metadata = hashes("without"), hashes("with")

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Tansu (in memory): the end offset is the start of the last batch + 1, not the end of the log.
 #
-# Expected: ListOffsets with timestamp -1 (the latest) answers the offset behind the last record, and so does
-#   seek_to_end().
-# Seen: After two batches of ten records it answers 11 instead of 20. A consumer that starts at the end reads
-#   nine old records, and a lag that is computed from it is too small. The high watermark in a fetch response
-#   is right.
-# Source: Kafka protocol, ListOffsets (-1: the offset of the next message that will be appended); reference of
-#   aiokafka.AIOKafkaConsumer.end_offsets.
-# rolecall: docs/operations.md. Its tools take end offsets from fetch responses.
+# Expected: ListOffsets with timestamp -1 (the latest) answers the offset behind the last record, and so
+#   does seek_to_end().
+# Seen: After two batches of ten records it answers 11 instead of 20. A consumer that starts at the end
+#   reads nine old records, and a lag that is computed from it is too small. The high watermark in a fetch
+#   response is right.
+# Source: Kafka protocol, ListOffsets (-1: the offset of the next message that will be appended); reference
+#   of aiokafka.AIOKafkaConsumer.end_offsets.
+# rolecall: docs/operations.md. What reads a topic to its end takes the end from fetch responses.
 set -euo pipefail
 
 work=$(mktemp -d)

