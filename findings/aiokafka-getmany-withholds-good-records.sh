@@ -7,8 +7,9 @@
 #   The batch is decoded while the list is built, and the list is thrown away with the error.
 # Source: reference of aiokafka.AIOKafkaConsumer.getmany; aiokafka issue #321, open (what to do about a
 #   batch that cannot be read).
-# rolecall: its readers use getmany() too, so producers should compress with gzip or not at all, unless
-#   cramjam is installed beside aiokafka (for snappy, lz4 and zstd).
+# rolecall: docs/operations.md, "Known gaps on Apache Kafka". Its readers use getmany() too, so producers
+#   should compress with gzip or not at all, unless cramjam is installed beside aiokafka (for snappy, lz4
+#   and zstd).
 set -euo pipefail
 
 work=$(mktemp -d)

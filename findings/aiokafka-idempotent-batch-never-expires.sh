@@ -8,8 +8,8 @@
 #   away.
 # Source: reference of aiokafka.AIOKafkaProducer, "request_timeout_ms" and "enable_idempotence"; user guide
 #   "Idempotent produce". (The Java producer has delivery.timeout.ms, KIP-91.)
-# rolecall: docs/operations.md, "What happens when something fails". A worker waits for as long as the
-#   broker is away, and acknowledges nothing meanwhile; stopping it has a deadline of its own.
+# rolecall: docs/operations.md, "Known gaps on Apache Kafka". A worker waits for as long as the broker is
+#   away, and acknowledges nothing meanwhile; stopping it has a deadline of its own.
 set -euo pipefail
 : "${KAFKA_HOME:?set it to the folder of an Apache Kafka 4 distribution (needs Java 17)}"
 

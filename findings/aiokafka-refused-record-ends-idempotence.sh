@@ -8,8 +8,9 @@
 #   partitions and a new producer work.
 # Source: Kafka topic configuration "message.timestamp.after.max.ms" (KIP-937); KIP-360 (the Java producer
 #   raises its epoch and goes on); aiokafka issue #1017, open (the same error after an outage).
-# rolecall: docs/operations.md, "What happens when something fails". Its records carry the time of sending.
-#   A worker whose deliveries keep failing ends, and its restart makes a new producer.
+# rolecall: docs/operations.md, "Known gaps on Apache Kafka". Its records carry the time of sending, so few
+#   are refused. A worker ends when the retries of a delivery are used up, and its restart makes a new
+#   producer.
 set -euo pipefail
 : "${KAFKA_HOME:?set it to the folder of an Apache Kafka 4 distribution (needs Java 17)}"
 

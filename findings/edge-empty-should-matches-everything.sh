@@ -7,8 +7,8 @@
 #   alternatives that a program computes, and that turns out empty, opens the filter.
 # Source: Qdrant documentation, "Filtering", clause "Should" (satisfied when at least one of the conditions
 #   is satisfied).
-# rolecall: docs/rules.md, "In the index". No alternatives are sent as must_not=[Filter()], which matches
-#   nothing.
+# rolecall: docs/rules.md, "Hard rules in the index". No alternatives are sent as must_not=[Filter()], which
+#   matches nothing.
 set -euo pipefail
 
 work=$(mktemp -d)

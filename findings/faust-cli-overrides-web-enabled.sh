@@ -8,8 +8,8 @@
 #   why.
 # Source: reference of settings, "web_enabled" (enable the web server; default True); user guide
 #   "Command-line interface".
-# rolecall: docs/operations.md, "Health". It starts the app without Faust's command line, and serves health
-#   and metrics by itself.
+# rolecall: docs/operations.md, "Why not `take`". It starts the app without Faust's command line, and serves
+#   health and metrics by itself.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -8,9 +8,9 @@
 #   After a restart it processes everything again.
 # Source: Kafka documentation, "Log compaction" (offsets are never reassigned, consumers skip what is gone);
 #   faust-streaming issue #378 (closed; the same symptom for every gap).
-# rolecall: its topics are compacted, and its worker inherits this arithmetic from Faust
-#   (streams/worker/faust/transport.py). Replaying events again changes nothing, but such a group never
-#   reports a lag of 0.
+# rolecall: docs/operations.md, "Known gaps on Apache Kafka". Its topics are compacted, and its worker
+#   inherits this arithmetic from Faust (streams/worker/faust/transport.py). Replaying events again changes
+#   nothing, but such a group never reports a lag of 0.
 set -euo pipefail
 : "${KAFKA_HOME:?set it to the folder of an Apache Kafka 4 distribution (needs Java 17)}"
 

@@ -8,7 +8,8 @@
 #   response is right.
 # Source: Kafka protocol, ListOffsets (-1: the offset of the next message that will be appended); reference
 #   of aiokafka.AIOKafkaConsumer.end_offsets.
-# rolecall: docs/operations.md. What reads a topic to its end takes the end from fetch responses.
+# rolecall: docs/operations.md, "The embedded broker is not Kafka". What reads a topic to its end takes the
+#   end from fetch responses.
 set -euo pipefail
 
 work=$(mktemp -d)

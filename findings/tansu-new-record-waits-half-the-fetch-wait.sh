@@ -8,8 +8,8 @@
 #   set by fetch.max.wait.ms.
 # Source: Kafka consumer configuration "fetch.max.wait.ms" (the longest time before the server answers a
 #   fetch that has not enough data).
-# rolecall: docs/operations.md. Workers on the embedded broker fetch with a wait of 20 ms, through a Kafka
-#   transport of their own, as Faust fixes the wait at 1.5 s.
+# rolecall: docs/operations.md, "The embedded broker is not Kafka". Workers on this broker fetch with a wait
+#   of 20 ms, through a Kafka transport of their own, as Faust fixes the wait at 1.5 s.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -6,8 +6,8 @@
 # Seen: It gets all of them, in the same order as with read_uncommitted. Begin, commit and abort succeed,
 #   and the markers take their offsets as in Kafka.
 # Source: KIP-98; Kafka consumer configuration "isolation.level".
-# rolecall: README.md: the embedded broker is for evaluation. What depends on aborted records can only be
-#   tried on Apache Kafka.
+# rolecall: docs/operations.md, "The embedded broker is not Kafka". It uses this broker for evaluation and
+#   tests. What depends on aborted records can only be tried on Apache Kafka.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -6,8 +6,8 @@
 #   version and is served.
 # Source: Kafka protocol, ApiVersions (the broker lists the versions that it supports) and InitProducerId;
 #   reference of aiokafka.AIOKafkaProducer, "enable_idempotence".
-# rolecall: docs/operations.md, "Settings". Its producer is idempotent on Kafka, and plain on the embedded
-#   broker (ROLECALL_IDEMPOTENT_PRODUCER=false).
+# rolecall: docs/operations.md, "The embedded broker is not Kafka". Its producer is idempotent on Kafka, and
+#   plain on this broker (ROLECALL_IDEMPOTENT_PRODUCER=false).
 set -euo pipefail
 
 work=$(mktemp -d)
