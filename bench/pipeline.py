@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,29 +34,21 @@ from rich.table import Table
 
 from bench.candidates import candidates
 from bench.rig.wire import members, poll
-from rolecall.encoder.document import document_of
+from bench.stages import TOP_K, alone
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
-from rolecall.schemas.topics import CANDIDATES, DEAD_LETTERS, MATCHES, VACANCIES
+from rolecall.schemas.topics import DEAD_LETTERS, MATCHES, TOPIC_OF_SIDE
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.embedded.stack import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
-from rolecall.streams.events.receive import Entity, Limits, receive
-from rolecall.streams.events.record import Record
-from rolecall.streams.events.records import Outgoing, match_record
+from rolecall.streams.events.receive import Entity
 from rolecall.streams.feeds.csv_table import parse_mapping
 from rolecall.streams.feeds.parsed import FeedEvent
 from rolecall.streams.feeds.read import read
 from rolecall.streams.index.edge.client import QdrantEdge
-from rolecall.streams.index.port import Query
 from rolecall.streams.kafka.lag import lag
-from rolecall.streams.kafka.publisher import KafkaPublisher, producer
-from rolecall.streams.matching.card import Embedded, point
-from rolecall.streams.matching.match import matches
-from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import compatible_hits, wanted
-from rolecall.streams.worker.search import first_limit
+from rolecall.streams.kafka.publisher import producer
 
 MAPPING = (
     "id={platform}-{jobId}-{locations}",
@@ -67,9 +59,6 @@ MAPPING = (
     "occurred_at=postedAt",
     "revision=scrapedAt",
 )
-TOPIC = {Side.VACANCY: VACANCIES.name, Side.CANDIDATE: CANDIDATES.name}
-BATCH = 128
-TOP_K = 10
 
 
 @dataclass
@@ -145,7 +134,7 @@ class Bench:
             load.sent[entity.id] = time.time()
             side = Side.VACANCY if isinstance(entity, Vacancy) else Side.CANDIDATE
             value = entity.model_dump_json(exclude_defaults=True).encode()
-            pending.append(await self.producer.send(TOPIC[side], value=value, key=entity.id.encode()))
+            pending.append(await self.producer.send(TOPIC_OF_SIDE[side], value=value, key=entity.id.encode()))
         await asyncio.gather(*pending)
         while await lag(self.stack.settings, self.group):
             for process in self.workers:
@@ -183,70 +172,6 @@ async def effects(index: QdrantEdge, published: Sequence[Entity]) -> set[str]:
             stored = await index.fetch(side, ids[start : start + 1000])
             done |= {id for id, found in stored.items() if found.revision >= newest[id]}
     return done
-
-
-async def alone(stack: Stack, encoder: Encoder, entities: Sequence[Entity]) -> dict[Stage, float]:
-    """Events/s of each stage by itself, in batches as the worker takes them."""
-    index = QdrantEdge(stack.edge_socket, encoder.version, encoder.dims)
-    now = datetime.now(UTC)
-    limits = Limits(1_048_576, 10**9)
-    policy = Policy(TOP_K, 0.0)
-    limit = first_limit(TOP_K)
-    sender = producer(stack.settings)
-    await sender.start()
-    seconds: dict[Stage, float] = defaultdict(float)
-
-    class timed:
-        def __init__(self, stage: Stage) -> None:
-            self.stage = stage
-
-        def __enter__(self) -> None:
-            self.started = time.perf_counter()
-
-        def __exit__(self, *_: object) -> None:
-            seconds[self.stage] += time.perf_counter() - self.started
-
-    try:
-        for side, contract in ((Side.VACANCY, Vacancy), (Side.CANDIDATE, Candidate)):
-            of_side = [entity for entity in entities if isinstance(entity, contract)]
-            for start in range(0, len(of_side), BATCH):
-                batch = of_side[start : start + BATCH]
-                records = [
-                    Record(
-                        TOPIC[side], 0, i, e.id.encode(), e.model_dump_json(exclude_defaults=True).encode(), 0
-                    )
-                    for i, e in enumerate(batch)
-                ]
-                with timed(Stage.RECEIVE):
-                    receive(side, records, 2**52, limits)
-                with timed(Stage.ENCODE):
-                    embeddings = encoder.encode([document_of(e) for e in batch])
-                embedded = [
-                    Embedded(e, v, float(c))
-                    for e, v, c in zip(batch, embeddings.vectors, embeddings.certainty, strict=True)
-                ]
-                with timed(Stage.UPSERT):
-                    await index.upsert(side, [point(each) for each in embedded])
-                with timed(Stage.SEARCH):
-                    hits = await index.search_allowed(
-                        side.other, [Query(each.vector, wanted(each.entity, now), limit) for each in embedded]
-                    )
-                with timed(Stage.MATCH):
-                    found = [
-                        match_record(match)
-                        for each, some in zip(embedded, hits, strict=True)
-                        for match in matches(
-                            encoder, each, compatible_hits(each.entity, some, now), policy, now
-                        )
-                    ]
-                with timed(Stage.PUBLISH):
-                    await KafkaPublisher(sender).publish(
-                        [Outgoing("feedback", r.key, r.value, r.headers) for r in found]
-                    )
-    finally:
-        await sender.stop()
-        await index.close()
-    return {stage: len(entities) / taken for stage, taken in seconds.items()}
 
 
 def processes() -> dict[str, list[psutil.Process]]:
@@ -298,6 +223,14 @@ def breakdown(logs: Sequence[Path], skip: Sequence[int]) -> tuple[dict[str, floa
     return {stage: ms / events for stage, ms in totals.items()}, len(batches)
 
 
+def stage_table(per_event: Mapping[str, float], by_itself: Mapping[Stage, float], batches: int) -> Table:
+    table = Table("stage", "ms/event in a worker", "events/s alone", title=f"full load, {batches} batches")
+    for stage in Stage:
+        rate = by_itself.get(stage)
+        table.add_row(stage, f"{per_event.get(stage, 0):.3f}", f"{rate:,.0f}" if rate else "")
+    return table
+
+
 async def measure(
     stack: Stack,
     workers: Sequence[subprocess.Popen[bytes]],
@@ -331,11 +264,7 @@ async def measure(
         points = {side: await index.count(side) for side in Side}
         await index.close()
         dead = bench.dead
-    table = Table("stage", "ms/event in a worker", "events/s alone", title=f"full load, {batches} batches")
-    for stage in Stage:
-        rate = by_itself.get(stage)
-        table.add_row(stage, f"{per_event.get(stage, 0):.3f}", f"{rate:,.0f}" if rate else "")
-    console.print(table)
+    console.print(stage_table(per_event, by_itself, batches))
     slowest = min(by_itself, key=by_itself.__getitem__)
     rss = {role: max(map(peak_rss_mb, some)) for role, some in processes().items()}
     console.print("CPU, ms/event at full load:", {role: round(ms, 2) for role, ms in used.items()})
