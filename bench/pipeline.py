@@ -245,8 +245,7 @@ async def measure(
     jobs, rejected = read_vacancies(vacancies, now)
     people: list[Entity] = list(candidates(onet, count=count, seed=1, now=now))
     console.print(f"{len(jobs):,} vacancies ({rejected:,} rows rejected), {len(people):,} candidates")
-    everything = jobs + people
-    random.Random(1).shuffle(everything)
+    everything = random.Random(1).sample(jobs + people, len(jobs) + len(people))
     async with Bench(stack, "rolecall", workers) as bench:
         fill = await bench.run(everything)
         console.print(f"fill: {fill.events_per_s:,.0f} events/s, {fill.matches_per_s:,.0f} matches/s")
