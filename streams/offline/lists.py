@@ -1,0 +1,135 @@
+"""The list of every entity: blocks of scores first, then the last rules pair by pair.
+
+Some more than `top_k` pairs of each entity are kept from the blocks, because the blocks know less than
+`hard_rules.compatible`. If too few of them pass, the entity is compared with the whole other side again, and
+four times as many pairs are kept. So each list is exactly the best of all pairs.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.match import Side
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.matching.ranking import Found, chosen, compatible_hits, merit
+from rolecall.streams.offline.allowed import Allowed
+from rolecall.streams.offline.best import NONE, SLACK, Best, Confident, least_scores
+from rolecall.streams.offline.columns import Mask
+from rolecall.streams.offline.pool import Floats, Pool, Rows
+
+VACANCIES_AT_ONCE, CANDIDATES_AT_ONCE = 512, 8192  # their scores take 16 MB
+OVERFETCH = 1.2
+DEEPER = 4
+PLACES_AT_ONCE = 1 << 21  # of the lists that are made again together; 16 MB
+
+Advanced = Callable[[str, int, int | None], None]
+"""What is counted, how many more are done, and of how many in all if that is known."""
+List = tuple[Rows, Floats]  # of one entity: rows of the others with their scores, the highest first
+
+EMPTY: List = (np.empty(0, np.int32), np.empty(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    pools: Mapping[Side, Pool]
+    allowed: Allowed
+    encoder: Encoder
+    policy: Policy
+    now: datetime
+    advanced: Advanced
+
+    def found(self, side: Side, row: int, listed: List) -> list[Found]:
+        """Those of the listed that the rules let through."""
+        others = self.pools[side.other]
+        hits = [others.hit(other, score) for other, score in zip(*map(np.ndarray.tolist, listed), strict=True)]
+        return compatible_hits(self.pools[side].entity(row), hits, self.now, self.policy.book)
+
+
+def lists(market: Market) -> dict[Side, list[List]]:
+    """By side and row."""
+    limit = max(round(market.policy.top_k * OVERFETCH), market.policy.top_k + 2)
+    policies = {side: _policies(pool, market.policy) for side, pool in market.pools.items()}
+    best = {side: _best(market, side, policies[side], _rows(pool), limit) for side, pool in market.pools.items()}
+    _compare(market, best, "pairs")
+    made: dict[Side, list[List]] = {}
+    for side in Side:
+        made[side] = [EMPTY] * len(market.pools[side])
+        short = list(_settle(market, side, policies[side], best.pop(side), made[side]))
+        deeper = limit
+        while short:
+            deeper *= DEEPER
+            at_once = max(1, PLACES_AT_ONCE // deeper)
+            again = []
+            for start in range(0, len(short), at_once):
+                rows = np.array(short[start : start + at_once], np.int32)
+                part = _best(market, side, policies[side], rows, deeper)
+                _compare(market, {side: part}, f"pairs again, {len(short)} {side} lists")
+                again += _settle(market, side, policies[side], part, made[side])
+            short = again
+    return made
+
+
+def _rows(pool: Pool) -> Rows:
+    return np.arange(len(pool), dtype=np.int32)
+
+
+def _policies(pool: Pool, policy: Policy) -> list[Policy]:
+    """Each entity's own."""
+    return [policy.of(pool.entity(row)) for row in range(len(pool))]
+
+
+def _best(market: Market, side: Side, policies: Sequence[Policy], rows: Rows, limit: int) -> Best:
+    own, others = market.pools[side].certainty[rows], market.pools[side.other].certainty
+    thresholds = np.array([policies[row].min_confidence for row in rows.tolist()], np.float32)
+
+    def confident(scores: Floats, places: Rows, found: Rows) -> Mask:
+        if not thresholds.any():
+            return np.ones(len(scores), np.bool_)
+        confidence = market.encoder.confidence(scores.clip(0, 1), own[places], others[found])
+        return np.asarray(confidence >= thresholds[places] - SLACK)
+
+    return Best(rows, limit, least_scores(market.encoder, own, thresholds), confident)
+
+
+def _compare(market: Market, best: Mapping[Side, Best], counted: str) -> None:
+    """The entities that `best` has, or else all of a side, with those of the other side."""
+    vacancies, candidates = (
+        best[side].rows if side in best else _rows(market.pools[side]) for side in (Side.VACANCY, Side.CANDIDATE)
+    )
+    for right in range(0, len(candidates), CANDIDATES_AT_ONCE):
+        columns = candidates[right : right + CANDIDATES_AT_ONCE]
+        vectors = market.pools[Side.CANDIDATE].vectors(columns)
+        seen: dict[int, Mask] = {}
+        for left in range(0, len(vacancies), VACANCIES_AT_ONCE):
+            rows = vacancies[left : left + VACANCIES_AT_ONCE]
+            scores = market.pools[Side.VACANCY].vectors(rows) @ vectors.T  # (rows, columns)
+            np.copyto(scores, NONE, where=~market.allowed.mask(rows, columns, seen))
+            if Side.VACANCY in best:
+                best[Side.VACANCY].take(left, scores, columns, across=False)
+            if Side.CANDIDATE in best:
+                best[Side.CANDIDATE].take(right, scores, rows, across=True)
+            market.advanced(counted, scores.size, len(vacancies) * len(candidates))
+
+
+def _settle(
+    market: Market, side: Side, policies: Sequence[Policy], best: Best, made: list[List]
+) -> Iterator[int]:
+    """Fill in the lists that no pair beyond the kept ones could enter; yield the rows of the others."""
+    pool = market.pools[side]
+    for row, scores, others in zip(best.rows.tolist(), best.scores, best.others, strict=True):
+        count = int(np.count_nonzero(scores > NONE))
+        listed = others[:count], scores[:count]
+        found = market.found(side, row, listed)
+        policy = policies[row]
+        list_ = chosen(market.encoder, float(pool.certainty[row]), found, policy)[: policy.top_k]
+        filled = len(list_) == policy.top_k and merit(list_[-1][0], policy) >= float(scores[-1])
+        if count < best.limit or filled:
+            ids = {each.hit.id for each, _ in list_}
+            kept = [market.pools[side.other].ids[other] in ids for other in others[:count].tolist()]
+            made[row] = others[:count][kept], scores[:count][kept]
+        else:
+            yield row
+    market.advanced(f"{side} lists", len(best.rows), len(pool))

@@ -1,0 +1,176 @@
+"""Offline matching against brute force: every pair, one after the other."""
+
+from datetime import timedelta
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rolecall.encoder.model import Embeddings
+from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.common import Matching
+from rolecall.schemas.match import Side
+from rolecall.schemas.rule import ExclusionRule
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.matching.hard_rules import broken_rules, compatible
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.offline import lists
+from rolecall.streams.offline.match import found, market
+from rolecall.streams.offline.match import _published as published
+from tests.streams.terms import ALL_HARD, MIXED, NOW, a_candidate, a_vacancy
+
+TITLES = tuple("abcdefgh")
+
+
+class CoarseEncoder:
+    """Scores are quarters, so many are equal and none is rounded. What is certain is more likely a match."""
+
+    version, dims = "coarse", 16
+
+    class features:  # noqa: N801
+        names = ()
+
+    def encode(self, documents):
+        vectors = np.zeros((len(documents), self.dims), np.float32)
+        for row, document in zip(vectors, documents, strict=True):
+            row[Random(document.title).sample(range(self.dims), 4)] = 0.5
+        certainty = [TITLES.index(document.title[0]) / len(TITLES) for document in documents]
+        return Embeddings(vectors, np.array(certainty, np.float32))
+
+    def confidence(self, score, certainty_a, certainty_b):
+        return (score * (0.5 + np.minimum(certainty_a, certainty_b) / 2)).astype(np.float32)
+
+
+ENCODER = CoarseEncoder()
+
+
+def entity(kind, terms, number, random):
+    """One of few titles, and now and then an own policy."""
+    title = random.choice(TITLES)
+    said = {"titles": [title]} if kind is Candidate else {"title": title, "employer": random.choice((None, "x", "y"))}
+    matching = random.choice((None, None, None, Matching(top_k=4), Matching(min_confidence=0.3)))
+    own = {"id": f"{number:02}", "occurred_at": NOW - timedelta(days=1), "matching": matching}
+    return kind.model_validate(terms(random).model_dump() | own | said)
+
+
+def vector(entity):
+    title = entity.title if isinstance(entity, Vacancy) else entity.titles[0]
+    embeddings = ENCODER.encode([type("Document", (), {"title": title})])
+    return embeddings.vectors[0], embeddings.certainty[0]
+
+
+def excluded(rules, vacancy, candidate):
+    """Whether the two lie in the two areas of a rule; the anchors are texts."""
+    for rule in rules:
+        near = [
+            [ENCODER.encode([type("Document", (), {"title": anchor.text})]).vectors[0] @ vector(each)[0]
+             >= anchor.min_similarity - 1e-5 for anchor in rule.anchors]
+            for each in (vacancy, candidate)
+        ]  # fmt: skip
+        if (near[0][0] and near[1][1]) or (near[0][1] and near[1][0]):
+            return True
+    return False
+
+
+def list_of(asker, others, policy, rules):
+    """Ids of the other side, best first."""
+    own = policy.of(asker)
+    rated = []
+    for other in others:
+        vacancy, candidate = (asker, other) if isinstance(asker, Vacancy) else (other, asker)
+        if not compatible(vacancy, candidate, NOW, policy.book) or excluded(rules, vacancy, candidate):
+            continue
+        (one, sure), (two, also) = vector(asker), vector(other)
+        score = float(one @ two)
+        penalty = policy.soft_penalty ** len(broken_rules(vacancy, candidate, NOW, policy.book)) if policy.book.soft else 1
+        confidence = float(ENCODER.confidence(np.float32(score), sure, also)) * penalty
+        if confidence >= own.min_confidence:
+            rated.append((-score * penalty, -score, other.id, getattr(other, "employer", None)))
+    listed, taken = [], []
+    for _, _, id, employer in sorted(rated, key=lambda row: row[:3]):
+        taken.append(employer)
+        if own.max_per_employer is None or employer is None or taken.count(employer) <= own.max_per_employer:
+            listed.append(id)
+    return listed[: own.top_k]
+
+
+def expected(vacancies, candidates, policy, rules):
+    """(vacancy, candidate, found by, rank): a pair that both sides list is the vacancy's."""
+    open_ones = [each for each in vacancies if not (each.expires_at and each.expires_at <= NOW)]
+    rows = []
+    for side, askers, others in ((Side.VACANCY, open_ones, candidates), (Side.CANDIDATE, candidates, open_ones)):
+        pairs = {row[:2] for row in rows}
+        for asker in askers:
+            for rank, other in enumerate(list_of(asker, others, policy, rules), start=1):
+                pair = (asker.id, other) if side is Side.VACANCY else (other, asker.id)
+                if pair not in pairs:
+                    rows.append((*pair, side, rank))
+    return rows
+
+
+def offline(vacancies, candidates, policy, rules=()):
+    events = {Side.VACANCY: map(published, vacancies), Side.CANDIDATE: map(published, candidates)}
+    with market(events, rules, ENCODER, policy, NOW) as opened:
+        return [(each.vacancy_id, each.candidate_id, each.found_by, each.rank) for each in found(opened)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lists, "VACANCIES_AT_ONCE", 3)
+        patch.setattr(lists, "CANDIDATES_AT_ONCE", 5)
+        patch.setattr(lists, "PLACES_AT_ONCE", 30)
+        yield
+
+
+def rule(first, second, radius):
+    anchors = [{"text": text, "min_similarity": radius} for text in (first, second)]
+    return ExclusionRule(id=f"{first}-{second}", occurred_at=NOW, anchors=anchors)
+
+
+policies = st.builds(
+    Policy,
+    top_k=st.integers(1, 3),
+    min_confidence=st.sampled_from((0.0, 0.2, 0.5)),
+    book=st.sampled_from((ALL_HARD, MIXED)),
+    max_per_employer=st.sampled_from((None, 1)),
+)
+rules = st.lists(
+    st.builds(rule, st.sampled_from(TITLES), st.sampled_from(TITLES), st.sampled_from((0.25, 0.5, 1.0))),
+    max_size=2,
+    unique_by=lambda each: each.id,
+)
+
+
+class TestLists:
+    @given(
+        seed=st.integers(0, 2**32),
+        sizes=st.tuples(st.integers(0, 14), st.integers(0, 14)),
+        policy=policies,
+        rules=rules,
+    )
+    @settings(max_examples=150)
+    def test_equal_brute_force(self, seed, sizes, policy, rules):
+        random = Random(seed)
+        vacancies = [entity(Vacancy, a_vacancy, number, random) for number in range(sizes[0])]
+        candidates = [entity(Candidate, a_candidate, number, random) for number in range(sizes[1])]
+        shuffled = random.sample(vacancies, len(vacancies)), random.sample(candidates, len(candidates))
+        assert offline(*shuffled, policy, rules) == expected(vacancies, candidates, policy, rules)
+
+    def test_a_list_reaches_past_all_that_the_blocks_let_through(self):
+        """The conditions know pay only roughly here: 40 better candidates want too much."""
+        vacancy = Vacancy(
+            id="v", occurred_at=NOW, title="a",
+            location={"lat": 52.5, "lon": 13.4},
+        )  # fmt: skip
+        near = {"lat": 52.5, "lon": 13.4}
+        # 12 km away with a radius of 11 km: within the ring of 25 km that the conditions ask for.
+        far = {"lat": 52.608, "lon": 13.4}
+        candidates = [
+            Candidate(id=f"{n:02}", occurred_at=NOW, titles=["a"], location=far, radius_km=11) for n in range(40)
+        ]
+        candidates.append(Candidate(id="99", occurred_at=NOW, titles=["a"], location=near, radius_km=11))
+        found = offline([vacancy], candidates, Policy(1, 0))
+        assert found == [("v", "99", Side.VACANCY, 1)]
