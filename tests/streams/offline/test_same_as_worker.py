@@ -1,0 +1,66 @@
+"""Offline matching against the worker, with the bundled model and the same entities."""
+
+import pytest
+
+from rolecall.encoder.model import Encoder
+from rolecall.schemas.match import Side
+from rolecall.schemas.rule import ExclusionRule
+from rolecall.streams.embedded.sample.generate import generate
+from rolecall.streams.events.receive import Defined
+from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.offline.match import _published as published
+from rolecall.streams.offline.match import found, market
+from rolecall.streams.worker.exclusion_rules import ExclusionRules
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return Encoder.load(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def entities(now):
+    return dict(zip(Side, generate(7, 200, 250, now), strict=True))
+
+
+async def lists_of(side, new_world, make, entities, encoder, policy, rules):
+    """What the worker publishes for a batch of this side, with all of the other side in the index."""
+    world = new_world()
+    world.use(encoder=encoder, policy=policy)
+    await ExclusionRules(encoder, world.index).apply([Defined(make.raw(b""), rule) for rule in rules], rules[0].occurred_at)
+    for each in (side.other, side):
+        records = [make.raw(entity.model_dump_json().encode(), entity.id.encode()) for entity in entities[each]]
+        await world.runner.run(each, records)
+    assert world.dead_letters == []
+    return {(match.vacancy_id, match.candidate_id): match for match in world.matches if match.found_by is side}
+
+
+def told(match):
+    return match.model_dump(exclude={"score", "confidence"})
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(10, 0.2),
+        Policy(2, 0.05, max_per_employer=1),
+        Policy(5, 0.1, RuleBook({HardRule.PLACE: Mode.SOFT, HardRule.SENIORITY: Mode.OFF})),
+    ],
+    ids=["default", "employers", "soft"],
+)
+async def test_pairs_scores_confidence_ranks_and_reasons(new_world, make, now, bundled, entities, policy):
+    anchors = [{"text": text, "min_similarity": 0.9} for text in ("nurse", "teacher")]
+    rules = [ExclusionRule(id="apart", occurred_at=now, anchors=anchors)]
+    worker = {}
+    for side in (Side.CANDIDATE, Side.VACANCY):  # of a pair in both lists, the vacancy's row counts
+        worker |= await lists_of(side, new_world, make, entities, bundled, policy, rules)
+    events = {side: map(published, entities[side]) for side in Side}
+    with market(events, rules, bundled, policy, now) as opened:
+        offline = {(match.vacancy_id, match.candidate_id): match for match in found(opened)}
+    assert len(offline) > 80
+    assert offline.keys() == worker.keys()
+    for pair, match in offline.items():
+        assert told(match) == told(worker[pair])
+        assert match.score == pytest.approx(worker[pair].score, abs=1e-6)
+        assert match.confidence == pytest.approx(worker[pair].confidence, abs=1e-5)
