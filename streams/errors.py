@@ -18,6 +18,7 @@ RolecallError
 ├── DemoFailed
 ├── NoReference
 ├── Unexplainable
+├── ExtraMissing            a package of an extra is not installed
 └── Unacceptable            one record breaks the contract
 """
 
@@ -106,6 +107,10 @@ class Unexplainable(RolecallError):
     """The index does not hold one of the two entities."""
 
     exit_code = FAILED
+
+
+class ExtraMissing(RolecallError):
+    """A package is missing. The message names it, and the extra that brings it."""
 
 
 class Unacceptable(RolecallError, ValueError):

@@ -17,6 +17,7 @@ SECTIONS = {
     "Try it": {
         "demo": ("demo", "Match a made-up sample live, then stop."),
         "up": ("up", "Start broker, index and one worker; Ctrl-C stops all."),
+        "match": ("match", "Match two files without broker or index server."),
     },
     "Run it": {
         "topics": ("worker", "Create the topics on the broker."),

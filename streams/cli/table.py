@@ -26,7 +26,7 @@ class Lines:
     def __init__(self, width: int | None, titles: Titles | None = None) -> None:
         """titles: shown in place of the ids that they know."""
         self._width = width
-        self._titles = titles or {}
+        self._titles = {} if titles is None else titles  # it may fill later
         self._id = WIDEST if width is None else min(WIDEST, max(NARROWEST, (width - 16) // 4))
 
     def header(self) -> str:

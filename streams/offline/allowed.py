@@ -15,7 +15,7 @@ from rolecall.schemas.rule import Anchor, ExclusionRule
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.errors import Unacceptable
 from rolecall.streams.index.areas import INSIDE, Area
-from rolecall.streams.index.conditions import All, Condition
+from rolecall.streams.index.conditions import All, Condition, Payload
 from rolecall.streams.matching import pushdown
 from rolecall.streams.matching.hard_rules import RuleBook
 from rolecall.streams.offline.columns import Columns, Mask
@@ -80,12 +80,12 @@ def areas_of(
                     " take the rule out, or give a text as anchor"
                 )
             vector = pool.vectors(np.array([row], np.int32))[0]
-        return (vector / max(anchor.min_similarity, SMALLEST_RADIUS)).astype(np.float32, copy=False)
+        return np.asarray(vector / max(anchor.min_similarity, SMALLEST_RADIUS), np.float32)
 
     return [(area(rule, rule.anchors[0]), area(rule, rule.anchors[1])) for rule in rules]
 
 
-def _fields(pool: Pool, row: int, book: RuleBook) -> pushdown.Payload:
+def _fields(pool: Pool, row: int, book: RuleBook) -> Payload:
     candidate = pool.entity(row)
     assert isinstance(candidate, Candidate)
     return pushdown.candidate_fields(candidate, book)

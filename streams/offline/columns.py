@@ -6,7 +6,7 @@ What the conditions mean is in `index.conditions`; an index checks them in the s
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -66,9 +66,13 @@ class Columns:
             case Not(negated):
                 return ~self.passing(negated, rows)
             case All(conditions):
-                return np.logical_and.reduce([self.passing(each, rows) for each in conditions] or [self._all(rows)])
+                return self._any_or_all(np.logical_and, conditions, rows)
             case Either(conditions):
-                return np.logical_or.reduce([self.passing(each, rows) for each in conditions] or [~self._all(rows)])
+                return self._any_or_all(np.logical_or, conditions, rows)
+
+    def _any_or_all(self, operation: np.ufunc, conditions: Sequence[Condition], rows: Rows) -> Mask:
+        masks = np.array([self.passing(each, rows) for each in conditions], np.bool_)
+        return np.asarray(operation.reduce(masks.reshape(len(conditions), len(rows)), axis=0))
 
     def _having(self, field: str, values: Iterable[str]) -> Mask:
         having = np.zeros(self._count, np.bool_)
@@ -76,9 +80,6 @@ class Columns:
             if (field, value) in self._rows:
                 having[np.frombuffer(self._rows[field, value], np.int32)] = True
         return having
-
-    def _all(self, rows: Rows) -> Mask:
-        return np.ones(len(rows), np.bool_)
 
 
 def _on_sphere(lat: float, lon: float) -> npt.NDArray[np.float64]:

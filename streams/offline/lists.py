@@ -16,7 +16,7 @@ from rolecall.schemas.match import Side
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.matching.ranking import Found, chosen, compatible_hits, merit
 from rolecall.streams.offline.allowed import Allowed
-from rolecall.streams.offline.best import NONE, SLACK, Best, Confident, least_scores
+from rolecall.streams.offline.best import NONE, SLACK, Best, least_scores
 from rolecall.streams.offline.columns import Mask
 from rolecall.streams.offline.pool import Floats, Pool, Rows
 
@@ -44,7 +44,9 @@ class Market:
     def found(self, side: Side, row: int, listed: List) -> list[Found]:
         """Those of the listed that the rules let through."""
         others = self.pools[side.other]
-        hits = [others.hit(other, score) for other, score in zip(*map(np.ndarray.tolist, listed), strict=True)]
+        hits = [
+            others.hit(other, score) for other, score in zip(*map(np.ndarray.tolist, listed), strict=True)
+        ]
         return compatible_hits(self.pools[side].entity(row), hits, self.now, self.policy.book)
 
 
@@ -52,7 +54,9 @@ def lists(market: Market) -> dict[Side, list[List]]:
     """By side and row."""
     limit = max(round(market.policy.top_k * OVERFETCH), market.policy.top_k + 2)
     policies = {side: _policies(pool, market.policy) for side, pool in market.pools.items()}
-    best = {side: _best(market, side, policies[side], _rows(pool), limit) for side, pool in market.pools.items()}
+    best = {
+        side: _best(market, side, own, _rows(market.pools[side]), limit) for side, own in policies.items()
+    }
     _compare(market, best, "pairs")
     made: dict[Side, list[List]] = {}
     for side in Side:
@@ -62,7 +66,7 @@ def lists(market: Market) -> dict[Side, list[List]]:
         while short:
             deeper *= DEEPER
             at_once = max(1, PLACES_AT_ONCE // deeper)
-            again = []
+            again: list[int] = []
             for start in range(0, len(short), at_once):
                 rows = np.array(short[start : start + at_once], np.int32)
                 part = _best(market, side, policies[side], rows, deeper)
@@ -96,9 +100,8 @@ def _best(market: Market, side: Side, policies: Sequence[Policy], rows: Rows, li
 
 def _compare(market: Market, best: Mapping[Side, Best], counted: str) -> None:
     """The entities that `best` has, or else all of a side, with those of the other side."""
-    vacancies, candidates = (
-        best[side].rows if side in best else _rows(market.pools[side]) for side in (Side.VACANCY, Side.CANDIDATE)
-    )
+    everyone = {side: _rows(pool) for side, pool in market.pools.items()}
+    vacancies, candidates = (best[side].rows if side in best else everyone[side] for side in Side)
     for right in range(0, len(candidates), CANDIDATES_AT_ONCE):
         columns = candidates[right : right + CANDIDATES_AT_ONCE]
         vectors = market.pools[Side.CANDIDATE].vectors(columns)

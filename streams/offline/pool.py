@@ -125,7 +125,8 @@ class Collector:
             self._entities[place], self._cards[place] = b"", ""
 
     def _pool(self) -> Pool:
-        held = sorted((id, revision, place) for id, (revision, gone, place) in self._current.items() if not gone)
+        live = [(id, revision, place) for id, (revision, gone, place) in self._current.items() if not gone]
+        held = sorted(live)
         places = np.array([place for *_, place in held], np.int64)
         certainty = np.concatenate([np.empty(0, np.float32), *self._certainty])
         return Pool(

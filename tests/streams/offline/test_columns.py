@@ -12,7 +12,9 @@ from tests.streams.conditions import holds
 TAGS = ("a", "b", "c")
 tags = st.lists(st.sampled_from(TAGS), max_size=3, unique=True)
 # Whole degrees: no distance lies within rounding of one of the radii.
-coordinates = st.builds(lambda lat, lon: {"lat": lat, "lon": lon}, st.integers(-90, 90), st.integers(-180, 180))
+coordinates = st.builds(
+    lambda lat, lon: {"lat": lat, "lon": lon}, st.integers(-90, 90), st.integers(-180, 180)
+)
 payloads = st.fixed_dictionaries(
     {}, optional={"x": tags | st.sampled_from(TAGS), "n": st.integers(0, 5), "coordinates": coordinates}
 )
@@ -22,7 +24,11 @@ leaves = st.one_of(
     st.builds(AtLeast, st.just("n"), st.integers(0, 5)),
     st.builds(AtMost, st.just("n"), st.integers(0, 5)),
     st.builds(
-        Near, st.just("coordinates"), st.integers(-90, 90), st.integers(-180, 180), st.sampled_from((50.5, 4000.5, 2e4, 3e4))
+        Near,
+        st.just("coordinates"),
+        st.integers(-90, 90),
+        st.integers(-180, 180),
+        st.sampled_from((50.5, 4000.5, 2e4, 3e4)),
     ),
 )
 conditions = st.recursive(
@@ -39,7 +45,9 @@ conditions = st.recursive(
 @given(payloads=st.lists(payloads, max_size=12), condition=conditions, data=st.data())
 def test_a_condition_holds_for_the_same_points(payloads, condition, data):
     columns = Columns(payloads, len(payloads))
-    rows = data.draw(st.lists(st.sampled_from(range(len(payloads))), unique=True) if payloads else st.just([]))
+    rows = data.draw(
+        st.lists(st.sampled_from(range(len(payloads))), unique=True) if payloads else st.just([])
+    )
     passing = columns.passing(condition, np.array(sorted(rows), np.int32))
     assert passing.tolist() == [holds(condition, payloads[row]) for row in sorted(rows)]
 

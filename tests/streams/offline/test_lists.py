@@ -17,8 +17,8 @@ from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.matching.hard_rules import broken_rules, compatible
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.offline import lists
-from rolecall.streams.offline.match import found, market
 from rolecall.streams.offline.match import _published as published
+from rolecall.streams.offline.match import found, market
 from tests.streams.terms import ALL_HARD, MIXED, NOW, a_candidate, a_vacancy
 
 TITLES = tuple("abcdefgh")
@@ -29,7 +29,7 @@ class CoarseEncoder:
 
     version, dims = "coarse", 16
 
-    class features:  # noqa: N801
+    class features:
         names = ()
 
     def encode(self, documents):
@@ -49,7 +49,11 @@ ENCODER = CoarseEncoder()
 def entity(kind, terms, number, random):
     """One of few titles, and now and then an own policy."""
     title = random.choice(TITLES)
-    said = {"titles": [title]} if kind is Candidate else {"title": title, "employer": random.choice((None, "x", "y"))}
+    said = (
+        {"titles": [title]}
+        if kind is Candidate
+        else {"title": title, "employer": random.choice((None, "x", "y"))}
+    )
     matching = random.choice((None, None, None, Matching(top_k=4), Matching(min_confidence=0.3)))
     own = {"id": f"{number:02}", "occurred_at": NOW - timedelta(days=1), "matching": matching}
     return kind.model_validate(terms(random).model_dump() | own | said)
@@ -84,7 +88,8 @@ def list_of(asker, others, policy, rules):
             continue
         (one, sure), (two, also) = vector(asker), vector(other)
         score = float(one @ two)
-        penalty = policy.soft_penalty ** len(broken_rules(vacancy, candidate, NOW, policy.book)) if policy.book.soft else 1
+        soft = broken_rules(vacancy, candidate, NOW, policy.book) if policy.book.soft else ()
+        penalty = policy.soft_penalty ** len(soft)
         confidence = float(ENCODER.confidence(np.float32(score), sure, also)) * penalty
         if confidence >= own.min_confidence:
             rated.append((-score * penalty, -score, other.id, getattr(other, "employer", None)))
@@ -100,7 +105,10 @@ def expected(vacancies, candidates, policy, rules):
     """(vacancy, candidate, found by, rank): a pair that both sides list is the vacancy's."""
     open_ones = [each for each in vacancies if not (each.expires_at and each.expires_at <= NOW)]
     rows = []
-    for side, askers, others in ((Side.VACANCY, open_ones, candidates), (Side.CANDIDATE, candidates, open_ones)):
+    for side, askers, others in (
+        (Side.VACANCY, open_ones, candidates),
+        (Side.CANDIDATE, candidates, open_ones),
+    ):
         pairs = {row[:2] for row in rows}
         for asker in askers:
             for rank, other in enumerate(list_of(asker, others, policy, rules), start=1):
@@ -169,7 +177,8 @@ class TestLists:
         # 12 km away with a radius of 11 km: within the ring of 25 km that the conditions ask for.
         far = {"lat": 52.608, "lon": 13.4}
         candidates = [
-            Candidate(id=f"{n:02}", occurred_at=NOW, titles=["a"], location=far, radius_km=11) for n in range(40)
+            Candidate(id=f"{n:02}", occurred_at=NOW, titles=["a"], location=far, radius_km=11)
+            for n in range(40)
         ]
         candidates.append(Candidate(id="99", occurred_at=NOW, titles=["a"], location=near, radius_km=11))
         found = offline([vacancy], candidates, Policy(1, 0))

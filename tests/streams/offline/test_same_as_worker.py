@@ -28,12 +28,18 @@ async def lists_of(side, new_world, make, entities, encoder, policy, rules):
     """What the worker publishes for a batch of this side, with all of the other side in the index."""
     world = new_world()
     world.use(encoder=encoder, policy=policy)
-    await ExclusionRules(encoder, world.index).apply([Defined(make.raw(b""), rule) for rule in rules], rules[0].occurred_at)
+    await ExclusionRules(encoder, world.index).apply(
+        [Defined(make.raw(b""), rule) for rule in rules], rules[0].occurred_at
+    )
     for each in (side.other, side):
-        records = [make.raw(entity.model_dump_json().encode(), entity.id.encode()) for entity in entities[each]]
+        records = [
+            make.raw(entity.model_dump_json().encode(), entity.id.encode()) for entity in entities[each]
+        ]
         await world.runner.run(each, records)
     assert world.dead_letters == []
-    return {(match.vacancy_id, match.candidate_id): match for match in world.matches if match.found_by is side}
+    return {
+        (match.vacancy_id, match.candidate_id): match for match in world.matches if match.found_by is side
+    }
 
 
 def told(match):
