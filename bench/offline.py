@@ -9,6 +9,7 @@ CSV. The last line is one JSON object.
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ import orjson
 import psutil
 
 from rolecall.streams.embedded.sample.generate import generate
+from rolecall.streams.events.receive import Entity
 from rolecall.streams.process import ROLECALL
 
 SEED = 7
@@ -41,8 +43,9 @@ def main(vacancies: int, candidates: int, write: Path | None) -> None:
 
 
 def _write(folder: Path, vacancies: int, candidates: int) -> None:
-    sides = generate(SEED, vacancies, candidates, datetime.now(UTC))
-    for name, entities in zip(("vacancies", "candidates"), sides, strict=True):
+    jobs, people = generate(SEED, vacancies, candidates, datetime.now(UTC))
+    sides: dict[str, Sequence[Entity]] = {"vacancies": jobs, "candidates": people}
+    for name, entities in sides.items():
         with (folder / f"{name}.jsonl").open("w") as file:
             file.writelines(f"{each.model_dump_json()}\n" for each in entities)
 

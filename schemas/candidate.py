@@ -21,6 +21,7 @@ from rolecall.schemas.common import (
     Status,
     Title,
     Workplace,
+    revision_from,
 )
 
 
@@ -50,7 +51,7 @@ class Candidate(CandidateTerms):
 
     id: EntityId
     occurred_at: OccurredAt
-    revision: Revision
+    revision: Revision = Field(default_factory=revision_from)
     titles: Annotated[tuple[Title, ...], Field(min_length=1, max_length=50)] = Field(
         description="Desired titles, most wanted first."
     )

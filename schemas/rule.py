@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from rolecall.schemas.common import Contract, EntityId, OccurredAt, Revision, Title
+from rolecall.schemas.common import Contract, EntityId, OccurredAt, Revision, Title, revision_from
 
 
 class Anchor(Contract):
@@ -26,7 +26,7 @@ class Anchor(Contract):
 class ExclusionRule(Contract):
     id: EntityId
     occurred_at: OccurredAt
-    revision: Revision
+    revision: Revision = Field(default_factory=revision_from)
     anchors: tuple[Anchor, Anchor]
     author: Annotated[str, StringConstraints(max_length=200)] = ""
     note: Annotated[str, StringConstraints(max_length=2000)] = ""

@@ -18,6 +18,7 @@ from rolecall.schemas.common import (
     Status,
     Title,
     Workplace,
+    revision_from,
 )
 
 
@@ -38,7 +39,7 @@ class Vacancy(VacancyTerms):
 
     id: EntityId
     occurred_at: OccurredAt
-    revision: Revision
+    revision: Revision = Field(default_factory=revision_from)
     title: Title
     description: LongText = ""
     skills: Skills = ()

@@ -23,6 +23,7 @@ from rolecall.streams.offline.pool import Floats, Pool, Rows
 VACANCIES_AT_ONCE, CANDIDATES_AT_ONCE = 512, 8192  # their scores take 16 MB
 OVERFETCH = 1.2
 DEEPER = 4
+SCORE_DIGITS = 5  # products of blocks of other sizes differ in the last bits; equal scores are in order of id
 PLACES_AT_ONCE = 1 << 21  # of the lists that are made again together; 16 MB
 
 Advanced = Callable[[str, int, int | None], None]
@@ -109,6 +110,7 @@ def _compare(market: Market, best: Mapping[Side, Best], counted: str) -> None:
         for left in range(0, len(vacancies), VACANCIES_AT_ONCE):
             rows = vacancies[left : left + VACANCIES_AT_ONCE]
             scores = market.pools[Side.VACANCY].vectors(rows) @ vectors.T  # (rows, columns)
+            np.round(scores, SCORE_DIGITS, out=scores)
             np.copyto(scores, NONE, where=~market.allowed.mask(rows, columns, seen))
             if Side.VACANCY in best:
                 best[Side.VACANCY].take(left, scores, columns, across=False)
@@ -128,11 +130,19 @@ def _settle(
         found = market.found(side, row, listed)
         policy = policies[row]
         list_ = chosen(market.encoder, float(pool.certainty[row]), found, policy)[: policy.top_k]
-        filled = len(list_) == policy.top_k and merit(list_[-1][0], policy) >= float(scores[-1])
-        if count < best.limit or filled:
+        if count < best.limit or _is_filled([each for each, _ in list_], float(scores[-1]), policy):
             ids = {each.hit.id for each, _ in list_}
             kept = [market.pools[side.other].ids[other] in ids for other in others[:count].tolist()]
             made[row] = others[:count][kept], scores[:count][kept]
         else:
             yield row
     market.advanced(f"{side} lists", len(best.rows), len(pool))
+
+
+def _is_filled(list_: Sequence[Found], last: float, policy: Policy) -> bool:
+    """Whether no pair that scores `last` or less could enter. A pair of the same score has a larger id, so it
+    comes after a last place that has the score without a penalty."""
+    if len(list_) < policy.top_k:
+        return False
+    lowest = merit(list_[-1], policy)
+    return lowest > last or (lowest == last and not list_[-1].soft)

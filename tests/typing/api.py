@@ -22,6 +22,12 @@ from rolecall import (
 )
 
 
+def entities(now: datetime) -> tuple[Vacancy, Candidate]:
+    return Vacancy(id="v", occurred_at=now, title="nurse"), Candidate(
+        id="c", occurred_at=now, titles=("nurse",)
+    )
+
+
 def encode(titles: list[str]) -> NDArray[np.float32]:
     encoder = Encoder.load()
     return encoder.encode([Document(title) for title in titles]).vectors

@@ -21,7 +21,7 @@ def bundled():
 
 @pytest.fixture(scope="module")
 def entities(now):
-    return dict(zip(Side, generate(7, 200, 250, now), strict=True))
+    return dict(zip(Side, generate(7, 120, 150, now), strict=True))
 
 
 async def lists_of(side, new_world, make, entities, encoder, policy, rules):
@@ -43,7 +43,17 @@ async def lists_of(side, new_world, make, entities, encoder, policy, rules):
 
 
 def told(match):
-    return match.model_dump(exclude={"score", "confidence"})
+    return match.model_dump(exclude={"score", "confidence", "rank"})
+
+
+def asker(match):
+    return match.vacancy_id if match.found_by is Side.VACANCY else match.candidate_id
+
+
+def ranks(match, listed):
+    """The places that the pair may have: scores that differ in the last bits may change places."""
+    near = [each for each in listed if asker(each) == asker(match) and abs(each.score - match.score) < 2e-5]
+    return {each.rank for each in near}
 
 
 @pytest.mark.parametrize(
@@ -58,15 +68,15 @@ def told(match):
 async def test_pairs_scores_confidence_ranks_and_reasons(new_world, make, now, bundled, entities, policy):
     anchors = [{"text": text, "min_similarity": 0.9} for text in ("nurse", "teacher")]
     rules = [ExclusionRule(id="apart", occurred_at=now, anchors=anchors)]
-    worker = {}
-    for side in (Side.CANDIDATE, Side.VACANCY):  # of a pair in both lists, the vacancy's row counts
-        worker |= await lists_of(side, new_world, make, entities, bundled, policy, rules)
+    lists = {side: await lists_of(side, new_world, make, entities, bundled, policy, rules) for side in Side}
+    worker = lists[Side.CANDIDATE] | lists[Side.VACANCY]  # of a pair in both, the vacancy's row counts
     events = {side: map(published, entities[side]) for side in Side}
     with market(events, rules, bundled, policy, now) as opened:
         offline = {(match.vacancy_id, match.candidate_id): match for match in found(opened)}
-    assert len(offline) > 80
+    assert len(offline) > 40
     assert offline.keys() == worker.keys()
     for pair, match in offline.items():
         assert told(match) == told(worker[pair])
-        assert match.score == pytest.approx(worker[pair].score, abs=1e-6)
-        assert match.confidence == pytest.approx(worker[pair].confidence, abs=1e-5)
+        assert match.rank in ranks(worker[pair], lists[match.found_by].values())
+        assert match.score == pytest.approx(worker[pair].score, abs=1e-5)
+        assert match.confidence == pytest.approx(worker[pair].confidence, abs=1e-4)
