@@ -109,7 +109,7 @@ class Run:
             Bar() as bar,
             offline.market(read, self._rules, encoder, policy, now, bar.advance) as market,
         ):
-            for each in offline.found(market):
+            for each in offline.matches_of(market):
                 write(each, *_titles(market, each))
                 count += 1
         sizes = {side: len(pool) for side, pool in market.pools.items()}
@@ -206,6 +206,8 @@ class Bar:
         self._tasks: dict[str, TaskID] = {}
 
     def advance(self, name: str, more: int, of: int | None) -> None:
+        if self._progress.disable:
+            return
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=of)
         self._progress.advance(self._tasks[name], more)

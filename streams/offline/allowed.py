@@ -23,7 +23,7 @@ from rolecall.streams.offline.pool import Pool, Rows
 from rolecall.streams.worker.exclusion_rules import SMALLEST_RADIUS
 
 SEEN = 4096  # masks of single conditions that are kept for a block of candidates
-AT_ONCE = 8192  # entities that are compared with areas together
+AT_ONCE = 1024  # entities that are compared with areas together: 80 MB with 10,000 rules
 
 
 class Allowed:

@@ -134,9 +134,9 @@ def _settle(
             ids = {each.hit.id for each, _ in list_}
             kept = [market.pools[side.other].ids[other] in ids for other in others[:count].tolist()]
             made[row] = others[:count][kept], scores[:count][kept]
+            market.advanced(f"{side} lists", 1, len(pool))
         else:
             yield row
-    market.advanced(f"{side} lists", len(best.rows), len(pool))
 
 
 def _is_filled(list_: Sequence[Found], last: float, policy: Policy) -> bool:

@@ -47,7 +47,7 @@ def match(
     encoder = encoder or load_encoder(settings)
     events = {Side.VACANCY: map(_published, vacancies), Side.CANDIDATE: map(_published, candidates)}
     with market(events, rules, encoder, settings.policy(), now or datetime.now(UTC)) as opened:
-        yield from found(opened)
+        yield from matches_of(opened)
 
 
 def load_encoder(settings: Settings) -> Encoder:
@@ -89,7 +89,7 @@ def newest_rules(rules: Iterable[ExclusionRule]) -> list[ExclusionRule]:
     return list(newest.values())
 
 
-def found(market: Market) -> Iterator[Match]:
+def matches_of(market: Market) -> Iterator[Match]:
     """The list of every vacancy, by id; then what is in a candidate's list and in no vacancy's."""
     made = lists(market)
     width = len(market.pools[Side.CANDIDATE])

@@ -90,12 +90,12 @@ class Collector:
     def collect(self, events: Iterable[Event], advanced: Callable[[int], None]) -> Pool:
         with self._path.open("wb") as file:
             for chunk in _chunks(events):
-                for vectors in self._take(newest(chunk)):
-                    file.write(vectors.tobytes())
+                file.write(self._take(newest(chunk)).tobytes())
                 advanced(len(chunk))
         return self._pool()
 
-    def _take(self, events: Sequence[Event]) -> Iterator[Floats]:
+    def _take(self, events: Sequence[Event]) -> Floats:
+        """The vectors of what is new, in the order of their places."""
         entities: list[Entity] = []
         for event in events:
             gone = reason_to_go(event, self._now) is not None
@@ -109,7 +109,7 @@ class Collector:
             if isinstance(event, Published) and not gone:
                 entities.append(event.entity)
         if not entities:
-            return
+            return np.empty((0, self._encoder.dims), np.float32)
         embeddings = self._encoder.encode([document_of(entity) for entity in entities])
         self._certainty.append(embeddings.certainty)
         for entity, vector, certainty in zip(
@@ -118,7 +118,7 @@ class Collector:
             payload = point(Embedded(entity, vector, certainty), self._book).payload or {}
             self._cards.append(str(payload[CARD]))
             self._entities.append(entity.model_dump_json(exclude=LONG_TEXTS, exclude_defaults=True).encode())
-        yield embeddings.vectors
+        return embeddings.vectors
 
     def _drop(self, revision: int, gone: bool, place: int) -> None:
         if not gone:

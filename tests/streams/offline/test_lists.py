@@ -18,7 +18,7 @@ from rolecall.streams.matching.hard_rules import broken_rules, compatible
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.offline import lists
 from rolecall.streams.offline.match import _published as published
-from rolecall.streams.offline.match import found, market
+from rolecall.streams.offline.match import market, matches_of
 from tests.streams.terms import ALL_HARD, MIXED, NOW, a_candidate, a_vacancy
 
 TITLES = tuple("abcdefgh")
@@ -121,7 +121,7 @@ def expected(vacancies, candidates, policy, rules):
 def offline(vacancies, candidates, policy, rules=()):
     events = {Side.VACANCY: map(published, vacancies), Side.CANDIDATE: map(published, candidates)}
     with market(events, rules, ENCODER, policy, NOW) as opened:
-        return [(each.vacancy_id, each.candidate_id, each.found_by, each.rank) for each in found(opened)]
+        return [(each.vacancy_id, each.candidate_id, each.found_by, each.rank) for each in matches_of(opened)]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -10,7 +10,7 @@ from rolecall.streams.events.receive import Defined
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.offline.match import _published as published
-from rolecall.streams.offline.match import found, market
+from rolecall.streams.offline.match import market, matches_of
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
 
 
@@ -72,7 +72,7 @@ async def test_pairs_scores_confidence_ranks_and_reasons(new_world, make, now, b
     worker = lists[Side.CANDIDATE] | lists[Side.VACANCY]  # of a pair in both, the vacancy's row counts
     events = {side: map(published, entities[side]) for side in Side}
     with market(events, rules, bundled, policy, now) as opened:
-        offline = {(match.vacancy_id, match.candidate_id): match for match in found(opened)}
+        offline = {(match.vacancy_id, match.candidate_id): match for match in matches_of(opened)}
     assert len(offline) > 40
     assert offline.keys() == worker.keys()
     for pair, match in offline.items():
