@@ -2,6 +2,7 @@
 
 import pytest
 
+from rolecall.encoder.document import document_of
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.match import Side
 from rolecall.schemas.rule import ExclusionRule
@@ -21,7 +22,9 @@ def bundled():
 
 @pytest.fixture(scope="module")
 def entities(now):
-    return dict(zip(Side, generate(7, 120, 150, now), strict=True))
+    """No two of a side with the same text: the cut of a list falls anywhere between equal scores."""
+    sides = zip(Side, generate(7, 120, 150, now), strict=True)
+    return {side: list({document_of(each): each for each in some}.values()) for side, some in sides}
 
 
 async def lists_of(side, new_world, make, entities, encoder, policy, rules):
