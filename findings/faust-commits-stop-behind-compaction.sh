@@ -41,10 +41,17 @@ export LOG_DIR=$work/server-logs
 "$KAFKA_HOME/bin/kafka-storage.sh" format -t ZmluZGluZy1jbHVzdGVyMA -c "$work/server.properties" >"$work/broker.log"
 "$KAFKA_HOME/bin/kafka-server-start.sh" "$work/server.properties" >>"$work/broker.log" 2>&1 &
 broker=$!
-timeout 60 bash -c "until (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do sleep 0.1; done"
+cat >"$work/answers.py" <<EOF
+import asyncio
+from aiokafka.admin import AIOKafkaAdminClient
+async def main():
+    await AIOKafkaAdminClient(bootstrap_servers="127.0.0.1:$port").start()
+asyncio.run(main())
+EOF
+timeout 120 bash -c "until '$python' '$work/answers.py' 2>/dev/null; do sleep 0.5; done"
 
 cd "$work"
-timeout 120 "$python" - "127.0.0.1:$port" <<'EOF'
+timeout 240 "$python" - "127.0.0.1:$port" <<'EOF'
 import asyncio
 import logging
 import sys
