@@ -7,7 +7,8 @@
 #   points, the same query gives another order each time.
 # Source: Qdrant documentation, "Similarity search" (results are sorted by score); it says nothing about
 #   ties.
-# rolecall: which of several matches with equal scores a list keeps is not defined.
+# rolecall: docs/offline.md. Offline matching orders equal scores by id. In the index, which of several matches
+#   with equal scores a list keeps is not defined.
 set -euo pipefail
 
 work=$(mktemp -d)
