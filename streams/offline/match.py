@@ -5,7 +5,7 @@ the best `top_k` of those that may meet and reach the least confidence.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from rolecall.streams.matching.match import matches
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.offline.allowed import Allowed, areas_of
 from rolecall.streams.offline.lists import Advanced, List, Market, lists
-from rolecall.streams.offline.pool import Collector, Pool
+from rolecall.streams.offline.pool import Collector, Pool, Rows
 from rolecall.streams.settings import Settings
 
 READ_AT_ONCE = 1024
@@ -92,33 +92,40 @@ def newest_rules(rules: Iterable[ExclusionRule]) -> list[ExclusionRule]:
 def matches_of(market: Market) -> Iterator[Match]:
     """The list of every vacancy, by id; then what is in a candidate's list and in no vacancy's."""
     made = lists(market)
-    width = len(market.pools[Side.CANDIDATE])
-    known = np.sort(
-        np.concatenate(
-            [np.empty(0, np.int64)]
-            + [row * width + others.astype(np.int64) for row, (others, _) in enumerate(made[Side.VACANCY])]
-        )
-    )
-    for matched in _matches(market, Side.VACANCY, made[Side.VACANCY]):
+    everyone = np.arange(len(made[Side.VACANCY]), dtype=np.int32)
+    for _, matched in _matches(market, Side.VACANCY, made, everyone):
         yield from matched
-    candidates = _matches(market, Side.CANDIDATE, made[Side.CANDIDATE])
-    for row, (matched, (others, _)) in enumerate(zip(candidates, made[Side.CANDIDATE], strict=True)):
-        pairs = others.astype(np.int64) * width + row
-        twice = set(others[np.searchsorted(known, pairs, "right") > np.searchsorted(known, pairs)].tolist())
-        vacancies = market.pools[Side.VACANCY]
-        yield from (each for each in matched if vacancies.row(each.vacancy_id) not in twice)
+    ids = market.pools[Side.VACANCY].ids
+    unknown = dict(_unknown(made))
+    rows = np.array(list(unknown), np.int32)
+    for row, matched in _matches(market, Side.CANDIDATE, made, rows):
+        new = {ids[vacancy] for vacancy in unknown[row]}
+        yield from (each for each in matched if each.vacancy_id in new)
 
 
-def _matches(market: Market, side: Side, made: list[List]) -> Iterator[list[Match]]:
-    """One list an entity."""
+def _unknown(made: Mapping[Side, Sequence[List]]) -> Iterator[tuple[int, list[int]]]:
+    """Candidates with those vacancies of their list that do not list them, if there are any."""
+    width = len(made[Side.CANDIDATE])
+    pairs = [row * width + others.astype(np.int64) for row, (others, _) in enumerate(made[Side.VACANCY])]
+    known = np.sort(np.concatenate([np.empty(0, np.int64), *pairs]))
+    for row, (others, _) in enumerate(made[Side.CANDIDATE]):
+        own = others.astype(np.int64) * width + row
+        is_new = np.searchsorted(known, own) == np.searchsorted(known, own, "right")
+        if is_new.any():
+            yield row, others[is_new].tolist()
+
+
+def _matches(
+    market: Market, side: Side, made: Mapping[Side, Sequence[List]], rows: Rows
+) -> Iterator[tuple[int, list[Match]]]:
+    """The whole list of each of these rows."""
     pool = market.pools[side]
-    rows = np.arange(len(pool), dtype=np.int32)
     for start in range(0, len(rows), READ_AT_ONCE):
         block = rows[start : start + READ_AT_ONCE]
         for row, vector in zip(block.tolist(), pool.vectors(block), strict=True):
-            hits = market.found(side, row, made[row])
-            yield matches(market.encoder, pool.embedded(row, vector), hits, market.policy, market.now)
-        market.advanced("matches", len(block), sum(map(len, market.pools.values())))
+            hits = market.found(side, row, made[side][row])
+            yield row, matches(market.encoder, pool.embedded(row, vector), hits, market.policy, market.now)
+        market.advanced(f"matches that a {side} found", len(block), len(rows))
 
 
 def _published(entity: Entity) -> Event:
