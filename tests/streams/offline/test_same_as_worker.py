@@ -40,13 +40,12 @@ async def lists_of(side, new_world, make, entities, encoder, policy, rules):
         ]
         await world.runner.run(each, records)
     assert world.dead_letters == []
-    return {
-        (match.vacancy_id, match.candidate_id): match for match in world.matches if match.found_by is side
-    }
+    own = [match for match in world.matches if match.found_by is side and match.rank <= policy.top_k]
+    return {(match.vacancy_id, match.candidate_id): match for match in own}
 
 
 def told(match):
-    return match.model_dump(exclude={"score", "confidence", "rank"})
+    return match.model_dump(exclude={"score", "confidence", "merit", "rank"})
 
 
 def asker(match):
