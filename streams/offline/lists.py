@@ -24,6 +24,7 @@ VACANCIES_AT_ONCE, CANDIDATES_AT_ONCE = 512, 8192  # their scores take 16 MB
 OVERFETCH = 1.2
 DEEPER = 4
 SCORE_DIGITS = 5  # products of blocks of other sizes differ in the last bits; equal scores are in order of id
+SAME = 1e-6  # rounded scores that differ by less are equal
 PLACES_AT_ONCE = 1 << 21  # of the lists that are made again together; 16 MB
 
 Advanced = Callable[[str, int, int | None], None]
@@ -144,5 +145,5 @@ def _is_filled(list_: Sequence[Found], last: float, policy: Policy) -> bool:
     comes after a last place that has the score without a penalty."""
     if len(list_) < policy.top_k:
         return False
-    lowest = merit(list_[-1], policy)
-    return lowest > last or (lowest == last and not list_[-1].soft)
+    above = merit(list_[-1], policy) - last
+    return above > SAME or (above >= -SAME and not list_[-1].soft)
