@@ -1,6 +1,6 @@
 """The AsyncAPI 3.0 document and the JSON Schema of each contract, generated from the topics.
 
-`python -m schemas.asyncapi` writes them beside this file.
+`python -m rolecall.schemas.asyncapi` writes them beside this file.
 """
 
 import json
@@ -21,13 +21,13 @@ HERE = Path(__file__).parent
 KAFKA = {"bindingVersion": "0.5.0"}
 SENT = (ROLLOUTS, MATCHES, DEAD_LETTERS)
 DESCRIPTION = """\
-Vacancies and candidates in, matches out. Values are JSON in UTF-8; consumers ignore unknown fields.
+Vacancies and candidates come in, matches go out. Values are JSON in UTF-8. Consumers ignore unknown fields.
 
-A record without a value is a tombstone: it erases what its key names; its timestamp is the revision.
+A record without a value is a tombstone. It erases what its key names. Its timestamp is the revision.
 
-The schemas are necessary, not sufficient: rolecall also refuses a salary whose min is above its max, lat
-without lon, a country, language or currency that does not exist, a date without time zone, and text that is
-empty once white space is stripped. What it refuses goes to `dead-letters` with the reason in the headers.
+rolecall checks more than these schemas say. It also refuses a salary whose min is above its max, lat without
+lon, a country, language or currency that does not exist, a date without time zone, and text that is empty
+once white space is stripped. Refused records go to `dead-letters`, with the reason in the headers.
 """
 
 
@@ -68,7 +68,7 @@ def document() -> Json:
 
 
 def files() -> dict[Path, str]:
-    """What `python -m schemas.asyncapi` writes."""
+    """Path and content of each file that `python -m rolecall.schemas.asyncapi` writes."""
     contracts = {contract for topic in TOPICS for contract in topic.contracts}
     return {
         HERE / "asyncapi.yaml": yaml.safe_dump(document(), allow_unicode=True, width=110),
@@ -158,7 +158,7 @@ def _dead_letter(topic: Topic) -> Json:
 def _cloud_event_headers(contract: type[Contract], *, required: bool) -> Json:
     properties = {
         "ce_specversion": {"type": "string", "const": "1.0"},
-        "ce_id": {"type": "string", "description": "The same whenever the same event is sent again."},
+        "ce_id": {"type": "string", "description": "The id is the same each time the same event is sent."},
         "ce_type": {"type": "string", "const": event_type(contract)},
         "ce_source": {"type": "string", "format": "uri-reference"},
         "ce_time": {"type": "string", "format": "date-time"},
@@ -177,7 +177,7 @@ def _key(description: str) -> Json:
 
 
 def _mode(contract: type[Contract]) -> JsonSchemaMode:
-    """Headers are only written, under their aliases; everything else is described as it is read."""
+    """Headers are described as they are written, under their aliases. Other contracts as they are read."""
     return "serialization" if contract is DeadLetterHeaders else "validation"
 
 

@@ -1,4 +1,4 @@
-"""Candidates: what a person can do and wants. Ids only: no name, e-mail or phone belongs here."""
+"""Candidates: what a person can do and wants. A candidate has an id, but no name, e-mail or phone."""
 
 from typing import Annotated
 
@@ -26,13 +26,15 @@ from rolecall.schemas.common import (
 
 
 class CandidateTerms(Contract):
-    """What the hard rules look at. A missing term never excludes a vacancy."""
+    """The terms that the hard rules compare. A missing term never excludes a vacancy."""
 
     location: Location | None = None
     radius_km: Annotated[float, Field(ge=0, le=20_040)] | None = Field(
-        default=None, description="How far from `location` the candidate would work on site."
+        default=None, description="Largest distance from `location` to a workplace on site."
     )
-    relocate: bool = Field(default=False, description="Willing to move: place does not matter, permits do.")
+    relocate: bool = Field(
+        default=False, description="Willing to move: distance does not count, work permits do."
+    )
     workplaces: tuple[Workplace, ...] = Field(default=(), description="Accepted workplaces; empty: any.")
     work_countries: tuple[CountryAlpha2, ...] = Field(
         default=(), description="Countries the candidate may work in; empty: unknown."
@@ -42,7 +44,9 @@ class CandidateTerms(Contract):
     employment_types: tuple[EmploymentType, ...] = Field(
         default=(), description="Accepted types; empty: any."
     )
-    salary: Salary | None = Field(default=None, description="Wish; `min` is the least acceptable pay.")
+    salary: Salary | None = Field(
+        default=None, description="Wanted pay; `min` is the lowest pay that the candidate accepts."
+    )
     available_from: AwareDatetime | None = None
 
 

@@ -1,4 +1,4 @@
-"""What every record says of itself in its headers."""
+"""The CloudEvents headers of every record."""
 
 from datetime import datetime
 

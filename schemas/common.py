@@ -15,7 +15,7 @@ from pydantic_extra_types.language_code import LanguageAlpha2
 class Contract(BaseModel):
     """Base of every event: immutable, finite numbers only, unknown fields ignored.
 
-    Consumers must ignore what they do not know, so that a producer may add fields first.
+    Consumers must ignore unknown fields. So a producer may send a new field before its consumers know it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, str_strip_whitespace=True)
@@ -169,7 +169,7 @@ class Salary(Contract):
 
 
 class Matching(Contract):
-    """How the list of this event is made. What is left out is as the workers are set."""
+    """How the match list of this event is made. For a missing field, the setting of the workers counts."""
 
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Most matches.")
     min_confidence: Annotated[float, Field(ge=0, le=1)] | None = None

@@ -36,7 +36,7 @@ class DeadLetterHeaders(Contract):
         default=None,
         ge=0,
         serialization_alias="__rolecall.errors.timestamp",
-        description="Of the original record, where it had one: the revision of an erasure.",
+        description="Timestamp of the original record, if it had one. It is the revision of an erasure.",
     )
 
     def records(self) -> list[tuple[str, bytes]]:
@@ -46,7 +46,7 @@ class DeadLetterHeaders(Contract):
 
     @classmethod
     def read(cls, headers: Iterable[tuple[str, bytes]]) -> Self:
-        """Of a record of the topic; `ValueError` where its headers are not ours."""
+        """Reads the headers of a dead letter. Raises `ValueError` if rolecall did not write them."""
         said = dict(headers)
         fields = {name: said.get(str(field.serialization_alias)) for name, field in cls.model_fields.items()}
         return cls.model_validate_strings(

@@ -2,6 +2,6 @@
 
 
 class RolecallError(Exception):
-    """Its text names the thing, the value and the way out. `exit_code` is what a command ends with."""
+    """The text names the thing, the value and the way out. A command that fails ends with `exit_code`."""
 
-    exit_code = 2  # wrong usage, settings or model, or the broker is not there; 1: tried, and failed
+    exit_code = 2  # wrong usage, settings or model, or no broker answers; 1: tried, and failed

@@ -1,4 +1,4 @@
-"""What happened to a match: the signal the encoder is retrained on."""
+"""Feedback: what happened to a match. `rolecall retrain` trains the encoder further on it."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -28,4 +28,6 @@ class Feedback(Contract):
     actor: Side = Field(description="`vacancy`: the recruiter's verdict; `candidate`: the candidate's.")
     actor_id: EntityId | None = None
     match_id: EntityId | None = None
-    rank: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Where the actor saw it.")
+    rank: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Position in the list that the actor saw."
+    )

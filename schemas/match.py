@@ -1,4 +1,4 @@
-"""What consumers read: matches, and their withdrawal. Ids and terms only, never a person's text."""
+"""Matches and their withdrawals, for consumers. They carry ids and terms, never a person's text."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -25,19 +25,22 @@ class NearestOccupation(Contract):
     id: EntityId
     label: str
     score: Unit
-    unfamiliar: bool = Field(default=False, description="It is far from every reference.")
+    unfamiliar: bool = Field(default=False, description="Even the nearest reference is far away.")
 
 
 class Reasons(Contract):
     """Why the pair matched."""
 
     shared_skills: tuple[str, ...] = Field(
-        default=(), description="In the vacancy's spelling; other names of a skill count."
+        default=(),
+        description="Skills of both sides, in the vacancy's spelling. Alternative names of a skill count.",
     )
-    missing_skills: tuple[str, ...] = Field(default=(), description="Asked for, not in the profile.")
-    features: tuple[str, ...] = Field(default=(), description="What the model sees on both sides.")
+    missing_skills: tuple[str, ...] = Field(
+        default=(), description="Skills that the vacancy asks for and the profile lacks."
+    )
+    features: tuple[str, ...] = Field(default=(), description="Features that the model finds on both sides.")
     soft_rules: tuple[str, ...] = Field(
-        default=(), description="Rules that the pair breaks, at the cost of confidence."
+        default=(), description="Soft rules that the pair breaks. Each lowers the confidence."
     )
     vacancy_occupation: NearestOccupation | None = None
     candidate_occupation: NearestOccupation | None = None
@@ -46,7 +49,7 @@ class Reasons(Contract):
 
 
 class Match(Contract):
-    """A vacancy and a candidate that fit. `id` is the same whenever the same pair is matched again."""
+    """A vacancy and a candidate that fit. Matching the same pair again gives the same `id`."""
 
     type: Literal["match"] = "match"
     id: EntityId
@@ -72,11 +75,11 @@ class WithdrawalReason(StrEnum):
 
 
 class MatchesWithdrawn(Contract):
-    """Every match of the entity with an older revision of it no longer holds.
+    """Withdraws every match that was made with an older revision of the entity.
 
-    The order of arrival does not matter: a match holds while no withdrawal names one of its two entities
-    with a revision above the match's. With `counterparts`, only matches with these are withdrawn: those whose
-    revision of the entity is `revision` or older, and of the counterpart the one given or older.
+    The order of arrival does not matter. A match holds as long as no withdrawal names one of its two entities
+    with a higher revision than the match has. If `counterparts` is given, only matches with these end: those
+    whose revision of the entity is at most `revision`, and of the counterpart at most the one given with it.
     """
 
     type: Literal["matches_withdrawn"] = "matches_withdrawn"

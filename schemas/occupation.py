@@ -1,4 +1,4 @@
-"""Reference occupations: named points that vacancies and candidates are located by."""
+"""Reference occupations: named points in embedding space. A match names the one nearest to each side."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Which model's matches count, and what is being made to follow it."""
+"""Rollouts: which model's matches count, and which deployments are being built or removed."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,9 @@ class Deployment(Contract):
     """One model version with collections and a consumer group of its own."""
 
     model_version: str
-    generation: Annotated[int, Field(ge=0)] = Field(description="0 is the first; none is given twice.")
+    generation: Annotated[int, Field(ge=0)] = Field(
+        description="Number of the deployment, from 0. No number is used twice."
+    )
 
 
 class Rollout(Contract):
@@ -21,9 +23,9 @@ class Rollout(Contract):
     occurred_at: OccurredAt
     revision: MillisecondsSinceEpoch
     live: Deployment
-    next: Deployment | None = Field(default=None, description="Is being built; publishes no matches.")
+    next: Deployment | None = Field(default=None, description="It is being built and publishes no matches.")
     standby: Deployment | None = Field(
-        default=None, description="Publishes matches too, so that it can go live at any moment."
+        default=None, description="It publishes matches too, so that it can go live at any moment."
     )
-    leaving: Deployment | None = Field(default=None, description="Is being removed.")
-    generations: Annotated[int, Field(ge=1)] = Field(default=1, description="How many there ever were.")
+    leaving: Deployment | None = Field(default=None, description="It is being removed.")
+    generations: Annotated[int, Field(ge=1)] = Field(default=1, description="Number of deployments so far.")

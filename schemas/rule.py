@@ -1,4 +1,4 @@
-"""Exclusion rules: two anchors; what lies near the one never meets what lies near the other."""
+"""Exclusion rules. Each has two anchors: an entity near one never matches an entity near the other."""
 
 from typing import Annotated, Self
 
@@ -8,12 +8,12 @@ from rolecall.schemas.common import Contract, EntityId, OccurredAt, Revision, Ti
 
 
 class Anchor(Contract):
-    """A place in embedding space: a text, or an entity that is already indexed."""
+    """A point in embedding space: of a text, or of an entity that is already indexed."""
 
     text: Title | None = None
     entity_id: EntityId | None = None
     min_similarity: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="Radius of the anchor's area: everything at least this similar is inside."
+        description="Radius of the anchor's area: it holds all entities that are at least this similar."
     )
 
     @model_validator(mode="after")

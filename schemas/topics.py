@@ -1,4 +1,4 @@
-"""One row per topic: what it carries, its key, how long it is kept, and what belongs to a side."""
+"""One row per topic: its contracts, key and retention; and one row per side: its topic and contract."""
 
 import re
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ ROLLOUTS = Topic(
     cleanup_policy="compact",
     retention_ms=7 * DAY_MS,
     purpose="Which model's matches count.",
-    null="forget it: the matches of every model count",
+    null="forget the rollout: then the matches of every model count",
     partitions=1,
 )
 MATCHES = Topic(
@@ -114,7 +114,7 @@ DEAD_LETTERS = Topic(
     retention_ms=30 * DAY_MS,
     purpose="Records that could not be processed: the original bytes, the cause in the headers.",
     partitions=1,
-    max_message_bytes=16 * 1_048_576,  # a letter holds what any input could carry, and its headers
+    max_message_bytes=16 * 1_048_576,  # room for the largest record of any input topic, and its headers
 )
 
 TOPICS = (VACANCIES, CANDIDATES, RULES, OCCUPATIONS, ROLLOUTS, MATCHES, FEEDBACK, DEAD_LETTERS)

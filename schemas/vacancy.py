@@ -23,7 +23,7 @@ from rolecall.schemas.common import (
 
 
 class VacancyTerms(Contract):
-    """What the hard rules look at. A missing term never excludes a candidate."""
+    """The terms that the hard rules compare. A missing term never excludes a candidate."""
 
     location: Location | None = None
     workplace: Workplace | None = None
@@ -45,6 +45,7 @@ class Vacancy(VacancyTerms):
     skills: Skills = ()
     status: Status = Status.OPEN
     employer: EntityId | None = Field(
-        default=None, description="Who hires, by id or name: one employer need not fill a candidate's list."
+        default=None,
+        description="Id or name of the employer. Workers can limit how many of its vacancies a list holds.",
     )
     matching: Matching | None = None

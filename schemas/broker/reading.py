@@ -1,4 +1,4 @@
-"""Read topics from offset to offset. The one place that knows how brokers tell where a topic ends."""
+"""Read topics from offset to offset. No other module needs to know how to find the end of a topic."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -55,7 +55,7 @@ async def read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
 
 
 async def high_watermarks(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-    """Where the assigned partitions end now. What is fetched on the way is dropped."""
+    """Current ends of the assigned partitions. Drops the records that it fetches meanwhile."""
     ends: dict[TopicPartition, int] = {}
     while ends.keys() != consumer.assignment():
         await consumer.getmany(timeout_ms=POLL_MS)

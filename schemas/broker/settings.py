@@ -31,10 +31,10 @@ class BrokerSettings(BaseSettings):
         env_prefix="ROLECALL_",
         env_file=".env",
         env_ignore_empty=True,
-        env_parse_none_str="null",  # takes back what `.env` says
+        env_parse_none_str="null",  # the environment can unset a value of `.env`
         extra="ignore",
         frozen=True,
-        hide_input_in_errors=True,  # it may be a secret
+        hide_input_in_errors=True,  # the input may be a secret
     )
 
     broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port[,host:port…]")
@@ -44,7 +44,7 @@ class BrokerSettings(BaseSettings):
         description="PEM file of the authority that signed the broker's certificate; empty: the system's",
     )
     broker_certificate: FilePath | None = Field(
-        None, description="PEM file of the client's certificate, where the broker asks for one"
+        None, description="PEM file of the client's certificate, if the broker asks for one"
     )
     broker_key: FilePath | None = Field(None, description="PEM file of its key, without a passphrase")
     broker_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = Field(
@@ -84,7 +84,9 @@ class BrokerSettings(BaseSettings):
     @classmethod
     def _holds_no_login(cls, addresses: str) -> str:
         if "@" in addresses:
-            raise ValueError("addresses hold no login, logs would show it: use ROLECALL_BROKER_USERNAME")
+            raise ValueError(
+                "addresses must not hold a login, because logs show them: use ROLECALL_BROKER_USERNAME"
+            )
         return addresses
 
     @field_validator("secrets_dir")
@@ -98,17 +100,17 @@ class BrokerSettings(BaseSettings):
     def _complete(self) -> Self:
         sasl, login = self.broker_sasl, (self.broker_username, self.broker_password)
         if not self.broker_tls and (self.broker_ca or self.broker_certificate or self.broker_key):
-            raise ValueError("certificates of the broker without TLS: set ROLECALL_BROKER_TLS=true")
+            raise ValueError("broker certificates are set, but TLS is off: set ROLECALL_BROKER_TLS=true")
         if (self.broker_certificate is None) != (self.broker_key is None):
             raise ValueError("ROLECALL_BROKER_CERTIFICATE and ROLECALL_BROKER_KEY go together")
         if sasl is None and (any(login) or self.broker_token):
-            raise ValueError("a login for the broker without its kind: set ROLECALL_BROKER_SASL")
+            raise ValueError("a broker login is set without its mechanism: set ROLECALL_BROKER_SASL")
         if sasl == "OAUTHBEARER" and not self.broker_token:
             raise ValueError("OAUTHBEARER needs ROLECALL_BROKER_TOKEN=module:function")
         if sasl not in (None, "OAUTHBEARER") and not all(login):
             raise ValueError(f"{sasl} needs ROLECALL_BROKER_USERNAME and ROLECALL_BROKER_PASSWORD")
         if sasl in ("PLAIN", "OAUTHBEARER") and not self.broker_tls and not self._on_loopback():
-            raise ValueError(f"{sasl} sends the secret as it is: set ROLECALL_BROKER_TLS=true")
+            raise ValueError(f"{sasl} sends the secret unencrypted: set ROLECALL_BROKER_TLS=true")
         return self
 
     def _on_loopback(self) -> bool:
