@@ -1,7 +1,7 @@
 """The entry point of `rolecall`.
 
-Ctrl-C ends with 130 at any moment, also while Python still imports. A command that can stop in good order
-takes the signal over in `console.explained`.
+Ctrl-C ends with 130 at any moment, also while Python still imports. A command that has something to stop
+handles the signal itself, in `console.explained`.
 """
 
 import os
@@ -12,7 +12,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell ignores it
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have set it to be ignored
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     from rolecall.streams.cli.main import rolecall
 

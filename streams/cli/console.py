@@ -1,4 +1,4 @@
-"""How the command line speaks: errors in a line or two, exit codes, Ctrl-C, pipes."""
+"""What all commands share: errors in a line or two, exit codes, Ctrl-C, pipes."""
 
 import difflib
 import logging
@@ -68,24 +68,24 @@ def _wrong(problem: "ErrorDetails") -> str:
 
 
 async def served_by(settings: "Settings", model_version: str) -> str:
-    """Name of the collections that the workers with this model use; says so if no broker could be asked."""
+    """Name of the collections that workers with this model use. Without a broker: warns, gives the first."""
     from rolecall.streams.rollout.topic import served_collections
 
     served = await served_collections(settings, model_version)
     if served is None:
-        click.echo(f"no broker at {settings.broker}: the first index of {model_version} is taken", err=True)
+        click.echo(f"no broker at {settings.broker}: using the first index of {model_version}", err=True)
     return served or model_version
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """What the user can mend ends the command in a line or two, not in a traceback. Ctrl-C ends it with 130.
+    """Errors that the user can fix end the command with a line or two, and no traceback. Ctrl-C gives 130.
 
-    While the body runs, Ctrl-C raises `KeyboardInterrupt`, so that what was started is stopped.
+    While the body runs, Ctrl-C raises `KeyboardInterrupt`, so that the body can stop what it started.
     """
     from aiokafka.errors import KafkaError
 
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the message below says it
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # we print the error ourselves, below
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -96,7 +96,7 @@ def explained() -> Iterator[None]:
     except KafkaError as error:
         fail(str(error))
     except BrokenPipeError:
-        raise  # the reader of our output has enough
+        raise  # the reader of our output closed the pipe
     except OSError as error:
         fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
     except KeyboardInterrupt:
@@ -122,7 +122,7 @@ def terminal_width() -> int | None:
 
 
 def reader_left() -> bool:
-    """Whether the other end of our pipe is closed. A write would tell, but there may be nothing to write."""
+    """Whether the other end of our pipe is closed. A failed write would show it, but needs data."""
     output = select.poll()
     output.register(sys.stdout, 0)
     return bool(output.poll(0))

@@ -14,12 +14,12 @@ from rolecall.streams.kafka import dead_letters as letters
 from rolecall.streams.kafka.dead_letters import Filter, Letter
 
 OPTIONS = (
-    click.option("--topic", help="Only of this topic."),
+    click.option("--topic", help="Only records of this topic."),
     click.option("--stage", type=click.Choice(["receive", "encode", "upsert", "search", "match"]),
-                 help="Only that failed in this one."),
-    click.option("--exception", metavar="NAME", help="Only with this exception."),
-    click.option("--key", help="Only of this id."),
-    click.option("--since", type=click.DateTime(), help="Only that died at this time (UTC) or later."),
+                 help="Only records that failed in this stage."),
+    click.option("--exception", metavar="NAME", help="Only records that failed with this exception."),
+    click.option("--key", help="Only records of this id."),
+    click.option("--since", type=click.DateTime(), help="Only records that failed since this time (UTC)."),
 )  # fmt: skip
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the record.")
 
@@ -39,7 +39,7 @@ def dead_letters() -> None:
 @filtered
 @JSON
 def list_letters(as_json: bool, **filters: Any) -> None:
-    """Print the place, the key and the cause of each, oldest first.
+    """Print the place, the key and the cause of each record, oldest first.
 
     \b
     Example:  rolecall dead-letters list --topic vacancies --since 2026-11-20
@@ -53,10 +53,10 @@ def list_letters(as_json: bool, **filters: Any) -> None:
 @dead_letters.command()
 @click.argument("place")
 def show(place: str) -> None:
-    """Print all that is known of the record that was at PLACE (topic/partition/offset), and its bytes."""
+    """Print everything that is known about the record at PLACE (topic/partition/offset), and its bytes."""
     found = _found(_filter(places=(place,)))
     if not found:
-        fail(f"no dead letter of {place}; `rolecall dead-letters list` has them all", FAILED)
+        fail(f"no dead letter of {place}; `rolecall dead-letters list` prints all", FAILED)
     letter = found[-1]
     for name, value in _fields(letter).items():
         click.echo(f"{click.style(name, dim=True)}  {value}", err=True)
@@ -66,12 +66,12 @@ def show(place: str) -> None:
 @dead_letters.command()
 @click.argument("places", nargs=-1, metavar="[PLACE]...")
 @filtered
-@click.option("--all", "everything", is_flag=True, help="Without a place or a filter: all there are.")
+@click.option("--all", "everything", is_flag=True, help="Replay all; use it without a place or a filter.")
 def replay(places: tuple[str, ...], everything: bool, **filters: Any) -> None:
-    """Publish records again once the cause is mended: same bytes, key, time and partition.
+    """Publish records again after their cause is fixed: same bytes, key, time and partition.
 
-    Records that a later one of the same id has overtaken stay where they are, and so do those that were
-    replayed before: it is safe to repeat. What still cannot be processed becomes a dead letter again.
+    Skips records that a later record of the same id has overtaken, and records that were replayed before. So
+    it is safe to run this again. A record that still cannot be processed becomes a dead letter again.
 
     \b
     Example:  rolecall dead-letters replay --stage encode --exception RuntimeError
@@ -81,7 +81,9 @@ def replay(places: tuple[str, ...], everything: bool, **filters: Any) -> None:
     with explained():
         result = asyncio.run(letters.replay(effective_settings(), _filter(places=places, **filters)))
     for letter in result.unsendable:
-        click.echo(f"{letter.place}: neither a topic of rolecall nor an erasure with its time", err=True)
+        click.echo(
+            f"{letter.place}: skipped, not a topic of rolecall, or an erasure without its time", err=True
+        )
     for letter in result.overtaken:
         click.echo(f"{letter.place}: overtaken by a later record of {letter.name}", err=True)
     click.echo(f"{len(result.published):,} published again, {len(result.overtaken):,} overtaken")

@@ -1,4 +1,4 @@
-"""`rolecall demo`: the whole path on the embedded stack, shown live, ended by itself with a summary."""
+"""`rolecall demo`: match a sample on the embedded stack, show the matches live, end with a summary."""
 
 import asyncio
 import io
@@ -45,7 +45,7 @@ SESSION_SECONDS = "3"
 @click.command()
 @click.option("--vacancies", type=click.IntRange(min=1), default=150, show_default=True)
 @click.option("--candidates", type=click.IntRange(min=1), default=200, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True, help="Of the made-up sample.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of the made-up sample.")
 def demo(vacancies: int, candidates: int, seed: int) -> None:
     """Match a made-up sample live, on a stack of its own, then stop.
 
@@ -196,6 +196,6 @@ class Demo:
 
 
 def _interleaved(jobs: Sequence[Entity], people: Sequence[Entity]) -> list[tuple[Entity, ...]]:
-    """Both sides arrive mixed, as they do in life."""
+    """Mixes vacancies and candidates, as they arrive in real life."""
     longest = max(len(jobs), len(people))
     return [tuple(side[i] for side in (jobs, people) if i < len(side)) for i in range(longest)]

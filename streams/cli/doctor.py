@@ -11,17 +11,17 @@ from rolecall.streams.settings import Settings
 
 @click.command()
 def doctor() -> None:
-    """Check every part, and say how to mend what is wrong.
+    """Check every part, and say how to fix what is wrong.
 
-    Checks model, broker, topics, clock, lag, index, Redis and misspelt settings. Exits with 1 if something is
-    wrong that a worker needs. A warning does not count.
+    Checks model, broker, topics, clock, lag, index, Redis and misspelt settings. Exits with 1 if a check
+    fails that a worker depends on. Warnings do not count.
     """
     with explained():
         raise SystemExit(0 if asyncio.run(show(effective_settings(tell_unknown=False))) else FAILED)
 
 
 async def show(settings: Settings) -> bool:
-    """Print each finding as it is made; whether everything is there that a worker needs."""
+    """Prints each finding as it is made. Returns whether a worker has everything that it needs."""
     well = True
     async for finding in diagnose(settings):
         well = well and (finding.healthy or not finding.required)

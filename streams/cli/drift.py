@@ -1,4 +1,4 @@
-"""`rolecall drift`: what the newest events look like against the model's training texts."""
+"""`rolecall drift`: compare the newest events with the model's training texts."""
 
 import asyncio
 import json
@@ -13,8 +13,8 @@ from rolecall.streams.monitor.drift import FEWEST, MODERATE, MUCH
 
 @click.command()
 @click.option("--documents", type=click.IntRange(min=1), default=10_000, show_default=True,
-              help="At most so many of each side, the newest.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+              help="How many of the newest documents of each side to compare, at most.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def drift(documents: int, as_json: bool) -> None:
     """Compare the newest vacancies and candidates with the texts that the model was trained on.
 

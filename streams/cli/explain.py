@@ -1,4 +1,4 @@
-"""`rolecall explain`: one pair, as the index has it now."""
+"""`rolecall explain`: one pair, as the index holds it now."""
 
 import asyncio
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ LONGEST_NAME = 70
 @click.command()
 @click.argument("vacancy")
 @click.argument("candidate")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--titles", is_flag=True, help="Show the titles too, read from the topics.")
 def explain(vacancy: str, candidate: str, as_json: bool, titles: bool) -> None:
     """Say why VACANCY and CANDIDATE match, or what prevents it.
 
-    Compares what the index holds of the two ids now, by the settings of this machine: score, confidence,
-    every hard rule with what it compares, skills, and the model's features. Exits with 1 if the index does
-    not hold one of the two.
+    Compares what the index holds of the two ids now, with the settings of this machine: score, confidence,
+    every hard rule with the terms that it compares, skills, and the model's features. Exits with 1 if the
+    index does not hold one of the two.
 
     \b
     Example:  rolecall explain acme-4711 c-2

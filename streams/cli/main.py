@@ -24,7 +24,7 @@ SECTIONS = {
         "worker": ("worker", "Run one worker until SIGTERM or Ctrl-C."),
         "rollout": ("rollout", "Replace the model without a gap."),
         "rebuild": ("rollout", "Build the live model's index again from the topics."),
-        "doctor": ("doctor", "Check every part, and say how to mend what is wrong."),
+        "doctor": ("doctor", "Check every part, and say how to fix what is wrong."),
         "dead-letters": ("dead_letters", "List, show and replay records that could not be processed."),
         "settings": ("worker", "Print the effective settings, secrets hidden."),
     },
@@ -67,7 +67,7 @@ class Sections(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # `| head`: the reader has enough
+        except BrokenPipeError:  # `| head` closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
 
@@ -98,8 +98,8 @@ def forward(name: str, summary: str) -> click.Command:
 def group() -> None:
     """Match vacancies and candidates as they are published.
 
-    Vacancies and candidates come in on Kafka topics. Every pair that fits goes out on another topic, with a
-    confidence and the reasons.
+    Vacancies and candidates come in on Kafka topics. rolecall publishes every pair that fits on another
+    topic, with a confidence and the reasons.
 
     \b
     First:       rolecall demo               15 seconds, leaves nothing behind
@@ -107,7 +107,7 @@ def group() -> None:
                  rolecall publish jobs.jsonl people.jsonl
                  rolecall tail
     Production:  rolecall topics create      once
-                 rolecall worker             as many as a topic has partitions
+                 rolecall worker             up to one per partition of a topic
 
     Settings are environment variables, ROLECALL_…, or lines in .env; `rolecall settings` lists them.
 

@@ -22,15 +22,15 @@ from rolecall.streams.kafka.read import records_to_end
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
 
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as published.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, as published.")
 TITLES = click.option("--titles", is_flag=True, help="Show titles, read from the topics, in place of ids.")
 
 
 @click.command()
 @JSON
 @TITLES
-@click.option("--from-start", is_flag=True, help="Also what is in the topic already.")
-@click.option("--count", type=click.IntRange(min=1), help="Stop after so many events.")
+@click.option("--from-start", is_flag=True, help="Also show events that are in the topic already.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after this many events.")
 def tail(as_json: bool, titles: bool, from_start: bool, count: int | None) -> None:
     """Show matches and withdrawals as they are published, until Ctrl-C.
 
@@ -49,7 +49,7 @@ def tail(as_json: bool, titles: bool, from_start: bool, count: int | None) -> No
 @JSON
 @TITLES
 def matches(as_json: bool, titles: bool) -> None:
-    """Print the matches that hold now: the topic read from its start to its end, withdrawals applied.
+    """Print the matches that hold now. Reads the topic from start to end and applies the withdrawals.
 
     `rolecall.MatchState` does the same in a consumer of your own.
 
@@ -98,7 +98,7 @@ async def follow(
 
 
 async def current_state(settings: Settings) -> MatchState:
-    """Both topics, read to where they end now. The rollouts come first: they say which model counts."""
+    """Reads both topics to their current ends. Rollouts come first: they say which model's matches count."""
     state = MatchState()
     async for record in records_to_end(settings, ROLLOUTS.name):
         if record.value is not None:

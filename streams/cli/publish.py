@@ -1,4 +1,4 @@
-"""`rolecall publish`: files to topics, with a progress bar."""
+"""`rolecall publish`: from files to topics, with a progress bar."""
 
 import asyncio
 import time
@@ -20,19 +20,19 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--side", type=click.Choice(["vacancy", "candidate"]),
-              help="What the records are, where their fields do not tell.")  # fmt: skip
+              help="What the records are, if their fields do not show it.")  # fmt: skip
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN",
               help="CSV: which column (or {template}) fills which field; repeat it.")  # fmt: skip
 @click.option("--map-file", type=FILE, help="CSV: a file of such mappings, one a line.")
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), default=Path("rejects.jsonl"),
-              show_default=True, help="Where unreadable records go, with reasons; overwritten.")  # fmt: skip
+              show_default=True, help="File for unreadable records, with reasons; overwritten.")  # fmt: skip
 def publish(
     files: tuple[Path, ...], side: str | None, mapping: tuple[str, ...], map_file: Path | None, rejects: Path
 ) -> None:
     """Publish vacancies and candidates from FILES.
 
     \b
-    Formats, told by the content (docs/feeds.md):
+    Formats, detected from the content (docs/feeds.md):
       JSONL of the rolecall contracts     {"id": …, "occurred_at": …, "title": …}
       schema.org JobPosting               JSON, JSON-LD graph or JSONL
       JSON Resume                         JSON or JSONL; contact data is left out
@@ -42,8 +42,8 @@ def publish(
     Examples:  rolecall publish jobs.jsonl people.jsonl
                rolecall publish jobs.csv --map id=jobId --map title='Job Title' --map occurred_at=posted
 
-    A record that cannot be read stops nothing: it goes to --rejects with its reason. Exits with 1 if nothing
-    at all could be published. Publishing a file again is safe.
+    An unreadable record does not stop the run: it goes to --rejects with its reason. Exits with 1 if no
+    record could be published. It is safe to publish a file again.
     """
     count, started = Count(), time.monotonic()
     with explained():
@@ -85,7 +85,7 @@ def lines(count: Count, seconds: float, rejects: Path) -> Iterator[str]:
 
 
 class Bar:
-    """One bar a file, on a terminal only."""
+    """One progress bar for each file, on a terminal only."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)

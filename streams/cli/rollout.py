@@ -23,10 +23,10 @@ def rollout() -> None:
 
     \b
     rolecall rollout start models/new
-    ROLECALL_MODEL=models/new rolecall worker     in another shell: builds, and keeps up
-    rolecall rollout report                       how its matches differ
-    rolecall rollout switch                       when it has; rollback takes it back
-    rolecall rollout drop                         the old one
+    ROLECALL_MODEL=models/new rolecall worker     in another shell: builds the new index
+    rolecall rollout report                       shows how its matches differ
+    rolecall rollout switch                       once it has caught up; rollback undoes it
+    rolecall rollout drop                         removes the old model's index
     """
 
 
@@ -35,7 +35,8 @@ def rollout() -> None:
 def start(model: Path) -> None:
     """Let workers with MODEL build an index beside the live one.
 
-    They read the topics from the start, then follow them. Their matches go to a topic that nobody counts.
+    They read the topics from the start, then follow them. Until the switch, their matches go to a topic of
+    their own, so they do not count.
     """
     fresh = _run(lambda at: steps.start(at, model))
     click.echo(f"next: {fresh.model_version}, generation {fresh.generation}")
@@ -45,7 +46,7 @@ def start(model: Path) -> None:
 @rollout.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(as_json: bool) -> None:
-    """Show what is live, what stands by and what is being built, with workers and lag."""
+    """Show the deployments (live, standing by, being built), with their workers and lag."""
     found = _run(steps.status)
     if as_json:
         click.echo(json.dumps(found))
@@ -60,9 +61,9 @@ def status(as_json: bool) -> None:
 @rollout.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def report(as_json: bool) -> None:
-    """Compare the matches of the model beside with the live one's: lists, confidence, time.
+    """Compare the other model's matches with the live model's: lists, confidence, time.
 
-    Before the switch and after it, of all that holds now.
+    Works before and after the switch. Compares all matches that hold now.
     """
     found = _run(reporting.report)
     click.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
@@ -72,8 +73,8 @@ def report(as_json: bool) -> None:
 def switch() -> None:
     """Let the newer model's matches count, once it has caught up.
 
-    Its matches so far are published first, so nothing is missing at any moment. The older model goes on
-    beside it, for `rollback`. Interrupted, it may be run again.
+    First publishes the matches that it has found so far, so that no match is missing at any moment. The older
+    model keeps running, so that `rollback` is possible. If this command is interrupted, run it again.
     """
     done = _run(lambda at: steps.switch(at, _say))
     click.echo(f"live: {done.live.model_version}, generation {done.live.generation}")
@@ -90,7 +91,7 @@ def rollback() -> None:
 def drop() -> None:
     """Remove the deployment that is not live: stop its workers, delete its collections.
 
-    Its workers stop by themselves; those that have another model than the live one then refuse to start.
+    Its workers stop by themselves. After that, workers start with the live model only.
     """
     gone = _run(lambda at: steps.drop(at, _say))
     click.echo(f"dropped: {gone.model_version}, generation {gone.generation}")
@@ -98,10 +99,10 @@ def drop() -> None:
 
 @click.command()
 def rebuild() -> None:
-    """Make the live model's index anew from the topics, and switch to it.
+    """Build the live model's index again from the topics, and switch to it.
 
-    For an index that was lost or damaged. Runs a worker of its own until done; further ones with `rolecall
-    worker --newest` make it faster. The workers that run move to the new index by themselves.
+    Use it if the index was lost or damaged. It runs a worker of its own until the index is built. Start more
+    with `rolecall worker --newest` to build faster. Running workers move to the new index by themselves.
     """
     done = _run(lambda at: steps.rebuild(at, _say))
     click.echo(f"live: {done.live.model_version}, generation {done.live.generation}")
@@ -129,7 +130,7 @@ def lines(found: Figures) -> Iterator[str]:
     for name, title in (("p50", "batch to match, p50 ms"), ("p99", "batch to match, p99 ms")):
         yield _row(title, {who: figures[name] for who, figures in found["latency_ms"].items()}, ".0f")
     yield f"overlap@{found['k']} of {found['lists']:,} lists: {_shown(found['overlap_at_k'], '.1%')}"
-    yield "confidence of pairs that both match moved by " + ", ".join(
+    yield "change in confidence of pairs that both match: " + ", ".join(
         f"{name} {_shown(value, '+.3f')}" for name, value in shift.items()
     )
 

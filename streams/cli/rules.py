@@ -23,12 +23,12 @@ from rolecall.streams.worker.exclusion_rules import Forbidden
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OPTIONS = (
-    click.option("--first", metavar="TEXT", help="The one anchor: a title."),
-    click.option("--first-id", metavar="ID", help="Or a vacancy or candidate that is indexed."),
-    click.option("--second", metavar="TEXT", help="The other anchor."),
+    click.option("--first", metavar="TEXT", help="First anchor: a title."),
+    click.option("--first-id", metavar="ID", help="First anchor: id of an indexed vacancy or candidate."),
+    click.option("--second", metavar="TEXT", help="Second anchor: a title."),
     click.option("--second-id", metavar="ID"),
     click.option("--min-similarity", type=click.FloatRange(0, 1), multiple=True,
-                 help="How far each area reaches; give it twice for two radii."),
+                 help="Radius of both areas; give it twice for two radii."),
 )  # fmt: skip
 
 
@@ -46,12 +46,12 @@ def rules() -> None:
 @rules.command()
 @click.option("--id", required=True, help="Adding an id again replaces the rule.")
 @anchored
-@click.option("--author", default="", help="Who wants it.")
+@click.option("--author", default="", help="Who asks for the rule.")
 @click.option("--note", default="", help="Why.")
 def add(id: str, author: str, note: str, **anchors: Any) -> None:
-    """Keep apart what lies near one anchor and what lies near another.
+    """Exclude matches between entities near one anchor and entities near another.
 
-    It holds on all workers within seconds, and withdraws the matches that it forbids.
+    All workers apply the rule within seconds, and withdraw the matches that it excludes.
 
     \b
     Example:  rolecall rules add --id apart --first nurse --second 'truck driver' --min-similarity 0.9
@@ -65,7 +65,7 @@ def add(id: str, author: str, note: str, **anchors: Any) -> None:
 @rules.command()
 @click.argument("id")
 def remove(id: str) -> None:
-    """Remove a rule. What it kept apart may match from either side's next update on."""
+    """Remove a rule. The pairs that it excluded can match again at the next update of either side."""
     with explained():
         settings = effective_settings()
         if id not in {rule.id for rule in asyncio.run(current_rules(settings))}:
@@ -76,7 +76,7 @@ def remove(id: str) -> None:
 
 @rules.command("list")
 def list_rules() -> None:
-    """Print the rules that hold, one JSON object a line."""
+    """Print the current rules, one JSON object a line."""
     with explained():
         for rule in asyncio.run(current_rules(effective_settings())):
             click.echo(rule.model_dump_json(exclude_defaults=True))
@@ -88,7 +88,7 @@ def list_rules() -> None:
 @click.option("--examples", type=click.IntRange(min=0), default=5, show_default=True,
               help="How many excluded pairs to print.")  # fmt: skip
 def test_rules(file: Path | None, examples: int, **anchors: Any) -> None:
-    """Show what a rule would exclude among the indexed points. Nothing is published.
+    """Show which indexed pairs a rule would exclude. Nothing is published.
 
     FILE has one rule a line, as `rules list` prints them.
 
@@ -167,7 +167,7 @@ def occupations() -> None:
 def load(file: Path) -> None:
     """Publish the occupations of ESCO's occupations_en.csv with all their labels.
 
-    Every match then names the reference that each side is nearest to. Loading again replaces them.
+    Every match then names the reference occupation that is nearest to each side. Loading again replaces them.
     """
     with explained():
         try:

@@ -8,7 +8,7 @@ from rolecall.schemas.match import Match, MatchesWithdrawn, Side
 
 Titles = Mapping[tuple[Side, str], str]
 
-NARROWEST, WIDEST = 12, 36  # an id's column
+NARROWEST, WIDEST = 12, 36  # width of a column of ids
 
 
 def why(match: Match) -> Iterator[str]:
@@ -24,7 +24,7 @@ class Lines:
     """`width` is that of the terminal; None leaves every line at full length, for pipes."""
 
     def __init__(self, width: int | None, titles: Titles | None = None) -> None:
-        """titles: shown in place of the ids that they know."""
+        """titles: shown in place of ids. An id without a title is shown itself."""
         self._width = width
         self._titles = {} if titles is None else titles  # it may fill later
         self._id = WIDEST if width is None else min(WIDEST, max(NARROWEST, (width - 16) // 4))

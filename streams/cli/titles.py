@@ -16,7 +16,7 @@ MAX_CHARACTERS = 80
 
 
 class TitleReader:
-    """`titles` by side and id, kept up with the topics. Without a consumer it stays empty."""
+    """`titles` by side and id, as the topics have them. Without a consumer it stays empty."""
 
     def __init__(self, consumer: AIOKafkaConsumer | None) -> None:
         self._consumer = consumer
@@ -25,7 +25,7 @@ class TitleReader:
     @classmethod
     @asynccontextmanager
     async def of(cls, settings: Settings | None) -> AsyncIterator["TitleReader"]:
-        """Reads both topics to their ends first. No settings: a reader without titles."""
+        """Reads both topics to their ends first. Without settings, the reader has no titles."""
         if settings is None:
             yield cls(None)
             return
@@ -42,7 +42,7 @@ class TitleReader:
             await consumer.stop()
 
     async def refresh(self) -> None:
-        """Take what has arrived since."""
+        """Reads the records that arrived since the last call."""
         if self._consumer is not None:
             for records in (await self._consumer.getmany(timeout_ms=0)).values():
                 self._take(records)
@@ -57,7 +57,7 @@ class TitleReader:
 
 
 def _title(value: bytes) -> str:
-    """On one line; empty if the record has none that can be read."""
+    """The title on one line; empty if the record has no readable title."""
     try:
         said = orjson.loads(value)
     except orjson.JSONDecodeError:

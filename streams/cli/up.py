@@ -18,7 +18,7 @@ from rolecall.streams.cli.console import FAILED, INTERRUPTED, explained, fail
 from rolecall.streams.embedded.stack import embedded_stack, worker
 from rolecall.streams.errors import EmbeddedUnavailable
 
-STARTED = b"worker_started"  # what the worker logs when it consumes
+STARTED = b"worker_started"  # the worker logs this once it consumes
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -31,7 +31,7 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def up(directory: Path, port: int, redis: bool) -> None:
     """Start broker, index and one worker; Ctrl-C stops all.
 
-    Once the worker consumes, the lines to export in another shell are printed. This is for evaluation: the
+    Once the worker consumes, this prints the lines to export in another shell. This is for evaluation: the
     broker keeps its topics in memory, so they are gone when it stops. The index stays in --directory.
 
     \b
@@ -91,15 +91,15 @@ def _ready(broker: str, lines: str) -> None:
 
 @contextmanager
 def _alone(directory: Path, port: int) -> Iterator[None]:
-    """Two stacks on one port would share a broker, on one directory an index."""
+    """Two stacks on one port would share a broker. Two stacks on one directory would share an index."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise EmbeddedUnavailable(
-                f"port {port} cannot be used ({error.strerror}): another `rolecall up`, or a Kafka? "
-                "Stop it, or pass --port"
+                f"port {port} cannot be used ({error.strerror}): another `rolecall up` or a Kafka may have "
+                "it; stop that, or pass --port"
             ) from error
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def _alone(directory: Path, port: int) -> Iterator[None]:
 
 
 def _interrupt(number: int, _: object) -> None:
-    """Once: whoever presses Ctrl-C again must not cut the stopping short."""
+    """Ignores further signals, so that a second Ctrl-C does not interrupt the shutdown."""
     for each in INTERRUPTS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt(signal.Signals(number))

@@ -1,4 +1,4 @@
-"""`rolecall worker`, and what is set up beside it: `topics create`, `settings`."""
+"""`rolecall worker`, `rolecall topics create` and `rolecall settings`."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ def topics() -> None:
 
 @topics.command("create")
 @click.option("--replication", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Copies of each topic; 3 on a cluster.")  # fmt: skip
+              help="Number of copies of each topic; use 3 on a cluster.")  # fmt: skip
 def topics_create(replication: int) -> None:
     """Create the topics that are missing, with their partitions and retention.
 
@@ -43,10 +43,10 @@ def worker(newest: bool) -> None:
     """Run one worker until SIGTERM or Ctrl-C.
 
     Several workers share the partitions of the input topics. Nothing is lost when one dies: the others take
-    over what it had not finished. A worker with another model than the live one belongs to a rollout.
+    over its unfinished events. A worker with another model than the live one belongs to a rollout.
 
-    Exits with 1 when a dependency stays away (see ROLECALL_RETRY_SECONDS), so that a supervisor starts it
-    again. Exits with 2, at once, when model, index and settings do not fit together.
+    Exits with 1 if a dependency fails for ROLECALL_RETRY_SECONDS, so that a supervisor starts it again. Exits
+    with 2 at once if model, index and settings do not fit together.
     """
     from rolecall.streams.monitor import logs
     from rolecall.streams.worker.serve import Ending, serve
@@ -59,7 +59,7 @@ def worker(newest: bool) -> None:
         fail(f"{error} (`rolecall doctor` checks every part)", error.exit_code)
     except KafkaError as error:
         fail(f"{error} (`rolecall doctor` checks every part)")
-    if ending is Ending.DROPPED:  # start again with what is live now: Faust keeps the state of one group
+    if ending is Ending.DROPPED:  # join the live group in a new process: Faust keeps the state of one group
         os.execv(sys.executable, sys.orig_argv)
     if ending is Ending.INTERRUPTED:
         raise SystemExit(INTERRUPTED)
