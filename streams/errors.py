@@ -1,7 +1,7 @@
 """Every error of `streams`, as one tree.
 
 RolecallError
-├── TransientError          it may pass by itself; `retry.patiently` retries it
+├── TransientError          the next try may succeed; `retry.patiently` retries
 │   ├── IndexUnavailable
 │   └── PublishFailed
 ├── FatalError              the process must end; nothing of the batch was acknowledged
@@ -46,7 +46,7 @@ class FatalError(RolecallError):
 
 
 class GaveUp(FatalError):
-    """A dependency stayed away for longer than `retry_seconds`."""
+    """A dependency failed for longer than `retry_seconds`."""
 
     exit_code = FAILED
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 STOP_SECONDS = 5.0
-# -P: the working directory is not on the import path, so that a folder there hides no module of ours.
+# -P: the working directory is not on the import path, so a folder there cannot hide our modules.
 PYTHON = (sys.executable, "-P", "-m")
 ROLECALL = (*PYTHON, "rolecall.streams.cli")
 
@@ -18,7 +18,7 @@ ROLECALL = (*PYTHON, "rolecall.streams.cli")
 def spawn(
     command: Sequence[str], environment: Mapping[str, str] | None = None, *, stderr: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child in a session of its own (Ctrl-C is ours to pass on) that does not outlive this process."""
+    """Starts a child, and stops it on exit. Its session is its own: Ctrl-C reaches this process only."""
     process = subprocess.Popen(
         command,
         env=None if environment is None else {**os.environ, **environment},

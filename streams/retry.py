@@ -1,4 +1,4 @@
-"""Retry what may pass by itself: `TransientError`."""
+"""Retry an operation after a `TransientError`."""
 
 import asyncio
 import random
@@ -19,9 +19,9 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 async def patiently(attempt: Callable[[], Awaitable[T]], what: str, retry_seconds: float) -> tuple[T, int]:
-    """The answer, and how many retries it took: exponential backoff with full jitter.
+    """Returns the answer and the number of retries. Waits with exponential backoff and full jitter.
 
-    Raises `GaveUp` when the budget is spent, at most one attempt later.
+    Raises `GaveUp` once `retry_seconds` are over. The last attempt may end later than that.
     """
     deadline = time.monotonic() + retry_seconds
     ceiling, retries = FIRST_PAUSE_SECONDS, 0

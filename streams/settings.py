@@ -21,7 +21,7 @@ class Settings(BrokerSettings):
     consumer_group: str = Field("rolecall", description="Workers of one group share the partitions")
 
     session_timeout_seconds: Positive = Field(
-        30, description="How soon the group takes over the partitions of a worker that died"
+        30, description="After this time the group takes over the partitions of a dead worker"
     )
 
     index: Literal["qdrant", "edge"] = Field("qdrant", description="Qdrant server, or the embedded index")
@@ -33,27 +33,29 @@ class Settings(BrokerSettings):
         None, description="PEM file of the authority that signed Qdrant's certificate; empty: the usual ones"
     )
     edge_socket: Path = Field(Path(".rolecall/index.sock"), description="Unix socket of the embedded index")
-    index_timeout_seconds: Positive = Field(30, description="One request to the index")
+    index_timeout_seconds: Positive = Field(30, description="Longest time of one request to the index")
 
     redis_url: SecretStr | None = Field(
         None,
         description="Embedding cache, redis://[[user]:password@]host:port/0; rediss: TLS, its authority with "
         "?ssl_ca_certs=FILE; empty: no cache",
     )
-    redis_timeout_seconds: Positive = Field(0.05, description="Past this, a batch goes on without it")
+    redis_timeout_seconds: Positive = Field(
+        0.05, description="Longest time of one request to Redis; then the batch goes on without it"
+    )
     cache_ttl_seconds: Count = Field(86_400, description="How long an embedding is kept")
 
     model: Path | None = Field(None, description="Model directory; empty: the bundled one")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is one")
     encoder_threads: Count = Field(1, description="Processor threads of the encoder")
 
-    top_k: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Most matches per event")
+    top_k: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Largest number of matches per event")
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.2, description="Least confidence of a match"
+        0.2, description="Lowest confidence of a match"
     )
 
     min_reference_score: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.79, description="Farther from every reference occupation than this is flagged as unfamiliar"
+        0.79, description="An entity less similar than this to every reference occupation is unfamiliar"
     )
     max_per_employer: Count | None = Field(
         None, description="Most vacancies of one employer in a candidate's list; empty: no limit"
@@ -69,26 +71,29 @@ class Settings(BrokerSettings):
         {}, description='What one unit of a currency is worth in a common one: {"EUR":1,"USD":0.9}'
     )
 
-    batch_size: Annotated[int, Field(ge=1, le=500)] = Field(256, description="Most events of a batch")
+    batch_size: Annotated[int, Field(ge=1, le=500)] = Field(
+        256, description="Largest number of events in a batch"
+    )
     batch_within_seconds: Positive = Field(0.01, description="How long a batch waits to fill")
     max_record_bytes: Count = Field(1_048_576, description="Larger records go to the dead letters")
     max_clock_skew_seconds: Positive = Field(
         300, description="Events dated further ahead than this go to the dead letters"
     )
-    expiry_interval_seconds: Positive = Field(60, description="How often expired vacancies are taken out")
+    expiry_interval_seconds: Positive = Field(60, description="How often expired vacancies are removed")
     retry_seconds: Positive = Field(
         60, description="How long a failing dependency is retried before the exit"
     )
     max_poison_in_a_row: Count = Field(
-        50, description="So many events that fail alike, and none that does not: the worker exits"
+        50, description="The worker exits after so many consecutive events that fail with the same error"
     )
     stop_seconds: Positive = Field(20, description="Deadline of a graceful stop")
 
     http_host: str = Field(
-        "127.0.0.1", description="Where /live, /ready and /metrics are; 0.0.0.0: everywhere"
+        "127.0.0.1", description="Address of /live, /ready and /metrics; 0.0.0.0: all interfaces"
     )
     http_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        0, description="Their port, one for each worker; 0: a free one, which the log names"
+        0,
+        description="Port of /live, /ready and /metrics, one for each worker; 0: a free one, see the log",
     )
 
     log_format: Literal["console", "json"] = "console"
@@ -98,13 +103,13 @@ class Settings(BrokerSettings):
     @classmethod
     def _expiry_is_hard(cls, rules: dict[HardRule, Mode]) -> dict[HardRule, Mode]:
         if rules.get(HardRule.EXPIRY, Mode.HARD) is not Mode.HARD:
-            raise ValueError("expiry is always hard: what has expired leaves the index")
+            raise ValueError("expiry is always hard, because expired vacancies leave the index")
         return rules
 
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis_url(cls, url: SecretStr | None) -> SecretStr | None:
-        """Later errors would quote parts of it: an unescaped character in a password splits it there."""
+        """Later errors would quote parts of the URL: an unescaped character splits the password."""
         if url is not None:
             try:
                 parts = urlsplit(url.get_secret_value())
@@ -139,6 +144,6 @@ class Settings(BrokerSettings):
 
 
 def unknown_names(names: Iterable[str]) -> list[str]:
-    """ROLECALL_ variables that set nothing: a misspelt setting is silently not in force."""
+    """ROLECALL_ variables that are not settings, for example misspelt ones."""
     known = {f"ROLECALL_{field.upper()}" for field in Settings.model_fields}
     return sorted(name for name in names if name.startswith("ROLECALL_") and name not in known)

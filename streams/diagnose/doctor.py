@@ -1,4 +1,4 @@
-"""Check everything that a worker needs. Each finding says how to mend what is wrong."""
+"""Check everything that a worker needs. Each finding says how to fix what is wrong."""
 
 import difflib
 import os
@@ -71,7 +71,7 @@ def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
     try:
         encoder = Encoder.load(settings.model, device=settings.device)
     except ArtifactError as error:
-        remedy = "set ROLECALL_MODEL to a trained model's directory, or unset it: one is bundled"
+        remedy = "set ROLECALL_MODEL to the directory of a trained model, or unset it to use the bundled one"
         return None, Finding("model", False, str(error), remedy)
     seconds = time.perf_counter() - started
     state = f"{encoder.version}, {encoder.dims} dimensions on {encoder.device}, loaded in {seconds:.1f} s"
@@ -79,7 +79,7 @@ def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
 
 
 async def _clock(settings: Settings) -> Finding:
-    """Revisions are times: a clock that runs ahead or behind decides wrongly which event is newer."""
+    """Revisions are timestamps: if a clock is wrong, the wrong event counts as the newer one."""
     newest = await _newest_timestamp(settings)
     if newest is None:
         return Finding("clock", True, "nothing published yet to compare with")

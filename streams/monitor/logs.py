@@ -1,4 +1,4 @@
-"""Structured logs: one renderer for our lines and those of libraries. Text of an entity never goes in."""
+"""Structured logs: one renderer for our lines and those of libraries. They never hold text of an entity."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""What a worker counts, for Prometheus. The names are a contract: docs/operations.md alerts on them."""
+"""Prometheus metrics of a worker. Their names are a contract: the alerts in docs/operations.md use them."""
 
 from collections.abc import Iterator, Mapping
 
@@ -21,7 +21,7 @@ TENTHS = tuple(n / 10 for n in range(1, 11))
 
 
 class Metrics:
-    """Every series that has a fixed set of labels is there from the start, at 0: increases are seen."""
+    """A series with a fixed set of labels exists from the start, at 0, so that its first increase is seen."""
 
     def __init__(self, health: Health) -> None:
         self.registry = registry = CollectorRegistry()
@@ -31,7 +31,7 @@ class Metrics:
         registry.register(_Drift(self._windows))
         self._model = Info("rolecall_model", "The model in use.", registry=registry)
         self._events = Counter(
-            "rolecall_events", "Events by what became of them.", ("topic", "outcome"), registry=registry
+            "rolecall_events", "Events by outcome.", ("topic", "outcome"), registry=registry
         )
         self._letters = Counter(
             "rolecall_dead_letters", "Dead letters by the stage that failed.", ("topic", "stage"),
@@ -39,25 +39,29 @@ class Metrics:
         )  # fmt: skip
         self._matches = Counter("rolecall_matches", "Matches published.", registry=registry)
         self._retries = Counter(
-            "rolecall_retries", "Tries that a dependency made necessary.", ("topic",), registry=registry
+            "rolecall_retries", "Retries after a dependency failed.", ("topic",), registry=registry
         )
         self._cache = Counter(
             "rolecall_cache_lookups", "Embeddings looked up in the cache.", ("result",), registry=registry
         )
         self._batch_events = Histogram(
-            "rolecall_batch_events", "Events of a batch.", ("topic",), buckets=EVENTS, registry=registry
+            "rolecall_batch_events",
+            "Number of events in a batch.",
+            ("topic",),
+            buckets=EVENTS,
+            registry=registry,
         )
         self._batch_seconds = Histogram(
-            "rolecall_batch_duration_seconds", "From a batch's receipt to its ack.", ("topic",),
+            "rolecall_batch_duration_seconds", "Seconds from a batch's receipt to its ack.", ("topic",),
             buckets=SECONDS, registry=registry,
         )  # fmt: skip
         self._stage_seconds = Histogram(
             "rolecall_stage_duration_seconds",
-            "A stage of a batch of entities; parts that ran together add up.", ("stage",),
+            "Seconds of a stage for a batch of entities; parallel parts add up.", ("stage",),
             buckets=SECONDS, registry=registry,
         )  # fmt: skip
         self._certainty = Histogram(
-            "rolecall_certainty", "How sure the model is of what an entity is, 0 to 1.", ("topic",),
+            "rolecall_certainty", "How certain the model is about an entity, 0 to 1.", ("topic",),
             buckets=TENTHS, registry=registry,
         )  # fmt: skip
         self._located = Counter(
@@ -83,7 +87,7 @@ class Metrics:
         self._windows.update((topic, Window(encoder)) for topic in SIDE_OF)
 
     def entities(self, topic: str, tally: Tally, seconds: float) -> None:
-        """Of one batch of vacancies or candidates, acked."""
+        """Counts one acked batch of vacancies or candidates."""
         counts = tally.upserted, tally.removed, tally.stale, tally.dead_letters
         for outcome, count in zip(ENTITY_OUTCOMES, counts, strict=True):
             self._events.labels(topic, outcome).inc(count)
@@ -104,7 +108,7 @@ class Metrics:
             self._windows[topic].add(tally.vectors, tally.certainties)
 
     def definitions(self, topic: str, tally: DefinitionTally, seconds: float) -> None:
-        """Of one batch of rules or occupations, acked."""
+        """Counts one acked batch of rules or occupations."""
         applied = tally.events - tally.dead_letters
         for outcome, count in zip(DEFINITION_OUTCOMES, (applied, tally.dead_letters), strict=True):
             self._events.labels(topic, outcome).inc(count)
@@ -119,7 +123,7 @@ class Metrics:
 
 
 class _Drift:
-    """Absent until enough documents came, and for models without a reference."""
+    """Gives no value until enough documents came, and none for a model without a reference."""
 
     def __init__(self, windows: Mapping[str, Window]) -> None:
         self._windows = windows
@@ -138,13 +142,13 @@ class _Drift:
 
 
 class _Now:
-    """What is asked for at the moment of the scrape: it moves while nothing is counted."""
+    """Gauges computed at scrape time, because they change even when no event is processed."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        ready = GaugeMetricFamily("rolecall_ready", "1 where a check of /ready passes.", labels=("check",))
+        ready = GaugeMetricFamily("rolecall_ready", "1 if a check of /ready passes.", labels=("check",))
         for check, trouble in self._health.readiness().items():
             ready.add_metric([check], trouble is None)
         yield ready
@@ -166,6 +170,6 @@ class _Now:
         )
         yield GaugeMetricFamily(
             "rolecall_oldest_batch_seconds",
-            "Age of the oldest batch in hand; 0 without one.",
+            "Age of the oldest batch in hand; 0 if there is none.",
             self._health.oldest_batch_seconds(),
         )

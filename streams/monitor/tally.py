@@ -1,4 +1,4 @@
-"""What a batch came to: counts and seconds for its log line, what was upserted for the drift figures."""
+"""Results of a batch: counts and seconds for its log line, and what was upserted, for the drift figures."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from rolecall.streams.matching.card import Vector
 
 @dataclass(slots=True)
 class Tally:
-    """What became of one batch; logged as one line. The seconds of parts that ran together add up."""
+    """Results of one batch, logged as one line. The seconds of parallel parts add up."""
 
     side: Side
     events: int
@@ -27,7 +27,7 @@ class Tally:
     matches: int = 0
     retries: int = 0
     rejects: list[Reject] = field(default_factory=list)
-    certainties: list[float] = field(default_factory=list)  # of what was upserted
+    certainties: list[float] = field(default_factory=list)  # of the upserted entities
     vectors: list[Vector] = field(default_factory=list)
     located: list[NearestOccupation] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""A seeded sample of vacancies and candidates for the demo and the tests: made up, but meant to match."""
+"""A seeded sample of vacancies and candidates for the demo and the tests. It is made so that many match."""
 
 import math
 import random
@@ -70,8 +70,8 @@ class _Scene:
 def generate(
     seed: int, vacancies: int, candidates: int, now: datetime
 ) -> tuple[list[Vacancy], list[Candidate]]:
-    """The same for the same arguments. Two of three candidates are written with one of the vacancies in mind,
-    in other words than the vacancy's."""
+    """The same arguments give the same sample. Two of three candidates are written to fit one of the
+    vacancies, in other words than the vacancy's."""
     rng = random.Random(seed)
     scenes = [_scene(rng) for _ in range(max(vacancies, 1))]
     return (
@@ -81,7 +81,7 @@ def generate(
 
 
 def places(rng: random.Random) -> Iterator[City]:
-    """Cities without end; those of the first countries in the list more often."""
+    """Endless. Cities of countries early in the list come more often."""
     while True:
         yield CITIES[min(rng.randrange(len(CITIES)), rng.randrange(len(CITIES)))]
 
@@ -91,7 +91,7 @@ def location(city: City) -> Location:
 
 
 def languages_of(rng: random.Random, city: City) -> tuple[Language, ...]:
-    """The language of the place, mostly as a native, and English at some level."""
+    """The local language, mostly at native level, and English at some level."""
     local = COUNTRIES[city.country].language
     spoken = [Language(code=local, level=rng.choice((Cefr.C2, Cefr.C2, Cefr.C2, Cefr.C1, Cefr.B2)))]
     if local != "en" and rng.random() < 0.8:
@@ -210,7 +210,7 @@ def _employment(rng: random.Random, seniority: Seniority) -> tuple[EmploymentTyp
 
 
 def _salary(rng: random.Random, scene: _Scene) -> Salary:
-    """By the year, the month or the hour."""
+    """Pay a year, a month or an hour."""
     country = COUNTRIES[scene.city.country]
     yearly = scene.job.pay * country.pay * _PAY[scene.seniority] * rng.uniform(0.9, 1.1)
     period = rng.choices((Period.YEAR, Period.MONTH, Period.HOUR), weights=(6, 3, 1))[0]

@@ -1,4 +1,4 @@
-"""Jobs that the sample is made of, in the words of either side. The texts are in jobs.txt."""
+"""Jobs of the sample, in the words of vacancies and of candidates. The texts are in jobs.txt."""
 
 from dataclasses import dataclass
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""Places that the sample is made of: countries here, their cities in places.csv."""
+"""Places of the sample. The countries are here, their cities in places.csv."""
 
 import csv
 from dataclasses import dataclass

@@ -91,7 +91,7 @@ class TestVerdict:
         await world.candidates(make.candidate("c1", title="baker"), make.candidate("c2", title="nurse"))
         found = await told(Policy(top_k=1, min_confidence=0))
         assert [each.rank for each in found.lists] == [2, 2]
-        assert found.stopped_by == "others are better in both lists"
+        assert found.stopped_by == "both lists are full of better matches"
 
     async def test_a_place_in_one_list_is_enough(self, told, world, make):
         await world.vacancies(make.vacancy("v1", title="nurse"))
