@@ -1,4 +1,4 @@
-"""Text -> embedding. The only torch on the serving path."""
+"""From text to embeddings. On the serving path, only this package uses torch."""
 
 from rolecall.encoder.artifact import ArtifactError
 from rolecall.encoder.document import Document, candidate_document, content_hash, vacancy_document

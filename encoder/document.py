@@ -1,4 +1,4 @@
-"""What the encoder reads: one shape for vacancies, candidates and bare titles, in training and in serving."""
+"""The input of the encoder: the same for vacancies, candidates and bare titles, in training and serving."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ def candidate_document(candidate: Candidate) -> Document:
 
 
 def content_hash(document: Document) -> bytes:
-    """16 bytes. Every part is preceded by its length, so that no two documents run into each other."""
+    """16 bytes. The length of every part is hashed too, so that different documents have different hashes."""
     digest = blake2b(digest_size=16)
     parts: Sequence[str] = (document.title, document.text, *document.skills)
     for part in parts:
-        # JSON may bring lone surrogates; they still have to hash.
+        # JSON may contain lone surrogates, which strict UTF-8 cannot encode.
         content = part.encode("utf-8", "surrogatepass")
         digest.update(len(content).to_bytes(8, "big"))
         digest.update(content)

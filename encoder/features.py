@@ -1,4 +1,4 @@
-"""What each value of each group stands for, and which of them two documents share."""
+"""Names of the values of each group, and the values that two documents share."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Shared:
 
     group: int
     value: int
-    name: str  # the titles that are most typical of the value
+    name: str  # the most typical titles of the value
     share: float  # of the pair's score, in [0, 1]
 
 
@@ -25,7 +25,7 @@ class Features:
     ) -> list[Shared]:
         """The values that add most to the dot product of two vectors (dims,), largest first.
 
-        Values of one name are told once. Empty when the model has no names or the documents share nothing.
+        Each name is listed once. Empty if the model has no names or the documents share nothing.
         """
         if not self.names:
             return []

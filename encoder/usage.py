@@ -1,6 +1,6 @@
-"""How a model is used: which value each group chooses first, and how certain documents are.
+"""Usage of a model by a set of texts: how often each value is first in its group, and how certain texts are.
 
-Drift is what of it moved, as the population stability index.
+Drift compares the usage of two sets by the population stability index.
 """
 
 from typing import Annotated, Self
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-BINS = 10  # of certainty, each a tenth
-LEAST_SHARE = 1e-4  # of a value that is never chosen: the index is a ratio's logarithm
+BINS = 10  # of certainty, each 0.1 wide
+LEAST_SHARE = 1e-4  # stands for a share of 0, because the index takes the logarithm of a ratio of shares
 
 Counts = NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -48,7 +48,7 @@ def usage(vectors: NDArray[np.float32], certainty: NDArray[np.float32], groups: 
 
 
 def value_counts(vectors: NDArray[np.float32], groups: int) -> Counts:
-    """(groups, size): of how many documents each value is the first choice of its group."""
+    """(groups, size): number of documents for which the value is the first choice of its group."""
     chosen = vectors.reshape(len(vectors), groups, -1)
     first = chosen.argmax(2)  # (documents, groups)
     size = chosen.shape[2]

@@ -1,1 +1,1 @@
-"""Offline: ontologies and feedback in, a model directory out."""
+"""Offline training: from ontologies and feedback to a model directory."""

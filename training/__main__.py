@@ -7,8 +7,8 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Ctrl-C ends with 130 at once: a training run keeps its last epoch on disk."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell ignores it
+    """Ctrl-C ends with 130 at once. Nothing more is saved: the last finished epoch is on disk already."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have set it to be ignored
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     from rolecall.training.cli.main import group
 

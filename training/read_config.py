@@ -1,4 +1,4 @@
-"""Read a TOML file into a typed config. What is wrong with it is told in one line."""
+"""Read a TOML file into a typed config. An error in it is reported in one line."""
 
 import difflib
 import tomllib
@@ -47,5 +47,5 @@ def _known(config: type[BaseModel], tables: list[str]) -> list[str]:
 
 
 def _types(annotation: object) -> tuple[object, ...]:
-    """A union's members; of anything else, itself."""
+    """The members of a union; for any other annotation, the annotation itself."""
     return getattr(annotation, "__args__", ()) or (annotation,)

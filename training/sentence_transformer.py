@@ -1,8 +1,8 @@
-"""A model directory that sentence-transformers loads too, where rolecall is installed.
+"""A model directory that sentence-transformers can load too, if rolecall is installed.
 
     SentenceTransformer(OUT, trust_remote_code=True).encode(["night shift nurse"])
 
-It wants the word for code that is not its own, although nothing is run but this file.
+sentence-transformers needs `trust_remote_code` because this file is not its own code. It runs nothing else.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from rolecall.encoder.tokens import Tokens
 
 
 class Titles(nn.Module):
-    """Reads every text as a title. Skills, descriptions and certainty are left to `Encoder`."""
+    """Reads every text as a title. Only `Encoder` handles skills, descriptions and certainty."""
 
     save_in_root = True
 
@@ -42,7 +42,7 @@ class Titles(nn.Module):
         return self.dims
 
     def save(self, output_path: str) -> None:
-        """The model as it was loaded: it is not trained here."""
+        """Writes the model as it was loaded, because it cannot be trained here."""
         shutil.copytree(self.directory, output_path, dirs_exist_ok=True)
 
     @classmethod
@@ -51,7 +51,7 @@ class Titles(nn.Module):
 
 
 def export(model: Path, out: Path) -> None:
-    """`out` is still a model directory of ours as well."""
+    """`out` stays a model directory that `Encoder` loads."""
     shutil.copytree(model, out, dirs_exist_ok=True)
     module = {"idx": 0, "name": "0", "path": "", "type": f"{Titles.__module__}.{Titles.__name__}"}
     (out / "modules.json").write_bytes(orjson.dumps([module], option=orjson.OPT_INDENT_2))

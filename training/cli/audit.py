@@ -1,4 +1,4 @@
-"""`rolecall audit`: what to look at before somebody else does."""
+"""`rolecall audit`: differences between groups of people and between gendered titles."""
 
 import asyncio
 import csv
@@ -23,7 +23,7 @@ from rolecall.training.judge.gendered_titles import GENDERED, NEUTRAL
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-SHOWN = 10  # pairs of titles in the terminal: those furthest apart
+SHOWN = 10  # pairs of titles that the terminal shows: those with the largest differences
 
 
 @click.command()
@@ -32,13 +32,16 @@ SHOWN = 10  # pairs of titles in the terminal: those furthest apart
 @click.option("--groups", type=FILE, help="CSV with the columns id and group: candidates or vacancies.")
 @click.option("--matches", type=FILE, help="JSONL of matches instead of the topic `matches`.")
 @click.option(
-    "--json", "report", type=click.Path(dir_okay=False, path_type=Path), help="Everything, as a file."
+    "--json",
+    "report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write all figures to this file.",
 )
 def audit(model: Path, data: Path, groups: Path | None, matches: Path | None, report: Path | None) -> None:
     """Compare groups of people by their matches, and gendered forms of titles by MODEL.
 
-    Groups are yours: --groups says who belongs to which, and is read here only. What the figures mean, and
-    what not, is in docs/fairness.md.
+    You supply the groups: --groups says who belongs to which. No other command reads this file.
+    docs/fairness.md explains what the figures mean, and what they do not mean.
     """
     encoder = Encoder.load(model, device="cpu")
     occupations = sorted({o.titles[0] for o in sources.read(data).occupations})
@@ -64,7 +67,7 @@ def _groups(file: Path) -> dict[str, str]:
             raise click.ClickException(f"{file} has no column {', '.join(sorted(missing))}")
         groups = {row["id"]: row["group"] for row in reader if row["group"]}
     if not groups:
-        raise click.ClickException(f"{file} names nobody's group")
+        raise click.ClickException(f"{file} has no row with a group")
     return groups
 
 
@@ -77,7 +80,7 @@ def _matches(file: Path | None) -> Iterator[Match]:
     for value in values:
         try:
             yield Match.model_validate_json(value)
-        except ValidationError:  # a withdrawal: that there was a match stays true
+        except ValidationError:  # a withdrawal: the match still counts, because it was made
             continue
 
 
@@ -94,7 +97,7 @@ def _group_lines(groups: list[Group]) -> Iterator[str]:
 
 
 def _title_lines(gendered: Titles, neutral: Titles, occupations: int) -> Iterator[str]:
-    yield f"similarity of two titles, and how differently they lie to {occupations:,} occupations on average"
+    yield f"similarity of two titles, and how much their similarities to {occupations:,} occupations differ"
     for name, titles in (("gendered forms", gendered), ("other spellings", neutral)):
         similarity = _with(titles.similarity, titles.similarity_interval)
         apart = _with(titles.mean_difference, titles.mean_difference_interval)

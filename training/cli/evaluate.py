@@ -1,4 +1,4 @@
-"""`rolecall evaluate`: a model on occupations that it never saw."""
+"""`rolecall evaluate`: judge a model on occupations that it was not trained on."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--baselines/--no-baselines", default=True, help="Compare with TF-IDF and MiniLM.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Keep MiniLM's vectors here between runs.")
 def evaluate(model: Path, data: Path, report: Path, baselines: bool, cache: Path | None) -> None:
-    """Judge MODEL on occupations it never saw: a table here, everything else in one HTML file."""
-    # Plotting and baselines take seconds to import; training does without them.
+    """Judge MODEL on occupations that it was not trained on. Prints a table, and writes an HTML report."""
+    # Imported here because plotting and baselines take seconds to import, and training does not need them.
     from rolecall.training.judge import baselines as others
     from rolecall.training.judge import report as html
 

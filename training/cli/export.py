@@ -16,9 +16,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.command()
 @click.argument("model", type=FOLDER)
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--data", type=FOLDER, required=True, help="Whose preferred titles are shown.")
+@click.option("--data", type=FOLDER, required=True, help="The ontologies whose preferred titles are shown.")
 def export(model: Path, out: Path, data: Path) -> None:
-    """Vectors and labels of occupations as TSV, for the TensorBoard Embedding Projector."""
+    """Write vectors and labels of occupations as TSV, for the TensorBoard Embedding Projector."""
     encoder = Encoder.load(model)
     occupations = sources.read(data).occupations
     found = encoder.encode([Document(o.titles[0]) for o in occupations])
@@ -36,7 +36,7 @@ def export(model: Path, out: Path, data: Path) -> None:
 @click.argument("model", type=FOLDER)
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 def export_sentence_transformers(model: Path, out: Path) -> None:
-    """Copy MODEL to OUT so that sentence-transformers loads it: titles only, rolecall installed."""
+    """Copy MODEL to OUT so that sentence-transformers loads it. It reads titles only, and needs rolecall."""
     Encoder.load(model)  # raises ArtifactError before anything is written
     sentence_transformer.export(model, out)
     click.echo(f'SentenceTransformer("{out}", trust_remote_code=True) loads it')

@@ -1,4 +1,4 @@
-"""`rolecall feedback`: what came back on matches, to the topic and from it."""
+"""`rolecall feedback`: publish feedback on matches to its topic, and export it from there."""
 
 import asyncio
 from collections import Counter
@@ -24,10 +24,10 @@ def feedback() -> None:
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 def publish(files: tuple[Path, ...]) -> None:
-    """Write FILES to the topic `feedback`: JSONL, or Parquet where the name ends in .parquet.
+    """Write FILES to the topic `feedback`: JSONL, or Parquet if the name ends in .parquet.
 
-    One event a line (docs/contracts.md). All lines are read first: one that is no feedback stops everything.
-    Publishing a file again is safe, an event counts once.
+    One event a line (docs/contracts.md). All lines are read first: if one is no feedback, nothing is
+    published. It is safe to publish a file again, because an event counts once.
     """
     try:
         events = [event for file in files for event in verdicts.read_strictly(file)]
@@ -42,9 +42,9 @@ def publish(files: tuple[Path, ...]) -> None:
 def export(out: Path) -> None:
     """Write the feedback topic, from its start to its end, to OUT: JSONL, or Parquet if it ends in .parquet.
 
-    Events stand in the order of time, each once, with the rank of their match: the topic `matches` keeps that
-    for a week only. A line holds ids, no text: `rolecall retrain --feedback OUT` takes the texts from the
-    topics, and of those who have been erased there are none.
+    Events are sorted by time, each once. Each has the rank of its match, because the topic `matches` keeps
+    the rank for a week only. A line holds ids and no text: `rolecall retrain --feedback OUT` reads the texts
+    from the topics. The topics have no text of an erased person.
     """
     try:
         received = asyncio.run(verdicts.read(broker_settings()))

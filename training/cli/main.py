@@ -50,7 +50,7 @@ class Commands(click.Group):
             told = click.ClickException(str(error))
             told.exit_code = 1
             raise told from error
-        except ModuleNotFoundError as error:  # Parquet, in a command that does without it otherwise
+        except ModuleNotFoundError as error:  # pyarrow: only Parquet files need it
             if error.name not in EXTRA:
                 raise
             raise click.ClickException(_install(ctx.invoked_subcommand or "", [error.name])) from error
@@ -62,4 +62,4 @@ def _install(command: str, missing: list[str]) -> str:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def group() -> None:
-    """Train the encoder from occupation ontologies, judge it, and pass it on."""
+    """Train the encoder from occupation ontologies, judge it, and export it."""

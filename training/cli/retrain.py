@@ -1,4 +1,4 @@
-"""`rolecall retrain`: a model from what came back on matches."""
+"""`rolecall retrain`: train a model further from feedback on matches."""
 
 import asyncio
 from collections import Counter
@@ -33,12 +33,16 @@ KEPT_BACK = 1
 @click.command()
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--data", type=FOLDER, required=True, help="The ontologies, as for `train`.")
-@click.option("--base", type=FOLDER, default=BUNDLED, help="What to train from; the bundled model.")
-@click.option("--serving", type=FOLDER, help="What serves now, to be better than; the base model.")
-@click.option("--feedback", "file", type=FILE, help="JSONL or Parquet instead of the topic `feedback`.")
-@click.option("--offsets", type=FILE, help="metrics.json of an earlier run: read what it read.")
+@click.option("--base", type=FOLDER, default=BUNDLED, help="Model to train from; the bundled one by default.")
+@click.option(
+    "--serving",
+    type=FOLDER,
+    help="Model that serves now; the new one must be better. By default the base model.",
+)
+@click.option("--feedback", "file", type=FILE, help="JSONL or Parquet file instead of the topic `feedback`.")
+@click.option("--offsets", type=FILE, help="metrics.json of an earlier run: read the same offsets.")
 @click.option("--config", type=FILE, help="TOML; see docs/loop.md.")
-@click.option("--seed", type=int, help="Instead of the config's.")
+@click.option("--seed", type=int, help="Seed instead of the config's.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 def retrain(
     out: Path,
@@ -53,8 +57,8 @@ def retrain(
 ) -> None:
     """Train a model into OUT from feedback, and say whether it may serve.
 
-    Feedback comes from its topic or a file, the texts of vacancies and candidates from theirs. The gate's
-    decision is in OUT/gate.json. Exits with 1 and the reasons when the model is kept back.
+    Feedback comes from its topic or from a file. The texts of vacancies and candidates come from their
+    topics. The gate's decision is in OUT/gate.json. Exits with 1 and the reasons if the model is kept back.
     """
     torch.set_num_threads(threads)
     settings = RetrainConfig.read(config) if config else RetrainConfig()
@@ -112,7 +116,7 @@ def _ranges(metrics: Path | None) -> Ranges | None:
 
 
 def from_scratch(out: Path, known: Sources, settings: RetrainConfig) -> Path:
-    """A new base model, kept beside `out`."""
+    """Trains a new base model in a folder beside `out`."""
     base = out.with_name(out.name + ".base")
     config = settings.scratch or TrainConfig.read(DEFAULT)
     run = recipe.Run(

@@ -1,4 +1,4 @@
-"""`rolecall train`: a model from occupation data."""
+"""`rolecall train`: train a model from occupation data."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     default=DEFAULT,
     show_default=True,
 )
-@click.option("--seed", type=int, help="Instead of the config's.")
+@click.option("--seed", type=int, help="Seed instead of the config's.")
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option(
     "--tensorboard",
@@ -37,7 +37,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 def train(
     out: Path, data: Path, config: Path, seed: int | None, threads: int, tensorboard: Path | None
 ) -> None:
-    """Train a model into OUT. Killed runs go on where their last epoch ended when started again."""
+    """Train a model into OUT. If the run is killed, start it again: it goes on after its last epoch."""
     plot = _plot(tensorboard) if tensorboard else None
     torch.set_num_threads(threads)
     settings = TrainConfig.read(config)

@@ -1,4 +1,4 @@
-"""Vacancies and candidates as the compacted topics have them: the text that feedback is about."""
+"""Vacancies and candidates from the compacted topics: the texts that feedback is about."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -21,10 +21,10 @@ Key = tuple[Side, str]
 
 @dataclass(frozen=True, slots=True)
 class Entities:
-    """The newest state of everyone who is still there.
+    """The newest state of every vacancy and candidate that is not erased.
 
-    closed: since when a state says closed, or a vacancy has expired. erased: the last erasure.
-    Both in milliseconds since the epoch.
+    closed: when an entity was closed or a vacancy expired. erased: when it was last erased. Both by id, in
+    milliseconds since the epoch.
     """
 
     documents: Mapping[Key, Document]
@@ -36,9 +36,9 @@ class Entities:
 
 
 def fold(records: Mapping[Side, Iterable[Record]]) -> Entities:
-    """The highest revision wins; no value erases, also what is of the same millisecond.
+    """The highest revision wins. A record without a value erases all revisions up to its timestamp.
 
-    What cannot be read is no state: the worker has dead-lettered it.
+    Skips records that cannot be read: the worker has dead-lettered them.
     """
     newest: dict[Key, Vacancy | Candidate] = {}
     erased: dict[Key, int] = {}
@@ -65,7 +65,7 @@ def fold(records: Mapping[Side, Iterable[Record]]) -> Entities:
 
 
 async def read(settings: BrokerSettings) -> tuple[Entities, dict[str, Ranges]]:
-    """All that the topics hold now, and the offsets."""
+    """All entities that the topics hold now, and the offsets that were read."""
     vacancies, vacancy_ranges = await topics.read(settings, VACANCIES.name)
     candidates, candidate_ranges = await topics.read(settings, CANDIDATES.name)
     return fold({Side.VACANCY: vacancies, Side.CANDIDATE: candidates}), {

@@ -1,4 +1,4 @@
-"""A trained network goes on learning, from ontology and feedback at once."""
+"""Train a trained network further, from ontology and feedback together."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ class NothingToLearn(RolecallError):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Pairs, and the texts of everyone in them and around."""
+    """Graded pairs, and the texts of all vacancies and candidates."""
 
     pairs: Sequence[Pair]
     documents: Mapping[Key, Document]
@@ -42,7 +42,7 @@ class Judged:
 def finetune(
     network: Network, vocabulary: Vocabulary, judged: Judged, sampler: PairSampler, config: RetrainConfig
 ) -> Network:
-    """A copy of the network, trained. The same for the same arguments and number of threads."""
+    """Trains a copy of the network. The result depends only on the arguments and the number of threads."""
     tuned = copy.deepcopy(network).train().requires_grad_(True)
     parts = [{"params": list(tuned.head.parameters()), "lr": config.learning_rate}]
     if config.weights == "head":
@@ -66,7 +66,7 @@ def finetune(
 
 
 def ontology_loss(tuned: Network, network: Network, batch: Batch, config: RetrainConfig) -> torch.Tensor:
-    """Titles of one occupation find each other, and everything stays where the network had it."""
+    """Titles of one occupation find each other, and similarities stay as the given network has them."""
     occupations, keys_a, keys_b = map(torch.from_numpy, (batch.occupations, batch.a.keys, batch.b.keys))
     scores = loop.embed(tuned, batch.a.tokens) @ loop.embed(tuned, batch.b.tokens).T  # (n, n)
     with torch.no_grad():
@@ -79,17 +79,19 @@ def ontology_loss(tuned: Network, network: Network, batch: Batch, config: Retrai
 
 @dataclass(frozen=True, slots=True)
 class FeedbackBatch:
-    """n matches and m pairs that somebody said no to."""
+    """n matches and m refused pairs."""
 
     vacancies: list[Document]  # n
     candidates: list[Document]  # n
-    known: NDArray[np.bool_]  # (n, n) off the diagonal: matches too, or of one vacancy or person
+    known: NDArray[
+        np.bool_
+    ]  # (n, n) pairs off the diagonal that are matches too, or share a vacancy or a candidate
     refused_vacancies: list[Document]  # m
     refused_candidates: list[Document]  # m
 
 
 class FeedbackSampler:
-    """Pairs are drawn as often as they weigh: grade times weight."""
+    """Draws pairs in proportion to grade times weight."""
 
     def __init__(self, judged: Judged, config: RetrainConfig) -> None:
         self._judged, self._config = judged, config
@@ -100,7 +102,7 @@ class FeedbackSampler:
         self._matches = {(pair.vacancy_id, pair.candidate_id) for pair in self._liked}
 
     def draw(self, step: int) -> FeedbackBatch:
-        """The same for the same seed and step."""
+        """The result depends only on the seed and the step."""
         rng = np.random.default_rng((self._config.seed, step))
         liked, refused = self._drawn(self._liked, rng), self._drawn(self._refused, rng)
         texts = self._judged.texts
@@ -131,10 +133,10 @@ class FeedbackSampler:
 def feedback_loss(
     network: Network, vocabulary: Vocabulary, batch: FeedbackBatch, config: RetrainConfig
 ) -> torch.Tensor:
-    """Matches find each other among the batch, and no refused pair comes near them.
+    """The two sides of a match find each other in the batch, and refused pairs score lower than matches.
 
-    The second part is the all-pairs loss of "Metric Learning Tips & Tricks" (Vasnetsov 2021), on pairs that
-    are known to be none: the mean of relu(refused - match + margin).
+    The second part is the all-pairs loss of "Metric Learning Tips & Tricks" (Vasnetsov 2021) with the refused
+    pairs as negatives: the mean of relu(refused - match + margin).
     """
 
     def embed(documents: list[Document]) -> torch.Tensor:
@@ -152,7 +154,7 @@ def feedback_loss(
 
 
 def by_time(pairs: Sequence[Pair], config: RetrainConfig) -> Iterator[Sequence[Pair]]:
-    """Pairs to learn from, to calibrate with, and the later ones to be judged by. `pairs` by time."""
+    """Splits `pairs`, which are sorted by time, into training, calibration and, newest, evaluation pairs."""
     later = len(pairs) - round(len(pairs) * config.later)
     calibrating = later - round(len(pairs) * config.calibration)
     yield from (pairs[:calibrating], pairs[calibrating:later], pairs[later:])

@@ -31,28 +31,28 @@ Actor = tuple[Side, str]
 
 
 class FeedbackRules(BaseModel):
-    """What a verdict weighs."""
+    """How verdicts are weighted and limited."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     half_life_days: Annotated[float, Field(gt=0)] = 180
-    position_bias: Annotated[float, Field(ge=0)] = 1.0  # rank r is looked at with probability r ** -bias
+    position_bias: Annotated[float, Field(ge=0)] = 1.0  # an actor looks at rank r with probability r ** -bias
     most_propensity_weight: Annotated[float, Field(ge=1)] = 10.0
-    votes_per_actor: Annotated[int, Field(ge=1)] = 200  # pairs on which an actor is heard: the newest
-    votes_per_day: Annotated[int, Field(ge=1)] = 300  # who gives more is no person
-    least_agreement: Annotated[float, Field(ge=0.5, le=1)] = 0.75  # of the actors of one side on a pair
+    votes_per_actor: Annotated[int, Field(ge=1)] = 200  # only the newest so many pairs of an actor count
+    votes_per_day: Annotated[int, Field(ge=1)] = 300  # an actor with more is taken for a bot
+    least_agreement: Annotated[float, Field(ge=0.5, le=1)] = 0.75  # of one side's votes on a pair
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What became of a vacancy and a candidate."""
+    """The verdicts on a vacancy and a candidate, summed up."""
 
     vacancy_id: str
     candidate_id: str
-    grade: float  # in [-1, 1], of `GRADES`; never 0
+    grade: float  # weighted mean of `GRADES`, in [-1, 1]; never 0
     weight: float
-    at: datetime  # of the last verdict that counts
-    shown: bool = False  # a list led to it
+    at: datetime  # time of the last verdict that counts
+    shown: bool = False  # whether a list had shown the pair to the actor
 
     @property
     def matched(self) -> bool:
@@ -61,7 +61,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class _Vote:
-    """The last word of one actor on the pair."""
+    """The verdict of one actor on the pair that counts: the last one."""
 
     event: Feedback
     weight: float
@@ -72,9 +72,9 @@ class _Vote:
 
 
 def parse(values: Iterable[tuple[bytes | None, datetime]], dropped: Counter[str]) -> list[Feedback]:
-    """Events in the order of time, each once. Counts into `dropped` what cannot be used.
+    """Events sorted by time, each once. Counts unusable events into `dropped`.
 
-    values: each with the moment it was received; an event of later than that is not believed.
+    values: each with the time when it was received. An event dated later than that is dropped.
     """
     events: dict[str, Feedback] = {}
     for value, received in values:
@@ -95,7 +95,7 @@ def parse(values: Iterable[tuple[bytes | None, datetime]], dropped: Counter[str]
 def graded_pairs(
     events: Sequence[Feedback], entities: Entities, rules: FeedbackRules, dropped: Counter[str]
 ) -> list[Pair]:
-    """By time of the last verdict. `events` as `parse` returns them; `dropped` counts the rest by reason."""
+    """Sorted by time of the last verdict. `events` as `parse` returns them; `dropped` counts unused ones."""
     last = _last_words(_usable(events, entities, dropped), dropped)
     floods = _flooding(last, rules)
     newest = max((event.occurred_at for event in last.values()), default=None)
@@ -116,10 +116,10 @@ def graded_pairs(
 
 
 def second_thoughts(events: Sequence[Feedback], entities: Entities, rules: FeedbackRules) -> tuple[int, int]:
-    """Verdicts that follow a "no" of the same side on the same pair, and how many of them say yes.
+    """Counts verdicts that follow a "no" of the same side on the same pair, and those of them that say yes.
 
-    Rejecting after an interview is how hiring goes; hiring after a rejection is rare. Flipped verdicts are
-    full of it: where a pair goes through several steps, each flip is a "no" among yeses.
+    A "no" often follows a yes: a rejection after an interview. A yes rarely follows a "no". If verdicts were
+    flipped, it happens often: a pair goes through several steps, and each flip puts a "no" between yeses.
     """
     usable = [e for e in _usable(events, entities, Counter()) if e.verdict is not Verdict.VIEWED]
     floods = _flooding(_last_words(usable, Counter()), rules)
@@ -137,10 +137,10 @@ def second_thoughts(events: Sequence[Feedback], entities: Entities, rules: Feedb
 
 
 def weight_of(event: Feedback, newest: datetime, rules: FeedbackRules) -> float:
-    """Old verdicts fade, and verdicts on what few people scroll down to stand for those who did not.
+    """Older verdicts weigh less. Verdicts on low ranks weigh more, because few people look that far down.
 
-    One over the probability that the rank was looked at, clipped (Joachims, Swaminathan, Schnabel 2017,
-    "Unbiased Learning-to-Rank with Biased Feedback"). Without a rank nobody was shown anything: 1.
+    One over the probability that the actor looked at the rank, clipped (Joachims, Swaminathan, Schnabel 2017,
+    "Unbiased Learning-to-Rank with Biased Feedback"). Without a rank, no list was shown: 1.
     """
     age_days = (newest - event.occurred_at) / DAY
     propensity_weight = min((event.rank or 1) ** rules.position_bias, rules.most_propensity_weight)
@@ -148,7 +148,7 @@ def weight_of(event: Feedback, newest: datetime, rules: FeedbackRules) -> float:
 
 
 def actor_of(event: Feedback) -> Actor:
-    """Who speaks. Without an id, the vacancy or the candidate on whose behalf it is."""
+    """Who gave the verdict. Without an actor id, the vacancy or the candidate that it speaks for."""
     anonymous = event.vacancy_id if event.actor is Side.VACANCY else event.candidate_id
     return event.actor, event.actor_id or f"of {anonymous}"
 
@@ -163,8 +163,8 @@ def _usable(events: Iterable[Feedback], entities: Entities, dropped: Counter[str
 
 
 def _reason(side: Side, event: Feedback, entities: Entities) -> str | None:
-    """Why the event says nothing any more. Of a closed vacancy, what was said before it closed stays:
-    hiring is what closes vacancies. Of a candidate who has withdrawn, nothing stays."""
+    """Why the event cannot be used any more; None if it can. Verdicts from before a vacancy closed still
+    count, because hiring closes vacancies. No verdict on a candidate who has withdrawn counts."""
     key = side, event.vacancy_id if side is Side.VACANCY else event.candidate_id
     at = milliseconds(event.occurred_at)
     if key in entities.erased and (key not in entities.documents or at <= entities.erased[key]):
@@ -177,8 +177,8 @@ def _reason(side: Side, event: Feedback, entities: Entities) -> str | None:
 
 
 def _last_words(events: Iterable[Feedback], dropped: Counter[str]) -> dict[tuple[Actor, PairKey], Feedback]:
-    """Of an actor's verdicts on a pair the latest counts, of one moment the strongest. Looking at a match
-    takes nothing back."""
+    """The latest verdict of an actor on a pair counts; of several at one time, the strongest. `viewed` never
+    replaces a verdict."""
     last: dict[tuple[Actor, PairKey], Feedback] = {}
     for event in events:
         key = actor_of(event), (event.vacancy_id, event.candidate_id)
@@ -199,7 +199,7 @@ def _order(event: Feedback) -> tuple[object, ...]:
 
 
 def _flooding(last: dict[tuple[Actor, PairKey], Feedback], rules: FeedbackRules) -> set[Actor]:
-    """Actors with verdicts on more pairs within a day than a person gives."""
+    """Actors with verdicts on more than `votes_per_day` pairs within a day."""
     times: defaultdict[Actor, list[datetime]] = defaultdict(list)
     for (actor, _), event in sorted(last.items(), key=lambda each: each[1].occurred_at):
         times[actor].append(event.occurred_at)
@@ -212,9 +212,9 @@ def _flooding(last: dict[tuple[Actor, PairKey], Feedback], rules: FeedbackRules)
 
 
 def _pair(key: PairKey, votes: list[_Vote], rules: FeedbackRules, dropped: Counter[str]) -> Pair | None:
-    """A "no" of either side holds; otherwise the side that went furthest counts.
+    """If either side says no, the pair is a "no". Otherwise the side with the higher grade counts.
 
-    A pair weighs as much as its heaviest vote: many voices make it surer, not larger.
+    The weight of a pair is that of its heaviest vote: more votes do not make a pair weigh more.
     """
     sides: list[list[_Vote]] = []
     for side in Side:
@@ -237,9 +237,9 @@ def _pair(key: PairKey, votes: list[_Vote], rules: FeedbackRules, dropped: Count
 
 
 def _agreed(votes: list[_Vote], rules: FeedbackRules) -> list[_Vote] | None:
-    """The votes of the direction that most of the weight is for; None where too few agree.
+    """The votes for yes or for no, whichever have more weight; None if too few agree.
 
-    Who only looked has no say where somebody decided.
+    A vote that only viewed the pair does not count if another vote decided.
     """
     votes = [vote for vote in votes if vote.event.verdict is not Verdict.VIEWED] or votes
     favour = [vote for vote in votes if vote.grade > 0]

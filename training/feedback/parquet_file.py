@@ -1,4 +1,4 @@
-"""Feedback as a Parquet file. It needs pyarrow, which the other formats do without."""
+"""Feedback as a Parquet file. Only this module needs pyarrow."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,5 +19,5 @@ def write(path: Path, events: Sequence[Feedback]) -> None:
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Raises ValueError (pyarrow.ArrowInvalid) when the file is no Parquet."""
+    """Raises ValueError (pyarrow.ArrowInvalid) if the file is not Parquet."""
     yield from parquet.read_table(path).to_pylist()

@@ -1,4 +1,4 @@
-"""Feedback in a file: JSONL, or Parquet where the name ends so."""
+"""Feedback in a file: JSONL, or Parquet if the name ends in .parquet."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ PARQUET = ".parquet"
 
 
 class SnapshotError(RolecallError, ValueError):
-    """A file is not what its name says."""
+    """A file is named Parquet and is not."""
 
 
 def write(path: Path, events: Sequence[Feedback]) -> None:
@@ -26,7 +26,7 @@ def write(path: Path, events: Sequence[Feedback]) -> None:
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """One JSON text an event. Raises SnapshotError when `path` is named Parquet and is not."""
+    """One JSON text an event. Raises SnapshotError if `path` is named Parquet and is not."""
     if path.suffix != PARQUET:
         yield from path.read_bytes().splitlines()
         return
@@ -35,6 +35,8 @@ def lines(path: Path) -> Iterator[bytes]:
     try:
         rows = list(parquet_file.rows(path))
     except ValueError as error:
-        raise SnapshotError(f"{path} is no Parquet file ({error}); name JSONL otherwise") from error
+        raise SnapshotError(
+            f"{path} is not a Parquet file ({error}); if it is JSONL, give it another suffix"
+        ) from error
     for row in rows:
         yield orjson.dumps({name: value for name, value in row.items() if value is not None})

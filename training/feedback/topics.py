@@ -1,4 +1,4 @@
-"""Read a topic once, from offset to offset, and keep the offsets: a training run can be repeated on them."""
+"""Read a topic once, from offset to offset. The offsets are kept, so that a training run can be repeated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Record:
 async def read(
     settings: BrokerSettings, topic: str, ranges: Ranges | None = None
 ) -> tuple[list[Record], Ranges]:
-    """The records of the ranges, by partition and offset, and the ranges that were read.
+    """The records sorted by partition and offset, and the ranges that were read.
 
-    ranges: as an earlier call gave them back; None: from the start to where the topic ends now.
+    ranges: as an earlier call returned them; None: the whole topic as it is now.
     """
     try:
         partitions = await partitions_of(settings, topic)

@@ -1,4 +1,4 @@
-"""Feedback events, from the topic or from a file, with the rank of the match where only that knows it."""
+"""Feedback events from the topic or a file. An event without a rank gets the rank of its match."""
 
 import asyncio
 from collections import Counter
@@ -30,7 +30,7 @@ class Received:
 
 
 async def read(settings: BrokerSettings, offsets: Ranges | None = None) -> Received:
-    """offsets: as an earlier `Received` has them; None: all that the topic holds now."""
+    """offsets: those of an earlier `Received`; None: all that the topic holds now."""
     records, read_offsets = await topics.read(settings, FEEDBACK.name, offsets)
     dropped: Counter[str] = Counter()
     moments = [datetime.fromtimestamp(record.timestamp_ms / 1000, UTC) for record in records]
@@ -42,14 +42,14 @@ async def read(settings: BrokerSettings, offsets: Ranges | None = None) -> Recei
 
 
 def read_file(path: Path, now: datetime) -> Received:
-    """As `rolecall feedback export` writes it."""
+    """Reads a file that `rolecall feedback export` wrote."""
     dropped: Counter[str] = Counter()
     lines = (line for line in snapshot.lines(path) if line.strip())
     return Received(feedback.parse(((line, now) for line in lines), dropped), {}, dropped)
 
 
 def read_strictly(path: Path) -> list[Feedback]:
-    """Raises ValueError naming the first line that is no feedback."""
+    """Raises ValueError for the first line that is not feedback. The text names the line."""
     events = []
     for number, line in enumerate(snapshot.lines(path), start=1):
         try:
@@ -88,7 +88,7 @@ async def publish(settings: BrokerSettings, events: Sequence[Feedback]) -> None:
 
 
 def with_ranks(events: Sequence[Feedback], matches: Iterable[Record]) -> list[Feedback]:
-    """Events that name a match and no rank get the match's."""
+    """An event that names a match and no rank gets the rank of the match."""
     ranks: dict[str, int] = {}
     for record in matches:
         try:

@@ -1,4 +1,4 @@
-"""What a killed run needs to go on as if nothing had happened: weights, optimizer, progress."""
+"""Checkpoints: weights, optimizer and progress, so that a killed run can go on with the same result."""
 
 import os
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ class Progress:
     step: int = 0
     best: float = -1.0  # validation's score
     best_epoch: int = 0
-    minutes: float = 0.0  # of finished epochs, however often the run was killed
+    minutes: float = 0.0  # minutes of all finished epochs, also of those before the run was killed
     history: list[dict[str, float]] = field(default_factory=list)
 
 
 def write(file: Path, progress: Progress, modules: Mapping[str, nn.Module], optimizer: Optimizer) -> None:
-    """One safetensors file, replaced in one move; the progress is in its header."""
+    """Writes one safetensors file, and replaces the old one atomically. Its header holds the progress."""
     tensors = {
         f"{name}.{key}": value
         for name, module in modules.items()
@@ -38,7 +38,7 @@ def write(file: Path, progress: Progress, modules: Mapping[str, nn.Module], opti
 
 
 def restore(file: Path, modules: Mapping[str, nn.Module], optimizer: Optimizer) -> Progress | None:
-    """None when there is nothing to go on from."""
+    """None if there is no checkpoint."""
     if not file.is_file():
         return None
     with safe_open(file, framework="pt") as stored:

@@ -1,4 +1,4 @@
-"""Batches larger than memory, with the same gradients: nothing here is an approximation.
+"""Batches that do not fit into memory at once. The gradients are exact.
 
 `cross_entropy` never holds more than `rows` rows of the score matrix. `backward` runs the network on parts
 of the batch twice, first for the vectors and then for their gradients (Gao et al. 2021, "Scaling Deep
@@ -14,7 +14,7 @@ from torch.autograd import Function
 from rolecall.encoder.tokens import Tokens
 from rolecall.training.fit.losses import LOW
 
-Masked = Callable[[slice], torch.Tensor]  # rows -> (rows, n) bool, pairs that are no negatives
+Masked = Callable[[slice], torch.Tensor]  # rows -> (rows, n) bool, pairs that do not count as negatives
 Embed = Callable[[Tokens], torch.Tensor]  # (documents, dims)
 
 
@@ -62,7 +62,7 @@ def backward(
 ) -> torch.Tensor:
     """Adds the gradients of loss_of(*vectors of the sides) to the network, `documents` at a time.
 
-    The network has to be deterministic. Returns the loss.
+    The network must be deterministic, because it runs twice. Returns the loss.
     """
     with torch.no_grad():
         vectors = [

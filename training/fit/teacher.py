@@ -1,4 +1,4 @@
-"""A large model that stays as it is, and a layer over its vectors that learns the occupations."""
+"""The teacher: a large model with fixed weights, and a layer over its vectors that learns the occupations."""
 
 from itertools import chain
 
@@ -14,11 +14,11 @@ from rolecall.training.fit import loop, losses
 
 TEMPERATURE = 0.03
 LEARNING_RATE = 3e-4
-ROWS = 4096  # that are adapted together
+ROWS = 4096  # vectors that go through the layer at once
 
 
 class Adapter(nn.Module):
-    """A linear map that starts as the identity, and a layer twice as wide that starts as nothing."""
+    """A linear map that starts as the identity, plus a layer twice as wide that starts at zero."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -29,16 +29,16 @@ class Adapter(nn.Module):
         nn.init.zeros_(self.narrow.bias)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Unit vectors of unit vectors. (n, width)"""
+        """vectors: (n, width), unit length. So is what is returned."""
         wide = functional.gelu(self.widen(vectors * vectors.shape[1] ** 0.5))
         return functional.normalize(self.straight(vectors) + self.narrow(wide), dim=1)
 
 
 def adapt(vectors: torch.Tensor, data: Dataset, config: TrainConfig) -> torch.Tensor:
-    """Vectors of titles that know which titles name one occupation, for titles that have no label too.
+    """Trains an `Adapter` so that titles of one occupation get similar vectors; returns all adapted vectors.
 
-    In-batch cross-entropy for `config.adapt` epochs. vectors: (readable texts, width) unit vectors, and so is
-    what is returned.
+    In-batch cross-entropy for `config.adapt` epochs. Titles without a label are adapted too.
+    vectors: (readable texts, width), unit length. So is what is returned.
     """
     titles = {"documents": 0.0, "garbage": 0.0, "aside": 0.0, "vacancies": 0}
     sampler = PairSampler(data, config.model_copy(update=titles))

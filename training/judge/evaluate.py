@@ -1,6 +1,6 @@
-"""How good a model is on occupations it never saw: retrieval, calibration, certainty.
+"""Figures of a model on occupations that it was not trained on: retrieval, calibration, certainty.
 
-Every protocol takes a `System`, so that baselines go through the same code as the encoder.
+Each figure is computed from a `System`, so that baselines go through the same code as the encoder.
 """
 
 import random
@@ -29,7 +29,7 @@ LOREM = (
     "commodo consequat duis aute irure in reprehenderit voluptate velit esse cillum eu fugiat nulla pariatur "
     "excepteur sint occaecat cupidatat non proident sunt culpa qui officia deserunt mollit anim id est"
 )
-# Not the sentences of training/noise.py: the model has not seen these.
+# Not the sentences of training/data/noise.py, because the model was trained with those.
 BOILERPLATE = (
     "We are an Equal Employment Opportunity company",
     "By submitting this form you agree to be contacted",
@@ -56,7 +56,7 @@ BOILERPLATE = (
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Documents and the number of the occupation each belongs to."""
+    """Documents, and for each the number of its occupation."""
 
     documents: list[Document]
     occupations: Ints
@@ -74,7 +74,7 @@ def title_recall(system: System, split: Split) -> float:
 
 
 def title_recalls(system: System, split: Split) -> Floats:
-    """Each title of a test occupation looks for the others among all titles of all splits: recall@10.
+    """Recall@10: each title of a test occupation searches its other titles among all titles of all splits.
 
     (queries,)
     """
@@ -94,7 +94,7 @@ def title_recalls(system: System, split: Split) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Vacancies with one half of the tasks, candidates with another title and the other half."""
+    """Vacancies with one half of an occupation's tasks; candidates with another title and the other half."""
 
     vacancies: Corpus
     candidates: Corpus
@@ -108,7 +108,7 @@ def matching(
     each: int = 5,
     seed: int = 0,
 ) -> Matching:
-    """Vacancies of the judged occupations; candidates of these and of as many others as fit."""
+    """Vacancies of the judged occupations. Candidates of these and of other occupations, up to the limit."""
     rng = random.Random(seed)
     wanted, offered = [], []
     for number, occupation in enumerate([*judged, *others]):
@@ -146,7 +146,7 @@ def match_recalls(system: System, task: Matching) -> Floats:
 
 
 def held_out(system: System, split: Split) -> dict[str, float]:
-    """The retrieval figures on test occupations; no matching where the ontologies bring no tasks."""
+    """Retrieval figures on test occupations. Without tasks in the ontologies there is no matching figure."""
     figures = {"title recall@10": title_recall(system, split)}
     task = matching(split.test, [*split.train, *split.validation])
     if len(task.vacancies):
@@ -156,7 +156,7 @@ def held_out(system: System, split: Split) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What a search would return, and whether it is a match."""
+    """Pairs that a search returns, and whether each is a match."""
 
     score: Floats
     certainty_a: Floats
@@ -165,7 +165,7 @@ class Pairs:
 
 
 def retrieved_pairs(encode: Encode, queries: Corpus, corpus: Corpus) -> Pairs:
-    """The ten best hits of every query. A query does not find itself: same document, same occupation."""
+    """The ten best hits of every query, without the query itself (same document and same occupation)."""
     a, b = encode(queries.documents), encode(corpus.documents)
     index = {
         (d, int(o)): n for n, (d, o) in enumerate(zip(corpus.documents, corpus.occupations, strict=True))
@@ -194,10 +194,10 @@ def retrieved_pairs(encode: Encode, queries: Corpus, corpus: Corpus) -> Pairs:
 def held_out_pairs(
     encode: Encode, judged: Sequence[Occupation], split: Split, *, garbage: Sequence[Document] = ()
 ) -> Pairs:
-    """What searches for titles and vacancies of judged occupations return, each within its own ontology.
+    """Hits of titles and vacancies of the judged occupations, searched within their own ontology only.
 
-    Within, because an equivalent occupation of another ontology is a match that nobody labelled.
-    garbage: documents that also search, and match nothing.
+    An equivalent occupation of another ontology would be a match without a label.
+    garbage: documents that are queries too, and match nothing.
     """
     known = {o.id for o in judged}
     parts = []
@@ -231,7 +231,7 @@ def calibration_error(calibration: Calibration, pairs: Pairs) -> float:
 def garbage_of(
     occupations: Sequence[Occupation], *, count: int = 400, seed: int = 0
 ) -> dict[str, list[Document]]:
-    """Four kinds of text that are no titles, made from titles and tasks of the occupations."""
+    """Four kinds of text that are not titles, made from titles and tasks of the occupations."""
     rng = random.Random(seed)
     titles = [title for o in occupations for title in o.titles]
     words = sorted(
@@ -253,7 +253,7 @@ def garbage_of(
 
 
 def garbage_auroc(encode: Encode, occupations: Sequence[Occupation], *, seed: int = 0) -> dict[str, float]:
-    """How surely certainty tells titles of the occupations from each kind of garbage, and their mean."""
+    """AUROC of certainty for titles against each kind of garbage, and the mean of these."""
     real = encode(titles_of(occupations).documents).certainty
     areas = {}
     for kind, documents in garbage_of(occupations, seed=seed).items():
@@ -277,7 +277,7 @@ def _parts(queries: Ints) -> Iterator[Ints]:
 
 
 def dense_scores(queries: Floats, rows: Floats) -> Floats:
-    """Dense for dense rows and for sparse ones."""
+    """queries @ rows.T as a dense array, whether the rows are dense or sparse."""
     scores = queries @ rows.T
     dense: Floats = np.asarray(scores.todense() if hasattr(scores, "todense") else scores, np.float32)
     return dense

@@ -1,4 +1,4 @@
-"""Job titles that differ only in gendered forms, and others that differ as little for other reasons."""
+"""Pairs of job titles that differ in gender only, and pairs of synonyms to compare them with."""
 
 
 def _pairs(table: str) -> tuple[tuple[str, str], ...]:
@@ -6,7 +6,7 @@ def _pairs(table: str) -> tuple[tuple[str, str], ...]:
     return tuple((one, other) for one, other in rows)
 
 
-# The second one is the form used of women, or the marked one.
+# The second title is the form used for women, or the one that states a gender.
 GENDERED = _pairs("""
 steward | stewardess
 waiter | waitress
@@ -49,7 +49,7 @@ doctor | lady doctor
 cleaning man | cleaning lady
 """)
 
-# Neutral spellings of one job: what a change of words alone does to the vectors.
+# Synonyms without a gender. They show how much other words alone change the vectors.
 NEUTRAL = _pairs("""
 truck driver | lorry driver
 lawyer | attorney

@@ -1,4 +1,4 @@
-"""Ranking figures from score matrices and calibration figures from probabilities. Pure, numpy."""
+"""Ranking figures from score matrices, and calibration figures from probabilities. Pure numpy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-DIGITS = 5  # scores equal up to here are ties
+DIGITS = 5  # scores that are equal after rounding to so many digits are ties
 
 
 def first_ranks(scores: Floats, relevant: Bools) -> Ints:
-    """Rank, from 1, of the best-ranked relevant item of each row; ties go by column. (queries,)
+    """Rank, from 1, of the best-ranked relevant item of each row. Ties are ranked by column. (queries,)
 
     scores, relevant: (queries, items), at least one relevant item a row.
     """
@@ -28,7 +28,7 @@ def mean_reciprocal_rank(ranks: Ints) -> float:
 
 
 def recall_at(scores: Floats, relevant: Bools, k: int) -> Floats:
-    """Share of the relevant items, or of k if they are more, among the k best of each row. (queries,)"""
+    """Relevant items among the k best of each row, divided by min(k, all relevant items). (queries,)"""
     top = np.argpartition(-scores, k - 1, axis=1)[:, :k] if k < scores.shape[1] else None
     found = relevant.sum(1) if top is None else np.take_along_axis(relevant, top, 1).sum(1)
     share: Floats = (found / np.minimum(k, relevant.sum(1))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""One HTML file about a model, with everything inside: tables, curves, neighbours, a map of occupations."""
+"""One self-contained HTML file about a model: tables, curves, neighbours, a map of occupations."""
 
 import base64
 import io
@@ -49,7 +49,7 @@ code { background: #f1f5f8; padding: .1rem .3rem }
 
 
 def write(encoder: Encoder, split: Split, table: Mapping[str, Mapping[str, float]]) -> str:
-    """table: system -> measure -> figure, the encoder's last."""
+    """table: system -> measure -> figure. The encoder is the last system."""
     pairs = evaluate.held_out_pairs(encoder.encode, split.test, split)
     confidence = encoder.confidence(pairs.score, pairs.certainty_a, pairs.certainty_b)
     ece = evaluate.calibration_error(encoder.calibration, pairs)
@@ -106,7 +106,7 @@ def _figure(picture: Figure, caption: str) -> str:
 
 
 def _drift(encoder: Encoder, split: Split) -> str:
-    """Titles of held-out occupations against the texts trained on: what no drift at all looks like."""
+    """Held-out titles against the training texts. It shows the index of texts that did not drift."""
     if encoder.usage is None:
         return "<p>This model was saved without the reference that drift is measured against.</p>"
     found = encoder.encode(evaluate.titles_of(split.test).documents)
@@ -116,9 +116,8 @@ def _drift(encoder: Encoder, split: Split) -> str:
     return (
         f"<p>Population stability index of {now.documents:,} held-out titles against "
         f"{encoder.usage.documents:,} {escape(encoder.usage.texts)}: values {groups.mean():.3f} on average "
-        f"and {groups.max():.3f} in the group that moved most, certainty {float(certainty):.3f}. Past 0.1 "
-        "something moved, past 0.25 retraining is advised; <code>rolecall drift</code> measures a live "
-        "index.</p>"
+        f"and {groups.max():.3f} in the group that changed most, certainty {float(certainty):.3f}. Above 0.1 "
+        "something has changed, above 0.25 retrain; <code>rolecall drift</code> measures live events.</p>"
     )
 
 

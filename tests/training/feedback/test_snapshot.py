@@ -38,5 +38,5 @@ def test_parquet_has_times_and_numbers_as_such(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_text("{}")
-    with pytest.raises(snapshot.SnapshotError, match=r"x\.parquet is no Parquet file"):
+    with pytest.raises(snapshot.SnapshotError, match=r"x\.parquet is not a Parquet file"):
         verdicts.read_strictly(tmp_path / "x.parquet")
