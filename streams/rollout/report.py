@@ -1,4 +1,4 @@
-"""How a deployment's matches differ from the live one's: lists, confidence, time. From the topics alone."""
+"""Compare a deployment's matches with the live ones: lists, confidence, time. Reads the topics only."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,20 +16,20 @@ from rolecall.streams.kafka.read import records_to_end
 from rolecall.streams.rollout.steps import rehearsal
 from rolecall.streams.rollout.switch import RolloutSession
 
-TOGETHER_MS = 60_000  # matches of one event this near to one another were made as it came, not in a replay
+TOGETHER_MS = 60_000  # matches of one event within this time were made when it arrived, not in a replay
 
 Entity = tuple[Side, str]
-Event = tuple[Side, str, int]  # with its revision
+Event = tuple[Side, str, int]  # side, id and revision of the entity
 Figures = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Seen:
-    """What one model published."""
+    """The matches that one model published, and their times."""
 
     state: MatchState = field(default_factory=MatchState)
-    published_ms: dict[Event, int] = field(default_factory=dict)  # when the first match of its list was
-    took_ms: dict[Event, int] = field(default_factory=dict)  # since its batch began
+    published_ms: dict[Event, int] = field(default_factory=dict)  # time of the first match of its list
+    took_ms: dict[Event, int] = field(default_factory=dict)  # from the start of its batch to that match
 
     def take(self, match: Match, timestamp_ms: int) -> None:
         self.state.apply(match)
@@ -43,7 +43,7 @@ async def report(at: RolloutSession) -> Figures:
     rollout = await at.now()
     other = rollout.next or rollout.standby
     if other is None:
-        raise RolloutRefused("only one model publishes: begin with `rolecall rollout start`")
+        raise RolloutRefused("only one model publishes: run `rolecall rollout start` first")
     topics = {MATCHES.name: rollout.live.model_version}
     if other == rollout.next:
         topics[rehearsal(other)] = other.model_version
@@ -69,9 +69,10 @@ async def report(at: RolloutSession) -> Figures:
 
 
 def compare(live: Sequence[Match], other: Sequence[Match], k: int) -> Figures:
-    """Lists of the best `k` of every vacancy and candidate; of a pair that both match, the confidence.
+    """Compares the best `k` of every vacancy and candidate, and the confidence of pairs that both match.
 
-    An overlap is the share of the longer list that both have; the mean is over all lists that one has.
+    The overlap of two lists is the number of shared entries divided by the length of the longer list. The
+    mean is over all entities that have a list from either model.
     """
     ours, theirs = lists(live, k), lists(other, k)
     overlaps = [
@@ -94,7 +95,7 @@ def compare(live: Sequence[Match], other: Sequence[Match], k: int) -> Figures:
 
 
 def times(live: Seen, other: Seen) -> Figures:
-    """From the start of a batch to the match, of events that both handled as they came."""
+    """Times from the start of a batch to the match, for events that both models handled when they arrived."""
     both = [
         event
         for event, at_ms in live.published_ms.items()
@@ -110,7 +111,7 @@ def times(live: Seen, other: Seen) -> Figures:
 
 
 def lists(matches: Sequence[Match], k: int) -> Mapping[Entity, set[str]]:
-    """The counterparts of each entity, the most confident `k`."""
+    """The `k` counterparts of each entity with the highest confidence."""
     found: defaultdict[Entity, list[tuple[float, str]]] = defaultdict(list)
     for match in matches:
         found[Side.VACANCY, match.vacancy_id].append((-match.confidence, match.candidate_id))

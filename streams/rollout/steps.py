@@ -1,8 +1,8 @@
-"""What a rollout goes through, step by step. Pure; docs/rollout.md has the reasons.
+"""The steps of a rollout. Pure. docs/rollout.md gives the reasons.
 
-started    live blue, next green        green builds; its matches go to a topic that nobody counts
+started    live blue, next green        green builds; its matches go to its rehearsal topic
 promoted   live blue, standby green     both publish, blue counts
-swapped    live green, standby blue     both publish, green counts; swapped again: rolled back
+swapped    live green, standby blue     both publish, green counts; swapping again rolls back
 leaving    live green, leaving blue     blue's workers stop
 left       live green
 """
@@ -13,11 +13,11 @@ from rolecall.schemas.common import milliseconds
 from rolecall.schemas.rollout import Deployment, Rollout
 from rolecall.streams.errors import NotDeployed, RolloutRefused
 
-FOUNDING = 0  # keeps the plain names, as if there were no generations
+FOUNDING = 0  # generation 0 has names without a number
 
 
 def collections(deployment: Deployment) -> str:
-    """What names the deployment's collections in the index."""
+    """Name of the deployment's collections in the index."""
     return _numbered(deployment.model_version, deployment)
 
 
@@ -41,7 +41,7 @@ def founded(model_version: str) -> Rollout:
 
 
 def served(rollout: Rollout, model_version: str, *, newest: bool) -> Deployment:
-    """What a worker with this model serves: the live one before others, or else the newest."""
+    """The deployment that a worker with this model serves: the live one if it fits, else the newest."""
     there = [rollout.live, rollout.standby, rollout.next]
     fitting = [each for each in there if each is not None and each.model_version == model_version]
     if not fitting:
@@ -79,7 +79,8 @@ def newer_standby(rollout: Rollout) -> Deployment:
     standby = rollout.standby
     if standby is None or standby.generation < rollout.live.generation:
         raise RolloutRefused(
-            f"nothing to switch to, {collections(rollout.live)} is live: begin with `rolecall rollout start`"
+            f"there is nothing to switch to beside {collections(rollout.live)}, which is live:"
+            " run `rolecall rollout start` first"
         )
     return standby
 
@@ -90,17 +91,19 @@ def swapped(rollout: Rollout) -> Rollout:
 
 def rolled_back(rollout: Rollout) -> Rollout:
     if rollout.standby is None or rollout.standby.generation > rollout.live.generation:
-        raise RolloutRefused(f"nothing to roll back to, {collections(rollout.live)} is live")
+        raise RolloutRefused(
+            f"there is nothing to roll back to beside {collections(rollout.live)}, which is live"
+        )
     return swapped(rollout)
 
 
 def leaving(rollout: Rollout) -> Rollout:
-    """Of whatever is not live; again the same where it had begun."""
+    """Removes the deployment that is not live. If its removal had begun, the result is the same."""
     if rollout.leaving is not None:
         return rollout
     gone = rollout.next or rollout.standby
     if gone is None:
-        raise RolloutRefused(f"nothing to drop beside {collections(rollout.live)}, which is live")
+        raise RolloutRefused(f"there is nothing to drop beside {collections(rollout.live)}, which is live")
     return _after(rollout, next=None, standby=None, leaving=gone)
 
 
@@ -111,7 +114,7 @@ def left(rollout: Rollout) -> Rollout:
 def _check_nothing_leaves(rollout: Rollout) -> None:
     if rollout.leaving is not None:
         raise RolloutRefused(
-            f"{collections(rollout.leaving)} is not wholly removed yet: run `rolecall rollout drop` again"
+            f"{collections(rollout.leaving)} is not completely removed yet: run `rolecall rollout drop` again"
         )
 
 

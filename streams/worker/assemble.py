@@ -1,4 +1,4 @@
-"""The parts of a worker, put together from settings, encoder and clients."""
+"""Make the parts of a worker from settings, encoder and clients."""
 
 import time
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from rolecall.streams.worker.occupations import Occupations
 
 @dataclass(frozen=True, slots=True)
 class Runners:
-    """What brings the records of each input topic to their effect."""
+    """The runner of each input topic. A runner brings records to their effect."""
 
     entities: BatchRunner
     rules: DefinitionRunner[ExclusionRule]
@@ -33,7 +33,7 @@ class Runners:
     metrics: Metrics
 
     async def run(self, topic: str, records: Sequence[Record], acknowledge: Acknowledge) -> None:
-        """Acknowledge once every effect is confirmed; then count and log."""
+        """Acknowledges once every effect is confirmed. Then counts and logs."""
         started = time.perf_counter()
         if topic in SIDE_OF:
             tally = await self.entities.run(SIDE_OF[topic], records)

@@ -1,4 +1,4 @@
-"""Records of the compacted side topics (rules, references) -> their effect, or the dead letters."""
+"""Bring records of the topics `rules` and `occupations` to their effect or to the dead letters."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ Apply = Callable[[Sequence[Defined[D] | Erased], datetime], Awaitable[list[Outgo
 
 
 class DefinitionRunner(Generic[D]):
-    """`apply` brings events with distinct ids to their effect, as often as it is tried."""
+    """`apply` brings events with distinct ids to their effect. It is idempotent, so it can be retried."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class DefinitionRunner(Generic[D]):
         self._now = now
 
     async def run(self, records: Sequence[Record]) -> DefinitionTally:
-        """Raises `FatalError`; then nothing may be acked."""
+        """Raises `FatalError`. In that case nothing may be acked."""
         now = self._now()
         events, rejects = receive_definitions(self._contract, records, milliseconds(now), self._limits)
         tally = DefinitionTally(len(records), rejects=rejects)

@@ -1,4 +1,4 @@
-"""Entities -> embedded entities, through the cache where there is one."""
+"""Embed entities, through the cache if there is one."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Embedder:
         tally.cache_misses += len(missing)
         fresh_rows = await asyncio.to_thread(self._rows, list(missing.values()))
         fresh = dict(zip(missing, fresh_rows, strict=True))
-        # Cache before the point is written: whoever replaces the point can then delete this row.
+        # Cache before the point is written, so that a worker that replaces the point can delete this row.
         await self._cache.put(fresh)
         return [
             Embedded(entity, *_split(cached[key] if key in cached else fresh[key]), key)
@@ -38,7 +38,7 @@ class Embedder:
         ]
 
     def _rows(self, documents: Sequence[Document]) -> list[Row]:
-        """One (dims + 1,) row a document: the vector, then its certainty."""
+        """One (dims + 1,) row for each document: the vector, then its certainty."""
         if not documents:
             return []
         embeddings = self._encoder.encode(documents)

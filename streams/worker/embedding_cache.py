@@ -1,4 +1,4 @@
-"""Hot embeddings in Redis. A failure of Redis means a miss, never an error."""
+"""Cached embeddings in Redis. A failure of Redis counts as a miss, never as an error."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,8 @@ Row = npt.NDArray[np.float32]  # (dims + 1,): the vector, then its certainty
 class Cache:
     """Rows of float32 by content hash, under the model version.
 
-    After a failure the cache is tripped for `pause_seconds` (a circuit breaker): it asks Redis nothing. So a
-    dead Redis costs one timeout a pause, and not one a batch.
+    A circuit breaker: after a failure the cache does not ask Redis for `pause_seconds`. So a dead Redis costs
+    one timeout in that time, and not one for each batch.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Cache:
         return cls(redis, version=version, dims=dims, ttl_seconds=ttl_seconds)
 
     async def get(self, hashes: Sequence[bytes]) -> dict[bytes, Row]:
-        """The rows that are there; a row of the wrong size counts as missing."""
+        """The rows that Redis has. A row of the wrong size counts as missing."""
         if not hashes or self._is_tripped():
             return {}
         try:
@@ -109,8 +109,8 @@ def connect_cache(settings: Settings, version: str, dims: int) -> Cache | None:
 async def forget(index: Index, cache: Cache, space: Space, points: Sequence[Point]) -> None:
     """Delete the cached embeddings of the content that these points are about to replace.
 
-    Call it before the write. After the write the index no longer holds the old content's hash, so a process
-    that died in between would leave the old embedding in the cache.
+    Call this before the write. After the write the index no longer holds the hash of the old content. So if
+    the process died between write and delete, the old embedding would stay in the cache.
     """
     stored = await index.fetch(space, [point.id for point in points])
     replaced = [

@@ -1,9 +1,9 @@
-"""Reference occupations: what vacancies and candidates are located by, without the model knowing of them.
+"""Reference occupations: each match names the one nearest to each side. The model was not trained on them.
 
 An occupation is one point for all its labels: the mean of their distributions. An embedding is the square
-root of distributions, so its squares are averaged and the root taken again; the result is an embedding like
-any other (length 1, each group a distribution): that of a label drawn at random. What the labels agree on
-stays sharp, what they don't is spread.
+root of distributions, so the squares are averaged, and the square root of the mean is the embedding. It is
+an embedding like any other: its length is 1, and each group is a distribution. Values that all labels share
+keep a high weight. Values of single labels get a low one.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ MAX_LABEL_BYTES = 100  # two labels go into every match
 
 
 class References:
-    """The nearest reference of each event, as the index has them now."""
+    """Finds the nearest reference of each event among those that the index holds now."""
 
     def __init__(self, index: Index, min_score: float) -> None:
         self._index = index
@@ -38,7 +38,7 @@ class References:
         self._any = False
 
     async def nearest(self, vectors: Sequence[Vector]) -> list[NearestOccupation | None]:
-        """One search for all, nearly none without references."""
+        """One search for all vectors. It costs nearly nothing if there are no references."""
         if not self._any:
             self._any = await self._index.count(Lookup.OCCUPATION) > 0
         if not (self._any and vectors):
@@ -54,7 +54,7 @@ class References:
 
 
 class Occupations:
-    """Takes references up."""
+    """Writes references to the index."""
 
     def __init__(self, encoder: Encoder, index: Index) -> None:
         self._encoder = encoder

@@ -1,4 +1,4 @@
-"""Find poison: an event that no attempt can process. Halving finds it; a streak of it means a defect."""
+"""Find poison (events that no attempt can process) by halving the batch. A streak of it means a defect."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
@@ -25,15 +25,15 @@ async def sift(
     attempts: int = 1,
     failed_alone: bool = False,
 ) -> tuple[list[Outgoing], list[Reject]]:
-    """What goes out, and the poison; `stage` says where the last attempt failed. Raises `FatalError`."""
+    """The outgoing records, and the poison. `stage` tells where an attempt failed. Raises `FatalError`."""
     if not events:
         return [], []
     try:
         return await effects(events), []
     except FatalError:
         raise
-    except Exception as error:  # noqa: BLE001 - what one event breaks must not stop the others
-        if failed_alone:  # once alone is no proof: it may have been a moment's failure
+    except Exception as error:  # noqa: BLE001 - one broken event must not stop the others
+        if failed_alone:  # one failure alone is no proof: it may be temporary
             return [], [Reject(events[0].record, stage(), type(error).__name__, str(error), attempts)]
     half = (len(events) + 1) // 2
     again = (effects, stage, attempts + 1, len(events) == 1)
@@ -43,10 +43,10 @@ async def sift(
 
 
 class Streak:
-    """Events in a row that were poison of one kind, with no good one between them.
+    """Counts consecutive events that were poison of one kind.
 
-    They had all passed the contract. So many of them are no coincidence, and would take the whole topic with
-    them into the dead letters.
+    They had all passed the contract. So a long streak is no coincidence: without a limit, the whole topic
+    would end in the dead letters.
     """
 
     def __init__(self, limit: int) -> None:
@@ -55,7 +55,7 @@ class Streak:
         self._cause: tuple[Stage, str] | None = None
 
     def add(self, events: int, poison: Sequence[Reject]) -> None:
-        """Of one batch past `receive`. `NotTheEvents` before the poison is dead-lettered."""
+        """Counts one batch after `receive`. Raises `NotTheEvents` before the poison is dead-lettered."""
         if not events:
             return
         causes = {(reject.stage, reject.exception) for reject in poison}
@@ -70,5 +70,5 @@ class Streak:
             raise NotTheEvents(
                 f"the last {self._length} events all failed in {stage} with {exception}: a defect or a "
                 "broken dependency, not the events; nothing of this batch was acked or dead-lettered. "
-                f"Mend it, or raise ROLECALL_MAX_POISON_IN_A_ROW ({self._limit}) to let them die"
+                f"Fix it, or raise ROLECALL_MAX_POISON_IN_A_ROW ({self._limit}) to dead-letter them"
             )

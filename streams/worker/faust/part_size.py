@@ -1,14 +1,14 @@
-"""How many events go through together, by how long they took before."""
+"""Choose how many events are processed together, by how long the last ones took."""
 
 FIRST = 16
 QUICKER = 0.75
 
 
 class Pace:
-    """`size` grows to `most` while parts are quick, and halves when one takes longer than `seconds`.
+    """`size` grows up to `most` while parts are quick, and halves if one takes longer than `seconds`.
 
-    Where every event costs time, parts are small, and little is cut off by a rebalance or a stop. Where half
-    as many take as long, it is the waiting and not the events: then parts grow again.
+    If every event costs time, parts are small, so a rebalance or a stop interrupts little work. If half the
+    events take just as long, the time goes into waiting. Then parts grow again.
     """
 
     def __init__(self, most: int, seconds: float) -> None:
