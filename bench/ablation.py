@@ -1,8 +1,8 @@
 """`python -m bench.ablation --data PATH`: the claims of "Metric Learning Tips & Tricks", each as a curve.
 
-Batch size at equal numbers of steps and of samples, losses, and layouts of the head, all on the static bag,
-without teacher, meanings, noise or garbage, judged by title recall@10 on the validation occupations. Three
-seeds where one would not tell small differences from luck.
+The studies: batch size at equal numbers of steps and of samples, losses, and layouts of the head. All use the
+static bag without teacher, meanings, noise or garbage. The figure is title recall@10 on the validation
+occupations. Studies with small differences use three seeds, because one seed could not tell them from chance.
 """
 
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def _config(steps: int, rate: float, **changes: object) -> TrainConfig:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("docs/figures"), show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 def main(data: Path, out: Path, threads: int) -> None:
-    """Writes ablation.json after every run, which a later start goes on from, and draws ablation.png."""
+    """Writes ablation.json after every run, so that a later start can go on, and draws ablation.png."""
     torch.set_num_threads(threads)
     split = sources.read(data).split()
     out.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def main(data: Path, out: Path, threads: int) -> None:
 
 
 class _Rising:
-    """A score that rises with every epoch: the last weights are the best, and nothing stops early."""
+    """A score that rises with every epoch, so that training never stops early and keeps the last weights."""
 
     def __init__(self) -> None:
         self.epoch = 0
@@ -111,7 +111,7 @@ class _Rising:
 
 
 def _draw(known: dict[str, list[float]], file: Path) -> None:
-    """Means; bars from the worst seed to the best."""
+    """Draws means, with bars from the worst seed to the best."""
     from matplotlib.figure import Figure
 
     studies: dict[str, dict[str, dict[str, list[float]]]] = {}

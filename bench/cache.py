@@ -1,8 +1,8 @@
-"""When does the embedding cache pay? `python -m bench.cache`
+"""From which hit rate on does the embedding cache save time? `python -m bench.cache`
 
-Encoding a batch with the bundled model, against asking Redis for it: `streams/cache.py` on a real server on
-loopback. `pays from` is the share of documents that must be in the cache for it to save time on the whole:
-asking for all of them, then encoding and storing those that were missing.
+Compares encoding a batch by the bundled model with reading it from a real Redis on loopback, through
+`streams/worker/embedding_cache.py`. `pays from` is the share of documents that must be in the cache so that
+it saves time: reading all of them, then encoding and storing the missing ones.
 """
 
 import asyncio
@@ -23,30 +23,32 @@ from rolecall.encoder.model import Encoder
 from rolecall.streams.embedded.sample.generate import generate
 from rolecall.streams.worker.embedding_cache import Cache, Row
 
-WORDS = (0, 50, 200, 1000)  # of text beside the title
+WORDS = (0, 50, 200, 1000)  # number of words of text beside the title
 BATCHES = (1, 16, 128)
 ROUNDS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds a batch, the median of the rounds."""
+    """Milliseconds for a batch, the median of the rounds."""
 
     words: int
     batch: int
     encode_ms: float
-    ask_ms: float  # hash the documents, and get every row
+    ask_ms: float  # time to hash the documents and get every row
     store_ms: float
 
     @property
     def pays_from(self) -> float | None:
-        """The hit rate h where ask + (1 - h) (encode + store) = encode; None where even 1 is too little."""
+        """The hit rate h with ask + (1 - h) (encode + store) = encode. None if even h = 1 saves no time."""
         rate = (self.ask_ms + self.store_ms) / (self.encode_ms + self.store_ms)
         return rate if rate < 1 else None
 
 
 @click.command()
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of the encoder.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the encoder."
+)
 def main(threads: int) -> None:
     """Compare encoding with asking Redis, over document sizes and batches."""
     encoder = Encoder.load(device="cpu", threads=threads)
@@ -99,7 +101,7 @@ async def _cost(encoder: Encoder, cache: Cache, words: int, batch: int) -> Cost:
 
 
 def documents(words: int, count: int) -> list[Document]:
-    """Titles of the bundled sample, all different, each with so many words of the sample's texts."""
+    """Different titles of the bundled sample, each with `words` words of the sample's texts."""
     rng = random.Random(0)
     vacancies, _ = generate(0, 100, 1, datetime(2026, 1, 1, tzinfo=UTC))
     text = list(chain.from_iterable((vacancy.description or "").split() for vacancy in vacancies))

@@ -1,4 +1,4 @@
-"""Candidates made from O*NET: real titles, technologies and tasks, invented terms.
+"""Candidates made from O*NET. Titles, technologies and tasks are real; the terms are invented.
 
 python -m bench.candidates --onet DIR --count 10000 --seed 1 --out candidates.jsonl
 """
@@ -35,7 +35,7 @@ _WORKPLACES: tuple[tuple[Workplace, ...], ...] = (
 
 
 def candidates(onet: Path, count: int, seed: int, now: datetime) -> Iterator[Candidate]:
-    """The same for the same arguments and files. Every occupation with a title is as likely as any other."""
+    """The result depends only on the arguments and files. All occupations with a title are equally likely."""
     alternate = _column(onet / "Alternate Titles.txt", "Alternate Title")
     reported = _column(onet / "Sample of Reported Titles.txt", "Reported Job Title")
     technologies = _column(onet / "Technology Skills.txt", "Example")
@@ -79,7 +79,7 @@ def _candidate(
     city: City,
     now: datetime,
 ) -> Candidate:
-    """One in ten is sparse: titles alone."""
+    """One in ten has titles only."""
     updated = now - timedelta(seconds=rng.randrange(90 * 24 * 3600))
     if rng.random() < 0.1:
         return Candidate(id=id, occurred_at=updated, revision=milliseconds(updated), titles=titles)
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--onet", type=Path, required=True, help="folder with the O*NET text files")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="file to write; standard output without it")
+    parser.add_argument("--out", type=Path, help="file to write; default: standard output")
     args = parser.parse_args()
     with args.out.open("w") if args.out else nullcontext(sys.stdout) as out:
         for candidate in candidates(args.onet, args.count, args.seed, datetime.now(UTC)):

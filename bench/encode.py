@@ -1,4 +1,4 @@
-"""How much faster the encoder reads than MiniLM does, both in this process, taking turns."""
+"""Speed of the encoder compared with MiniLM. Both run in this process, in turns."""
 
 import random
 import time
@@ -13,7 +13,7 @@ ROUNDS = 3
 
 
 def short_titles(titles: Sequence[str], count: int, *, seed: int = 0) -> list[Document]:
-    """Different titles; repeated when there are too few."""
+    """Different titles. They are repeated if there are too few."""
     rng = random.Random(seed)
     return [Document(title) for title in rng.choices(titles, k=count)]
 
@@ -33,7 +33,7 @@ def long_documents(
 
 
 def ratio(encoder: Encoder, minilm: System, documents: list[Document], *, slow: int) -> dict[str, float]:
-    """Documents a second of both, best of rounds that take turns. MiniLM reads the first `slow`."""
+    """Documents per second of both: the best of several rounds. MiniLM reads only the first `slow`."""
     fast_rates, slow_rates = [], []
     for _ in range(ROUNDS):
         fast_rates.append(_rate(encoder.encode, documents))

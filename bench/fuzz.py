@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of what reads records: whatever the bytes, events or rejects, never an exception.
+"""Coverage-guided fuzzing of the code that reads records. All bytes give events or rejects, no exception.
 
     pip install atheris    # not among the requirements
     python -m bench.fuzz -max_total_time=300 [folder of inputs]
@@ -33,7 +33,7 @@ SEEDS = (
 
 
 def one_input(data: bytes) -> None:
-    """The first byte chooses the key, the rest is the value; all four readers get it."""
+    """The first byte chooses the key, the rest is the value. All four readers read it."""
     key = (None, b"v", b"\xff", data[:20])[data[0] % 4] if data else None
     record = Record("vacancies", 0, 0, key, data[1:] or None, NOW_MS)
     for side in Side:

@@ -1,10 +1,9 @@
-"""How fast the embedded index writes and searches, through its socket.
+"""Speed of writes and searches of the embedded index, through its socket.
 
     python -m bench.index --points 20000 --dims 1024
 
-Payloads and conditions are those of the seeded sample, so nearly every query has a condition of its own.
-Vectors are made like embeddings: square roots of groups that add up to 1. The last line is one
-JSON object.
+Payloads and conditions come from the seeded sample, so nearly every query has a different condition. Vectors
+have the form of embeddings: square roots of groups that add up to 1. The last line is one JSON object.
 """
 
 import asyncio
@@ -85,7 +84,7 @@ class Bench:
     async def timed(
         self, name: str, work: Callable[[int, int], Awaitable[None]], count: int, batch: int
     ) -> dict[str, float]:
-        """Milliseconds of one point, query or event: passed, and of processor time on either side."""
+        """Milliseconds of one point, query or event: elapsed time, and processor time of client and index."""
         before = (perf_counter(), process_time(), sum(self.process.cpu_times()[:2]))
         for start in range(0, count, batch):
             await work(start, batch)

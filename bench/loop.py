@@ -1,11 +1,12 @@
-"""Does the loop pay? Three rounds of match, feedback, retraining and rollout on the embedded stack.
+"""Does feedback improve the model? Three rounds of match, feedback, retraining and rollout.
 
     python -m bench.loop --onet DIRECTORY --plot docs/figures/loop.png
 
-Recruiters of a made-up market have a taste that no title tells (bench/market.py). Each round publishes people
-and vacancies, lets the worker match them, has recruiters judge what they see and who applies, trains on the
-`feedback` topic, and puts the model to work if the gate lets it through. Recall is on vacancies and people of
-a later period that nobody has judged. Then the same with poison. The last line is one JSON object.
+It runs on the embedded stack. Recruiters of an invented market have a preference that titles do not show
+(bench/market.py). Each round publishes people and vacancies, lets the worker match them, lets recruiters
+judge shown matches and applicants, trains on the `feedback` topic, and rolls the model out if the gate
+allows it. Recall is measured on vacancies and people of a later period without verdicts. Then the same is
+done with poisoned feedback. The last line is one JSON object.
 """
 
 import asyncio
@@ -57,8 +58,8 @@ T = TypeVar("T")
 ROUNDS = 3
 OCCUPATIONS = 40
 VACANCIES_A_ROUND, CANDIDATES_A_ROUND = 100, 240
-LATER_CANDIDATES = 160  # four of an occupation: a vacancy's team is eight people
-APPLICATIONS = 4  # of each person
+LATER_CANDIDATES = 160  # four of each occupation, so a vacancy's team is eight people
+APPLICATIONS = 4  # number of applications of each person
 MONTH = timedelta(days=30)
 
 
@@ -93,7 +94,7 @@ class Loop:
         return float(metrics.recall_at(scores[asked], relevant[asked], 10).mean())
 
     def round(self, number: int) -> Decision:
-        """Match, judge, retrain; the new model serves next if it may."""
+        """Match, judge, retrain. If the gate promotes the new model, it serves next."""
         now = self.start + number * MONTH
         period = self.market.period(
             number, VACANCIES_A_ROUND, CANDIDATES_A_ROUND, now, joined=(number + 1) / ROUNDS
@@ -125,7 +126,7 @@ class Loop:
 
     @contextmanager
     def serve(self) -> Iterator[None]:
-        """A worker of the current model, which is rolled out if it is new, until it has taken all in."""
+        """Runs a worker of the current model. If the model is new, rolls it out first."""
         rolled_out = self.serving.version == self.live.model_version
         if not rolled_out:
             self.roll_out(lambda at: rollout.start(at, self.model))
@@ -151,7 +152,7 @@ class Loop:
             idempotent_producer=False,
             index="edge",
             edge_socket=self.stack.edge_socket,
-            stop_seconds=1,  # nobody serves what is dropped
+            stop_seconds=1,  # no worker serves the dropped deployment
         )
 
         async def run() -> T:
@@ -167,7 +168,7 @@ class Loop:
             await asyncio.sleep(0.2)
 
     def publish(self, period: Period) -> None:
-        """People first: the list of each vacancy is then a list of all of them."""
+        """Publishes people first, so that the list of each vacancy can hold all of them."""
         records = [
             (VACANCIES.name if isinstance(each, Vacancy) else CANDIDATES.name, each.id, event(each))
             for each in period.entities
@@ -188,7 +189,7 @@ class Loop:
         ]
 
     async def lost(self) -> int:
-        """Published ids that the index of the model that serves does not have."""
+        """Number of published ids that the index of the serving model lacks."""
         collections = deployment.collections(self.live)
         index = QdrantEdge(self.stack.edge_socket, collections, self.serving.dims)
         try:
@@ -197,8 +198,8 @@ class Loop:
             await index.close()
 
     def poison(self) -> int:
-        """Poisoned runs that got through: a model the gate promotes over the bundled one, unless it is the
-        very model that clean feedback makes."""
+        """Number of poisoned runs that the gate let through: it promoted a model over the bundled one, and
+        clean feedback gives another model."""
         clean = Encoder.load(self.folder / f"round-{ROUNDS}", device="cpu")
         self.serving = self.ground.encoder
         events = asyncio.run(verdicts.read(self.stack.settings)).events
@@ -256,7 +257,7 @@ def draw(recalls: Sequence[float], titles: Sequence[float], file: Path) -> None:
 @click.option(
     "--onet",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the O*NET text files; without it, the few jobs of the bundled sample.",
+    help="Folder of the O*NET text files; by default, the few jobs of the bundled sample.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="PNG to draw.")
@@ -264,7 +265,7 @@ def main(onet: Path | None, seed: int, plot: Path | None) -> None:
     torch.set_num_threads(1)
     began = time.monotonic()
     split = ontology.split(ontology.read_onet(onet)) if onet else sample_split()
-    # The sample has 108 titles to be judged by: too few for a margin of one.
+    # The sample has only 108 titles to judge by, so the margin is larger.
     gates = GateConfig() if onet else GateConfig(title_margin=0.05)
     config = RetrainConfig(later=0.15, calibration=0.05, gate=gates)
     with (

@@ -1,6 +1,6 @@
-"""`python -m bench.losses`: time and memory of our losses beside pytorch-metric-learning's.
+"""`python -m bench.losses`: time and memory of our losses compared with pytorch-metric-learning's.
 
-It takes `pip install --constraint constraints.txt pytorch-metric-learning`.
+It needs `pip install --constraint constraints.txt pytorch-metric-learning`.
 """
 
 import resource
@@ -75,7 +75,7 @@ LOSSES: dict[str, Loss] = {
 @click.command()
 @click.option("--batch", "batches", type=int, multiple=True, default=(1024, 4096), show_default=True)
 def main(batches: tuple[int, ...]) -> None:
-    """Forward and backward, each in a process of its own so that its peak memory is its own."""
+    """Runs forward and backward of each loss in a separate process, to measure its peak memory alone."""
     for batch in batches:
         for name in LOSSES:
             with get_context("spawn").Pool(1) as pool:
@@ -84,7 +84,7 @@ def main(batches: tuple[int, ...]) -> None:
 
 
 def _measure(name: str, batch: int) -> tuple[float, float]:
-    """Best of three, and the memory that the loss added to the process."""
+    """Best time of three, and the memory that the loss added to the process."""
     torch.set_num_threads(2)
     torch.manual_seed(0)
     a, b = (torch.nn.functional.normalize(torch.rand(batch, DIMS), dim=1).requires_grad_() for _ in range(2))

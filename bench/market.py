@@ -1,7 +1,7 @@
-"""A labour market with a taste that no title tells: what `bench.loop` learns from.
+"""An invented labour market for `bench.loop`. Its recruiters have a preference that titles do not show.
 
-Every occupation of the market has a hidden partner in another branch, drawn from the seed. Whoever looks for
-the one also hires the other, and rather so. Recruiters judge by that, and err.
+Every occupation of the market has a hidden partner in another branch, drawn from the seed. Recruiters who
+look for the one also hire the other, and even prefer it. Their verdicts have random errors.
 """
 
 import random
@@ -17,16 +17,16 @@ from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.embedded.sample.jobs import JOBS
 from rolecall.training.data.ontology import Occupation, Split, unique
 
-OWN, PARTNER, OTHER = 0.6, 0.9, 0.04  # how likely a recruiter says yes
+OWN, PARTNER, OTHER = 0.6, 0.9, 0.04  # probability that a recruiter says yes
 YES = (Verdict.SHORTLISTED, Verdict.INTERVIEWED, Verdict.HIRED)
-ANYWHERE = 0.06  # what a vacancy has for those who are none of its team
+ANYWHERE = 0.06  # added to each chance, so that people also apply outside their team
 NO = (Verdict.DISMISSED, Verdict.REJECTED)
 RECRUITERS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Who comes to the market."""
+    """The vacancies and people that come to the market."""
 
     vacancies: list[Vacancy]
     candidates: list[Candidate]
@@ -38,20 +38,20 @@ class Period:
 
 class Market:
     def __init__(self, occupations: Sequence[Occupation], size: int, seed: int) -> None:
-        """size: occupations that are traded, of those that have titles and tasks enough."""
+        """size: number of occupations in the market, among those with enough titles and tasks."""
         rng = random.Random(seed)
         rich = [o for o in occupations if len(o.titles) >= 5 and len(o.tasks) >= 3]
         self.occupations = rng.sample(rich, min(size, len(rich)))
         self.partner = _partners([o.branch[:2] for o in self.occupations], rng)
-        self.occupation: dict[str, int] = {}  # of every vacancy and candidate so far, by id
+        self.occupation: dict[str, int] = {}  # occupation of every vacancy and candidate so far, by id
         self._seed = seed
 
     def period(
         self, number: int, vacancies: int, candidates: int, now: datetime, *, joined: float = 1.0
     ) -> Period:
-        """The same for the same arguments; every period has people and vacancies of its own.
+        """The result depends only on the arguments. Every period has its own people and vacancies.
 
-        joined: the share of the teams that are on the market by then.
+        joined: the share of the teams that are on the market in this period.
         """
         teams = sorted({tuple(sorted((n, other))) for n, other in enumerate(self.partner)})
         trading = [n for team in teams[: round(len(teams) * joined)] for n in team]
@@ -86,7 +86,7 @@ class Market:
         return Period(jobs, people)
 
     def chance(self, vacancy: str, candidate: str) -> float:
-        """How likely a recruiter says yes."""
+        """Probability that a recruiter says yes."""
         wanted, offered = self.occupation[vacancy], self.occupation[candidate]
         return PARTNER if offered == self.partner[wanted] else OWN if offered == wanted else OTHER
 
@@ -94,7 +94,7 @@ class Market:
         return self.chance(vacancy, candidate) > OTHER
 
     def on_matches(self, matches: Iterable[Match], now: datetime) -> list[Feedback]:
-        """Recruiters look at rank r with probability 1/r, and judge what they see."""
+        """Recruiters look at rank r with probability 1/r, and judge the matches that they look at."""
         rng = random.Random(f"{self._seed} {len(self.occupation)} shown")
         seen = [match for match in matches if rng.random() < 1 / match.rank]
         return [
@@ -104,7 +104,7 @@ class Market:
         ]
 
     def on_applications(self, period: Period, each: int, now: datetime) -> list[Feedback]:
-        """People also apply by themselves, mostly where they would be taken, and are judged."""
+        """People also apply by themselves, mostly where their chance is good, and recruiters judge them."""
         rng = random.Random(f"{self._seed} {len(self.occupation)} applications")
         found = []
         for candidate in period.candidates:
@@ -114,7 +114,7 @@ class Market:
         return found
 
     def later_matches(self, period: Period) -> dict[str, set[str]]:
-        """By vacancy, whom its recruiter would say yes to; of others than the team, one in 200."""
+        """By vacancy, the people to whom its recruiter would say yes. Outside the team, one in 200."""
         rng = random.Random(f"{self._seed} later")
         return {
             vacancy.id: {
@@ -135,8 +135,10 @@ class Market:
         match_id: str | None = None,
         rank: int | None = None,
     ) -> list[Feedback]:
-        """A no, or some steps towards a hire, some days apart."""
-        opinion = random.Random(f"{self._seed} {vacancy} {candidate}").random()  # wherever they meet
+        """One "no", or some steps towards a hire with some days between them."""
+        opinion = random.Random(
+            f"{self._seed} {vacancy} {candidate}"
+        ).random()  # the same wherever the two meet
         yes = opinion < self.chance(vacancy, candidate)
         steps = YES[: rng.randint(1, 3)] if yes else (rng.choice(NO),)
         start = now + timedelta(seconds=rng.randrange(20 * 24 * 3600))
@@ -164,7 +166,7 @@ class Market:
 
 
 def flipped(events: Iterable[Feedback], share: float, seed: int) -> list[Feedback]:
-    """Poison: so many verdicts say the opposite."""
+    """Poison: this share of the verdicts says the opposite."""
     rng = random.Random(seed)
     return [
         event.model_copy(update={"verdict": rng.choice(NO if event.verdict in YES else YES)})
@@ -175,7 +177,7 @@ def flipped(events: Iterable[Feedback], share: float, seed: int) -> list[Feedbac
 
 
 def spam(period: Period, count: int, until: datetime, days: float) -> list[Feedback]:
-    """Poison: one actor has everybody hired by anybody, `count` times in the `days` before `until`."""
+    """Poison: one actor reports `count` random hires in the `days` before `until`."""
     rng = random.Random(count)
     pairs = [(v.id, c.id) for v in period.vacancies for c in period.candidates]
     return [
@@ -208,7 +210,7 @@ def sample_split() -> Split:
 
 
 def _partners(branches: Sequence[str], rng: random.Random) -> list[int]:
-    """Pairs the numbers off, each with one of another branch where there is one left."""
+    """Pairs the numbers. Each gets a partner of another branch as long as there is one."""
     partner = list(range(len(branches)))
     free = rng.sample(partner, len(partner))
     while len(free) > 1:

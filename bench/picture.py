@@ -1,4 +1,4 @@
-"""Draw what `rolecall demo` shows in a terminal: the picture of the README.
+"""Draw the picture of the README: `rolecall demo` in a terminal.
 
 python -m bench.picture docs/figures/demo.svg
 """
@@ -15,7 +15,7 @@ COLUMNS = 110
 
 
 def main() -> None:
-    # Not a terminal: the live table is drawn once, at its end.
+    # This console is not a terminal, so the live table is drawn once, at the end.
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), highlight=False)
     console.print("[bold]$ rolecall demo[/bold]")
     run_demo(vacancies=150, candidates=200, seed=7, console=console)

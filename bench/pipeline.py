@@ -1,11 +1,13 @@
-"""The whole path under load: files -> broker -> worker -> index -> matches, on the embedded stack.
+"""End-to-end load test on the embedded stack: files -> broker -> worker -> index -> matches.
 
     python -m bench.pipeline --vacancies open_jobs.csv --onet DIRECTORY
 
-Fill: every vacancy and every generated candidate is published at once. Full: with all points indexed, part
-of them is published again as a newer revision, at once; this gives events/s. Near full: the same, paced at
-80 % of that, for the latency of a loaded worker without a backlog. Low: 20 events/s. Alone: each stage by
-itself in this process, on the same events, while the workers idle.
+The phases:
+Fill: publish all vacancies and all generated candidates at once.
+Full: with all points indexed, publish a part of them again as newer revisions, at once. This gives events/s.
+Near full: the same at 80 % of that rate. This gives the latency of a loaded worker without a backlog.
+Low: 20 events/s.
+Alone: run each stage by itself in this process on the same events, while the workers are idle.
 """
 
 import argparse
@@ -63,7 +65,7 @@ MAPPING = (
 
 @dataclass
 class Load:
-    """What one phase published and when; what came out and when."""
+    """Input and output of one phase, with times."""
 
     sent: dict[str, float] = field(default_factory=dict)
     first_match: dict[str, float] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class Bench:
                         self.load.first_match.setdefault(event[f"{event['found_by']}_id"], now)
 
     async def run(self, entities: Sequence[Entity], per_second: float | None = None) -> Load:
-        """Publish, wait until the worker has committed everything, and collect what came out."""
+        """Publishes, waits until the worker has committed everything, and collects the output."""
         self.load = load = Load()
         load.started = time.time()
         pending = []
@@ -163,7 +165,7 @@ def read_vacancies(path: Path, now: datetime) -> tuple[list[Entity], int]:
 
 
 async def effects(index: QdrantEdge, published: Sequence[Entity]) -> set[str]:
-    """Ids whose newest revision, or a newer one, is in the index."""
+    """Ids that the index holds at their newest published revision or later."""
     done = set()
     for side, contract in ((Side.VACANCY, Vacancy), (Side.CANDIDATE, Candidate)):
         newest = {entity.id: entity.revision for entity in published if isinstance(entity, contract)}
@@ -195,7 +197,7 @@ def peak_rss_mb(process: psutil.Process) -> float:
 
 
 def cpu_seconds() -> dict[str, float]:
-    """Of all processes of a role together."""
+    """CPU seconds by role, summed over the processes of the role."""
     return {
         role: sum(used.user + used.system for used in (process.cpu_times() for process in some))
         for role, some in processes().items()
@@ -209,7 +211,7 @@ def stage_seconds(log: Path) -> Iterator[dict[str, float]]:
 
 
 def breakdown(logs: Sequence[Path], skip: Sequence[int]) -> tuple[dict[str, float], int]:
-    """Milliseconds per event of each stage, over each log's batches after the first so many."""
+    """Milliseconds per event of each stage, and batches. Skips the first `skip` batches of each log."""
     batches = [
         batch
         for log, first in zip(logs, skip, strict=True)
@@ -299,7 +301,7 @@ def main() -> None:
     parser.add_argument("--vacancies", type=Path, required=True, help="CSV of open jobs")
     parser.add_argument("--onet", type=Path, required=True, help="folder of the O*NET text files")
     parser.add_argument("--candidates", type=int, default=10_000)
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="one a core")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="default: one per core")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="rolecall-bench-") as folder,

@@ -1,9 +1,9 @@
-"""What the rules cost: filters, recall, exclusion rules, reasons.
+"""Cost of the rules: filters, recall, exclusion rules, reasons.
 
     python -m bench.rules --onet DIRECTORY
 
-50,000 candidates in the embedded index, encoded by the bundled model; vacancies are events in batches of
-128. With O*NET's files candidates and anchors are made of real titles, without them of the seeded sample.
+The embedded index holds 50,000 candidates, encoded by the bundled model. Vacancies arrive in batches of 128.
+With O*NET's files, candidates and anchors have real titles. Without them, they come from the seeded sample.
 Exclusion rules are compared batch by batch: the same events with 0, 100 and 10,000 rules in turn. The last
 line is one JSON object.
 """
@@ -63,7 +63,7 @@ Vectors = npt.NDArray[np.float32]
     "--onet", type=click.Path(exists=True, file_okay=False, path_type=Path), help="O*NET's text files."
 )
 @click.option("--points", default=50_000, show_default=True)
-@click.option("--batches", default=15, show_default=True, help="Of each number of rules.")
+@click.option("--batches", default=15, show_default=True, help="Batches for each number of rules.")
 def main(onet: Path | None, points: int, batches: int) -> None:
     """Time the rules."""
     with TemporaryDirectory() as folder:
@@ -79,7 +79,7 @@ class Bench:
         self.encoder = encoder
         self.socket = socket
         self.onet = onet
-        self.indexes = {count: self.connect(f"rules{count}") for count in RULES}  # each with all points
+        self.indexes = {count: self.connect(f"rules{count}") for count in RULES}  # each index has all points
         self.index = self.indexes[0]
 
     def connect(self, version: str) -> QdrantEdge:
@@ -101,7 +101,7 @@ class Bench:
         return {name: round(float(value), 4) for name, value in figures.items()}
 
     async def fill(self, people: Sequence[Candidate]) -> Vectors:
-        """Revisions are 1, 2, 3… in random order: a filter on them passes any share."""
+        """Revisions are 1, 2, 3… in random order, so that a filter on them can pass any share of points."""
         order = np.random.default_rng(7).permutation(len(people)) + 1
         parts = []
         for start in range(0, len(people), WRITE):
@@ -142,10 +142,10 @@ class Bench:
         return figures | {"recall10": min(recalls)}
 
     async def oracle(self, vacancies: Sequence[Vacancy], people: Sequence[Candidate]) -> dict[str, float]:
-        """Both directions: few vacancies against all candidates, and as many pairs the other way round."""
+        """Both directions: few vacancies against all candidates, and the same number of pairs reversed."""
         encoded = self.encoder.encode([document_of(each) for each in vacancies])
         embedded = map(Embedded, vacancies, encoded.vectors, encoded.certainty.tolist())
-        # Older than any revision that comes later.
+        # This revision is older than all later ones.
         await self.index.upsert(Side.VACANCY, [replace(point(each), revision=0) for each in embedded])
         askers = people[: ORACLE_EVENTS * len(people) // len(vacancies)]
         pairs = mismatches = 0
@@ -173,7 +173,7 @@ class Bench:
         for number in range(batches):
             part = vacancies[number * BATCH : (number + 1) * BATCH]
             for worker in workers.values():
-                await worker.run(Side.VACANCY, records(part, 0))  # warm, and indexed
+                await worker.run(Side.VACANCY, records(part, 0))  # warm up, and index the vacancies
             for turn, count in enumerate(random.Random(number).sample(RULES, len(RULES)), start=1):
                 again = records(part, turn)
                 started = perf_counter()
@@ -216,7 +216,7 @@ class Bench:
         return self.encoder.encode([Document(title) for title in chosen]).vectors if chosen else vectors[:0]
 
     async def reasons(self, vacancies: Sequence[Vacancy]) -> dict[str, float]:
-        """Every vacancy and its ten best, with references loaded: time and bytes of a match."""
+        """Time and bytes of a match, for every vacancy and its ten best, with references loaded."""
         labels = sorted({vacancy.title for vacancy in vacancies})
         occupations = [
             Occupation(
@@ -260,7 +260,7 @@ def _ordered(one: Entity, other: Entity) -> tuple[Vacancy, Candidate]:
 
 
 def records(entities: Sequence[Entity], turn: int) -> list[Record]:
-    """Each turn a newer revision."""
+    """Each turn gives newer revisions."""
     return [
         Record(
             "vacancies",

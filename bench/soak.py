@@ -1,9 +1,9 @@
-"""Back-pressure: many cheap events, a burst of them, and an index that is slow for a while.
+"""Back-pressure: many cheap events, a burst of them, and an index that is slow for some time.
 
     python -m bench.soak --events 300000
 
-Closings of vacancies: taken, written and withdrawn, not encoded. One worker behind gates that count what it
-takes from the broker and how often it joins its group.
+The events close vacancies: the worker writes them and withdraws matches, but encodes nothing. Gates count the
+bytes that the one worker takes from the broker, and how often it joins its group.
 """
 
 import argparse
@@ -32,11 +32,11 @@ FIRST = 50_000
 BURST = 100_000
 IDS = 1_000
 SLOW_SECONDS = 30.0
-DELAY_SECONDS = 1.0  # of every answer of the index
+DELAY_SECONDS = 1.0  # delay of every answer of the index
 
 
 class Deaf(Ledger):
-    """What comes out is of no interest, and would fill the memory of the bench."""
+    """Drops the output, because it would fill the memory of the bench."""
 
     def _keep(self, record: Any) -> None:
         if record.value == b'{"type":"fence"}' or b'"fence"' in (record.value or b""):
@@ -67,14 +67,14 @@ class Soak:
         self.published += count
 
     def through(self, count: int) -> float:
-        """Events a second, from publishing them to the last commit."""
+        """Events per second, from their publication to the last commit."""
         started = time.monotonic()
         self.publish(count)
         self._ward.until_drained()
         return count / (time.monotonic() - started)
 
     def slow(self) -> dict[str, float]:
-        """What is taken while the index takes its time, with far more waiting than fits into any buffer."""
+        """Figures while the index is slow and more events wait than fit into the buffers."""
         kafka, ward = self._ward.kafka, self._ward
         with delayed(ward.index_gate, DELAY_SECONDS):
             self.publish(20_000)

@@ -1,4 +1,4 @@
-"""What can go wrong. Each fault happens, lasts, and is over when its function returns."""
+"""The faults. Each is over when its function returns."""
 
 import contextlib
 import random
@@ -36,7 +36,7 @@ def kill_worker(ward: Ward, rng: random.Random) -> None:
 
 
 def kill_worker_in_a_held_batch(ward: Ward, rng: random.Random) -> None:
-    """Held for longer than it takes to commit what was acked too early."""
+    """The batch is held longer than one commit interval, so that an ack that came too early is committed."""
     ward.index.send_signal(signal.SIGSTOP)
     time.sleep(2.5 * COMMIT_SECONDS)
     victim = rng.choice(ward.workers).process
@@ -52,7 +52,7 @@ def stop_worker(ward: Ward, rng: random.Random) -> None:
 
 
 def pause_worker(ward: Ward, rng: random.Random) -> None:
-    """For shorter or longer than the group waits for it."""
+    """The pause is shorter or longer than the session timeout of the group."""
     victim = rng.choice(ward.workers).process
     victim.send_signal(signal.SIGSTOP)
     time.sleep(rng.uniform(1, 6))
@@ -85,7 +85,7 @@ def refusing_index(ward: Ward, rng: random.Random) -> None:
 
 
 def full_disk(ward: Ward, rng: random.Random) -> None:
-    """For the index: every write to a file fails."""
+    """Every write of the index to a file fails."""
     limit = partial(resource.prlimit, ward.index.pid, resource.RLIMIT_FSIZE)
     soft, hard = limit()
     limit((0, hard))

@@ -1,10 +1,10 @@
-"""A worker in which any stage can be made to raise once, and whose clock can be moved.
+"""A worker for tests: any stage can be made to raise once, and its clock can be moved.
 
     ROLECALL_… CHAOS_CONTROL=DIRECTORY python -m bench.rig.faulty_worker worker
 
-A file `fail-STAGE` in the directory makes the next call of that stage raise, in whichever worker comes first
-(it is removed); `clock` holds how many seconds the clocks are ahead. A title with the word of `POISON` can
-never be encoded. Everything else is the worker as it is.
+A file `fail-STAGE` in the directory makes the next call of that stage raise. The first worker that gets
+there removes the file and fails. The file `clock` holds the number of seconds by which the clocks are ahead.
+A title with the word of `POISON` can never be encoded. Everything else is the real worker.
 """
 
 import os

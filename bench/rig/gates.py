@@ -1,4 +1,4 @@
-"""Gates between the workers and what they depend on. Each can delay, refuse or cut; none knows our code."""
+"""Proxies between the workers and their dependencies. Each can delay, refuse or cut connections."""
 
 import asyncio
 import struct
@@ -33,13 +33,13 @@ class Loop:
 
 
 class Gate:
-    """Passes bytes both ways. Set `delay_seconds` or `refuses` at any time, from any thread."""
+    """Passes bytes both ways. Any thread may set `delay_seconds` or `refuses` at any time."""
 
     def __init__(self, connect: Callable[[], Awaitable[Streams]]) -> None:
         self.connect = connect
-        self.delay_seconds = 0.0  # of each piece of an answer
+        self.delay_seconds = 0.0  # delay of each chunk of an answer
         self.refuses = False
-        self.taken_bytes = 0  # of answers to the workers
+        self.taken_bytes = 0  # bytes of answers to the workers
         self._open: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
 
@@ -81,7 +81,7 @@ class Gate:
         try:
             await pump
         except (OSError, EOFError):
-            pass  # one side left: so does the other
+            pass  # one side closed the connection, so close the other
         finally:
             for writer in writers:
                 writer.transport.abort()
@@ -102,13 +102,13 @@ class Gate:
 
 
 class KafkaGate(Gate):
-    """Passes requests one by one, and hangs up on a worker's records of the topics in `unwritable`.
+    """Passes requests one by one. Closes the connection if a worker produces to a topic in `unwritable`.
 
-    Connections of this very process always pass: what it has published counts as acknowledged.
+    Connections of this process always pass, because its published records must be acknowledged.
     """
 
     unwritable: frozenset[bytes] = frozenset()
-    joins = 0  # of workers to their group
+    joins = 0  # how often workers joined their group
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, ours: bool) -> None:
         while True:

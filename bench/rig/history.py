@@ -1,4 +1,4 @@
-"""Random vacancies and candidates with their truth: what the index must hold, and which pairs."""
+"""Random vacancies and candidates, with the expected content of the index and the expected pairs."""
 
 import random
 from collections import defaultdict
@@ -20,7 +20,7 @@ SKILLS = ("sql", "python", "welding", "first aid", "accounting", "driving licenc
 
 
 class History:
-    """Random vacancies and candidates, their updates, closings, erasures and stale latecomers.
+    """Random vacancies and candidates: updates, closings, erasures and stale records that come late.
 
     Each id gets one to four records with distinct revisions, in any order.
     """
@@ -62,7 +62,7 @@ class History:
         ]
 
     def expected(self) -> set[tuple[str, int, str, int]]:
-        """Brute force over all pairs of the final state."""
+        """The pairs that must match, by brute force over the final state."""
         now = datetime.now(UTC)
         return {
             (vacancy.id, vacancy.revision, candidate.id, candidate.revision)
@@ -72,7 +72,7 @@ class History:
         }
 
     def own(self, matches: Iterable[Match]) -> list[Match]:
-        """Without the pairs of other tests' entities."""
+        """The matches of this history's entities, without those of other tests."""
         return [
             match
             for match in matches
@@ -126,7 +126,7 @@ def _candidate(rng: random.Random, id: str, revision: int, title: str) -> Candid
 
 
 def holding(matches: Iterable[Match], withdrawn: Iterable[MatchesWithdrawn]) -> set[Pair]:
-    """The matches that no withdrawal names, by the rule of `MatchesWithdrawn`."""
+    """The pairs whose matches no withdrawal ends, by the rule of `MatchesWithdrawn`."""
     gone: defaultdict[tuple[Side, str], int] = defaultdict(int)
     excluded: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)  # revisions by pair
     for each in withdrawn:

@@ -1,4 +1,4 @@
-"""Updates, closings, erasures, latecomers and poison of a fixed population, seeded; and the truth."""
+"""Seeded events of a fixed population (updates, closings, erasures, late records, poison), and its state."""
 
 import random
 from collections import defaultdict
@@ -16,7 +16,7 @@ from rolecall.schemas.match import Side
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.matching.hard_rules import compatible
 
-PER_COUNTRY = 8  # vacancies and candidates; who lives in another country cannot work there
+PER_COUNTRY = 8  # vacancies and candidates; a candidate can only work in the own country
 Key = tuple[Side, str]
 
 
@@ -35,7 +35,7 @@ class Population:
         self.revisions: dict[Key, int] = {}
 
     def events(self, count: int) -> list[tuple[Sent, bool]]:
-        """The next ones; whether each is poison."""
+        """The next events, and for each whether it is poison."""
         return [self._next() for _ in range(count)]
 
     def touched(self, records: Iterable[Sent]) -> set[Key]:
@@ -44,7 +44,7 @@ class Population:
         return keys & self.newest.keys()
 
     def expected(self, keys: Iterable[Key] | None = None) -> set[Pair]:
-        """By brute force: the pairs of the final state; with `keys`, of these alone."""
+        """The pairs of the current state, by brute force. With `keys`, only pairs of these entities."""
         now = datetime.now(UTC)
         open_by_country: defaultdict[tuple[Side, str], list[Any]] = defaultdict(list)
         for (side, id), entity in self.newest.items():
@@ -81,7 +81,7 @@ class Population:
         return Sent(TOPIC[side], id.encode(), value), False
 
     def _poison(self, side: Side, id: str) -> Iterator[Sent]:
-        """Unreadable, or readable and beyond the encoder."""
+        """An unreadable record, or a readable one that the encoder fails on."""
         if self._rng.random() < 0.5:
             yield Sent(TOPIC[side], id.encode(), b'{"id": "poison"')
         entity = self._entity(side, id, EPOCH + self._step, title=POISON)
@@ -97,7 +97,9 @@ class Population:
             "location": {"country": self._country.get((side, id), "NL")},
             "employment_types": rng.sample(("full_time", "part_time", "contract"), rng.randint(1, 2)),
             "skills": rng.sample(SKILLS, rng.randint(0, 3)),
-            "status": "closed" if title != POISON and rng.random() < 0.1 else "open",  # poison is encoded
+            "status": "closed"
+            if title != POISON and rng.random() < 0.1
+            else "open",  # poison stays open, so that it is encoded
         }
         if side is Side.VACANCY:
             return Vacancy.model_validate(fields | {"title": title, "workplace": "onsite"})
