@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Fixtures and settings that all tests share."""
 
 import urllib.error
 import urllib.request
@@ -11,7 +11,7 @@ from bench.rig import history
 from bench.rig.history import Pair
 from rolecall.schemas.match import Match, MatchesWithdrawn
 
-# A busy machine is no reason to fail: examples have no deadline, only the test has one.
+# Examples have no deadline, because they may be slow on a busy machine. The test has one.
 settings.register_profile("rolecall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rolecall")
 
@@ -37,5 +37,5 @@ def http_get() -> Callable[[str], tuple[int, str]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stack last: its thread draws random numbers, which Hypothesis takes for a strategy's own."""
+    """Runs stack tests last: their thread draws random numbers, and Hypothesis takes these for its own."""
     items.sort(key=lambda item: "stack" in item.path.parts)

@@ -1,7 +1,7 @@
-"""A gate in front of a server that speaks plain text: TLS, and for a Kafka broker SASL, ended here.
+"""A proxy in front of a plain-text server. It terminates TLS and, for a Kafka broker, SASL.
 
-What the embedded parts lack, so that clients can be tested with real handshakes. The login is checked by the
-RFCs (4616 PLAIN, 5802 SCRAM, 7628 OAUTHBEARER), not with the client's code.
+The embedded servers have neither, and clients have to be tested with real handshakes. The login is checked
+by the RFCs (4616 PLAIN, 5802 SCRAM, 7628 OAUTHBEARER), not with the client's code.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ UNSUPPORTED_MECHANISM, AUTHENTICATION_FAILED = 33, 58
 
 @dataclass
 class Gate:
-    """`mechanism` None: no login. `let_in`: who came through, with what."""
+    """`mechanism` None: no login. `let_in`: the logins that passed."""
 
     behind: int  # port
     tls: ssl.SSLContext | None = None
@@ -58,7 +58,7 @@ class Gate:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for _ in range(3):
-            await asyncio.sleep(0)  # transports take turns of the loop to close
+            await asyncio.sleep(0)  # transports need some turns of the event loop to close
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -87,7 +87,7 @@ class Gate:
             to_client.close()
 
     async def _login(self, client, to_client, server, to_server) -> bool:
-        """Kafka's: versions may be asked for before; any other request first ends the connection."""
+        """Kafka's login. A client may ask for versions first. Any other request closes the connection."""
         login = None
         while True:
             request = await _frame(client)
@@ -123,7 +123,7 @@ class Gate:
                 return False
 
     def _check(self, mechanism: str):
-        """A generator: takes a client's message, gives the answer; True lets in, False does not."""
+        """A generator: takes client messages and yields answers. True accepts the login, False refuses it."""
         if mechanism == "PLAIN":
             message = yield
             acting_as, user, password = message.decode().split("\0")

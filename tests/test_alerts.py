@@ -1,4 +1,4 @@
-"""The alert rules and the table of metrics in docs/operations.md name what a worker really exposes."""
+"""The alert rules and the table of metrics in docs/operations.md name metrics that a worker exposes."""
 
 import re
 from pathlib import Path

@@ -26,7 +26,7 @@ def each(names):
 
 
 def interpolated(value: str) -> str:
-    """What Compose makes of `${NAME:-default}` where no variable is set."""
+    """The value that Compose gives `${NAME:-default}` if the variable is not set."""
     return re.sub(r"\$\{\w+:?-(.*?)\}", r"\1", value)
 
 
@@ -145,7 +145,7 @@ def test_a_dead_letter_has_room_for_any_record_and_64_kib_of_headers():
 
 
 def passes(command: list[str], path: str, status: int) -> bool:
-    """Whether a health check passes where that path answers with that status."""
+    """Whether a health check passes if that path answers with that status."""
 
     class Ready(BaseHTTPRequestHandler):
         def do_GET(self):

@@ -1,4 +1,4 @@
-"""The account of bench.chaos: that it finds what is missing, what is too much and what died without cause."""
+"""The checks of bench.chaos find missing results, surplus results and wrong dead letters."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ def truth():
 
 @pytest.fixture
 def ledger(truth):
-    """Of a run in which every pair was published once, by one id, and nothing else."""
+    """The ledger of a run that published every expected pair once, and nothing else."""
     ledger = Ledger.__new__(Ledger)
     ledger.ids = {pair: {str(pair)} for pair in truth.expected()}
     ledger.published = len(ledger.ids)

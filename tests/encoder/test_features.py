@@ -11,7 +11,7 @@ def vector(*values: float) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
 
 
 def test_the_values_that_agree_explain_a_pair() -> None:
-    """Products .4, 0, .1, 0 of a sum of .5: flight never, care 80 %, metal 20 %."""
+    """The products are .4, 0, .1, 0 and their sum is .5: care has 80 %, metal 20 %, flight nothing."""
     shared = FEATURES.explain(vector(0.8, 0, 0.5, 0.4), vector(0.5, 0.9, 0.2, 0))
     assert [(s.group, s.value, s.name) for s in shared] == [(0, 0, "care"), (1, 0, "metal")]
     assert [s.share for s in shared] == pytest.approx([0.8, 0.2])

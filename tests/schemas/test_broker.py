@@ -1,4 +1,4 @@
-"""Settings of the broker -> the arguments of every Kafka client, and what is refused."""
+"""From broker settings to the arguments of every Kafka client; and settings that are refused."""
 
 import ssl
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every Kafka client is made from BrokerSettings: another would talk in the clear, or not be let in."""
+"""Every Kafka client is made from BrokerSettings. Any other would send plain text, or fail to log in."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Golden files are past versions as they were published: never edit one, add a new version beside it."""
+"""Golden files are past versions as they were published. Never edit one; add a new version beside it."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

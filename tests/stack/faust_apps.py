@@ -1,8 +1,8 @@
-"""Small Faust apps, each on a topic of its own: which events they brought to an end, and what was committed.
+"""Small Faust apps, each on a topic of its own. They record the events that they finished and the commits.
 
     python tests/stack/faust_apps.py
 
-Prints one JSON object, app by app. A process of its own: these apps crash and hang, as they are meant to.
+Prints one JSON object, by app. It runs in a process of its own, because these apps crash and hang on purpose.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ DATA = tempfile.TemporaryDirectory()
 
 
 class Experiment:
-    """One app. `seen` are the offsets that its agent brought to an end."""
+    """One app. `seen` has the offsets that its agent finished."""
 
     def __init__(self, broker, name, agent, *, supervisor=mode.CrashingSupervisor, value_type=bytes, **conf):
         self.broker, self.name = broker, name
@@ -69,10 +69,10 @@ class Experiment:
         self.seen += offsets
 
     async def run(self, until, commits=0):
-        """commits: an offset that is committed in the end."""
+        """commits: wait until this offset is committed."""
         await self.app.start()
         async with asyncio.timeout(SECONDS):
-            # What the app does, it does not say.
+            # The app has no event to wait for, so poll.
             while not until(self) or await self._committed() < commits:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1)  # five commits
@@ -81,7 +81,7 @@ class Experiment:
         return {
             "ended": len(self.seen),
             "lost": len(set(range(committed)) - set(self.seen)),
-            "again": FAILS_AT in self.seen,  # where its batch failed the first time
+            "again": FAILS_AT in self.seen,  # whether the batch that failed came again
             "started": self.started,
             "assigned": self.assigned,
             "stop_hangs": bool(hangs),
@@ -136,7 +136,7 @@ async def decodes(self, stream):
 
 
 async def sends(broker, process):
-    """Where it is heard of that a broker which stands still did not take a record."""
+    """Which calls report that a stopped broker did not take a record."""
     app = faust.App("sends", broker=f"kafka://{broker}", store="memory://", producer_request_timeout=1)
     await app.producer.start()
     topic = app.topic("sends", value_type=bytes, value_serializer="raw")
@@ -153,7 +153,7 @@ async def sends(broker, process):
 
 
 async def heard(waiting):
-    """What comes out of it within some seconds."""
+    """The result or error of `waiting` within some seconds."""
     done, _ = await asyncio.wait([asyncio.ensure_future(waiting)], timeout=6)
     errors = [type(error).__name__ for each in done if (error := each.exception())]
     return errors[0] if errors else "nothing" if done else "no end"
@@ -218,4 +218,4 @@ if __name__ == "__main__":
         asyncio.run(main(address, process))
         process.kill()
         DATA.cleanup()
-        os._exit(0)  # one of the apps hangs
+        os._exit(0)  # one of the apps hangs on purpose

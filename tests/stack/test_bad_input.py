@@ -1,4 +1,4 @@
-"""Bad input through the real broker: a match, a no-op, or a dead letter that says why. The worker goes on."""
+"""Bad input through the real broker ends as a match, a no-op, or a dead letter with its reason."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def new_id():
 
 @pytest.fixture(scope="module")
 def anchors(wire, workers, kit):
-    """One entity a side that everything compatible is matched with."""
+    """One entity on each side. Every compatible entity matches it."""
     ids = {side: f"anchor-{side}" for side in Side}
     for side, id in ids.items():
         wire.send(kit.sent(kit.topic[side], id.encode(), dump(entity(side, id))))
@@ -48,7 +48,7 @@ def anchors(wire, workers, kit):
 
 @pytest.fixture
 def matched(wire, anchors):
-    """Wait until the entity has met the other side's anchor."""
+    """Waits until the entity has matched the other side's anchor."""
 
     def wait(side, id):
         pair = (id, anchors[side.other]) if side is Side.VACANCY else (anchors[side.other], id)
@@ -59,8 +59,8 @@ def matched(wire, anchors):
 
 @pytest.fixture
 def still_matches(wire, kit, matched, workers):
-    """Two more events behind the last one on its partition, one after the other: when the second has matched,
-    the batch of the first, and with it all before, is through."""
+    """Sends two more events to the partition, one after the other. Once the second has matched, the batch of
+    the first is finished, and so are all events before it."""
 
     def check(side, partition):
         for _ in range(2):
@@ -146,7 +146,7 @@ def test_it_is_dead_lettered_byte_for_byte_with_its_reason(wire, publish, still_
 
 
 def test_a_record_of_nothing_is_dead_lettered(wire, anchors, still_matches):
-    """Other producers may send one without key and value; ours refuses to."""
+    """Our producer refuses to send a record without key and value, but other producers may."""
     place = wire.run(wire.send_nothing("vacancies", partition=3))
     letter = wire.until(lambda: wire.letters.get(place), "the dead letter")
     assert (letter.key, letter.value) == (b"", None)
@@ -156,7 +156,7 @@ def test_a_record_of_nothing_is_dead_lettered(wire, anchors, still_matches):
 def test_a_record_that_unpacks_to_a_thousand_times_what_it_weighs_is_a_dead_letter(
     wire, still_matches, new_id
 ):
-    """60 MB of one letter in a batch of some 60 KB, which the broker takes."""
+    """60 MB of one letter compress to a batch of about 60 KB, which the broker accepts."""
     value = dump(entity(Side.VACANCY, new_id, description="x" * 60_000_000))
 
     async def send():
@@ -203,7 +203,7 @@ def test_a_record_without_key_is_matched_by_its_id(publish, matched, new_id, sid
 
 
 class TestNoOperation:
-    """Nothing is published, neither match nor withdrawal nor dead letter."""
+    """Nothing is published: no match, no withdrawal, no dead letter."""
 
     @pytest.fixture
     def said_nothing(self, wire, still_matches):
@@ -211,14 +211,14 @@ class TestNoOperation:
             id = sent.key.decode()
             before = self.about(wire, id)
             still_matches(side, sent.partition)
-            # The sentinels meet the entity, where it is still open.
+            # The sentinels match the entity if it is still open.
             assert [each for each in self.about(wire, id) if each not in before] == []
             assert sent.place not in wire.letters
 
         return check
 
     def about(self, wire, id):
-        """What was published on an entity, but for its meetings with sentinels."""
+        """The events about an entity, without its matches with sentinels."""
         withdrawn = [each for each in wire.withdrawn if each.entity_id == id]
         pairs = [
             (match.vacancy_id, match.vacancy_revision, match.candidate_id, match.candidate_revision)
@@ -252,7 +252,7 @@ class TestNoOperation:
 
 
 def test_no_log_line_quotes_an_event(workers):
-    """After all of the above."""
+    """This test runs last, so it sees the log lines of all tests above."""
     for worker in workers:
         log = worker.log.read_text()
         assert "worker_started" in log

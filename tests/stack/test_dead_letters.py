@@ -35,7 +35,7 @@ def dead_letters(stack):
 
 @pytest.fixture
 def refused(wire, workers, kit):
-    """A record that no worker can read, dead by now."""
+    """A record that no worker can read. It is in the dead letters."""
     sent = wire.send(kit.sent("vacancies", b"letter-%d" % next(NUMBERS), b'{"id": \xff\n'))
     wire.until(lambda: sent.place in wire.letters, "the dead letter")
     return sent
@@ -43,7 +43,7 @@ def refused(wire, workers, kit):
 
 @pytest.fixture
 def mended(wire, workers, kit):
-    """A dead letter of a record that a worker of another version could not bring to its effect."""
+    """A dead letter of a record that another version of the worker failed to process."""
     gone = wire.send(kit.sent("vacancies", b"letter-gone", None, at=1_767_225_600_000))  # a place to name
     wire.send(kit.sent("candidates", b"letter-c", ANCHOR))
     id = f"letter-{next(NUMBERS)}"
@@ -113,14 +113,14 @@ def test_replaying_again_publishes_nothing(dead_letters, mended):
 
 
 def test_an_older_state_does_not_come_behind_a_newer_one(wire, kit, dead_letters, mended):
-    """It would be the one that compaction keeps."""
+    """Compaction would keep the older one, because it would come last."""
     sent = mended()
     wire.send(kit.sent(sent.topic, sent.key, sent.value, partition=sent.partition))
     assert "0 published again, 1 overtaken" in dead_letters("replay", "--key", sent.key.decode()).stdout
 
 
 def test_an_erasure_keeps_its_time(wire, stored, dead_letters, mended):
-    """It is its revision: with the time of the replay it would erase what came after it."""
+    """The time is its revision: with the time of the replay it would erase newer states too."""
     now = time.time_ns() // 1_000_000
     sent = mended(value=None, at=now - 5_000)
     assert "1 published again" in dead_letters("replay", "--key", sent.key.decode()).stdout

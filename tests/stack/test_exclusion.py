@@ -1,4 +1,4 @@
-"""A rule and a reference published once hold on both workers."""
+"""A rule and a reference are published once. Both workers apply them."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def record(kit, topic, id, **fields):
 
 
 def people(kit, wave):
-    """As many of each title on each side, over all partitions."""
+    """The same number of each title on each side, over all partitions."""
     for number in range(EACH):
         title = ONE if number % 2 else OTHER
         yield record(kit, kit.topic[Side.VACANCY], f"{wave}-v{number}-{title}", title=title)
@@ -83,7 +83,7 @@ TITLES = ("zookeeper", "midwife", "plumber")
 
 
 def forbidden(pairs, history, one, other):
-    """By the encoder alone: of each pair, one in the area of the one title, one in that of the other."""
+    """The pairs with one entity in the area of either title, computed with the encoder alone."""
     encoder = Encoder.load()
     entities = [entity for entity in history.newest.values() if entity is not None]
     vectors = encoder.encode([document_of(entity) for entity in entities]).vectors
@@ -94,7 +94,7 @@ def forbidden(pairs, history, one, other):
 
 
 def test_what_stands_is_exact_while_rules_come_and_go_beside_the_events(wire, workers, kit, holding):
-    """One rule comes and goes, one comes and stays, a third of a random history before and after each."""
+    """One rule is added and removed, one is added and stays, between three parts of the history."""
     history = kit.history(seed=20261125, name="ruled", entities=60, titles=TITLES)
     third = len(history.records) // 3
     passing, staying = (TITLES[0], TITLES[1]), (TITLES[1], TITLES[2])

@@ -1,6 +1,6 @@
-"""What the worker relies on in Faust, and how it uses it: acks in order, nothing acked unseen.
+"""The behaviour of Faust that the worker relies on: acks in order, and no ack of an unseen message.
 
-When one of these fails after an upgrade, docs/operations.md ("Why not `take`") is no longer true.
+If one of these tests fails after an upgrade, docs/operations.md ("Why not `take`") is no longer true.
 """
 
 import json
@@ -59,12 +59,12 @@ class TestCommits:
 
     @pytest.mark.parametrize(("committed", "acked"), [(5, [6]), (None, [7])])
     def test_out_of_order_it_commits_past_the_head(self, to_commit, committed, acked):
-        """faust-streaming #606. When this fails it is mended, and acks need no order any more."""
+        """faust-streaming #606. If this test fails, the bug is fixed, and acks need no order any more."""
         assert to_commit(committed, acked) == acked[0] + 1
 
 
 class FakeStream:
-    """A stream that yields these batches, and remembers what was acked."""
+    """A stream that yields these batches and records the acks."""
 
     def __init__(self, *batches):
         self._batches = batches
@@ -98,7 +98,7 @@ def events(*offsets):
 class TestAgents:
     @pytest.fixture
     def agent(self, app):
-        """The agent of a topic, as the worker makes it."""
+        """The agent of a topic, made in the same way as the worker makes it."""
 
         def make(handle, topic="vacancies", part_seconds=10):
             add_agents(app, handle, batch_size=8, within_seconds=0.01, part_seconds=part_seconds)
@@ -153,13 +153,13 @@ class TestAgents:
         assert seen == [(topic, [(3, 1500), (4, 1500)])]
 
     def test_one_at_a_time(self, agent):
-        """More would ack out of order."""
+        """Concurrent batches would ack out of order."""
         assert agent(None).concurrency == 1
 
 
 @pytest.fixture(scope="module")
 def found():
-    """What each app of faust_apps.py did with its events, through a broker."""
+    """The results of each app of faust_apps.py, run against a broker."""
     script = Path(__file__).with_name("faust_apps.py")
     run = subprocess.run([sys.executable, script], capture_output=True, check=True, timeout=200)
     return json.loads(run.stdout)
@@ -170,24 +170,24 @@ class TestBatches:
         assert found["take"]["lost"] > 0
 
     def test_noack_and_noack_take_lose_nothing(self, found):
-        """As the worker does it."""
+        """The worker uses these two calls."""
         assert 0 < found["noack_noack_take"]["ended"] <= 40
         assert found["noack_noack_take"]["lost"] == 0
 
     def test_a_failed_batch_does_not_come_again_to_a_restarted_agent(self, found):
-        """So the worker ends its process."""
+        """For this reason the worker ends its process."""
         assert found["restarted"]["started"] == 2
         assert not found["restarted"]["again"]
 
     def test_what_cannot_be_decoded_is_acked_unseen(self, found):
-        """So the worker takes bytes."""
+        """For this reason the worker takes raw bytes."""
         assert found["decodes"]["lost"] == 1
 
     def test_a_batch_slower_than_session_and_rebalance_keeps_its_partitions(self, found):
         assert (found["slow"]["ended"], found["slow"]["lost"], found["slow"]["assigned"]) == (100, 0, 1)
 
     def test_bare_noack_take_turns_acks_on_again_on_its_way_out(self, app):
-        """With the batch in hand unacked; after `noack()` they stay off."""
+        """The current batch is not acked. After `noack()`, acks stay off."""
         bare, off = app.stream([[1]]), app.stream([[1]]).noack()
         assert (bare.enable_acks, off.enable_acks) == (True, False)
 

@@ -31,7 +31,7 @@ def event(number: int, candidate: str, verdict: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def published(wire, kit) -> None:
-    """One vacancy, two candidates of whom the second is then erased, and what was said about them."""
+    """One vacancy, two candidates, and feedback on them. The second candidate is then erased."""
     vacancy = json.dumps({"id": "fb-v", "occurred_at": AT, "title": "Night nurse"}).encode()
     people = [
         json.dumps({"id": c, "occurred_at": AT, "titles": ["nurse"]}).encode() for c in ("fb-1", "fb-2")
@@ -96,7 +96,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def shell(block: str, folder: Path, stack: Stack) -> subprocess.CompletedProcess[str]:
-    """A block of the README, with `$` before commands or without, until its first failure."""
+    """Runs a block of the README, with or without `$` before commands, and stops at the first failure."""
     lines = [line.removeprefix("$ ") for line in block.splitlines() if line[:1] not in "0123456789…m"]
     script = 'set -e\nrolecall() { "$PYTHON" -P -m rolecall.streams.cli "$@"; }\n' + "\n".join(lines)
     root = str(Path(__file__).parents[2])
@@ -107,7 +107,7 @@ def shell(block: str, folder: Path, stack: Stack) -> subprocess.CompletedProcess
 
 
 def test_the_commands_of_the_readme_run(stack: Stack, wire, kit, tmp_path: Path) -> None:
-    """On a tiny ontology, in a few steps and from this test's feedback; of the last block, only the audit."""
+    """With a tiny ontology, a few steps and this test's feedback. Of the last block, only the audit runs."""
     section = README.partition("## Retrain from feedback")[2].partition("\n## ")[0]
     tell, train, use = re.findall(r"```\n(.+?)```", section, re.DOTALL)
     tour = re.findall(r"^\{.+\"titles?\".+\}$", README.partition("## Your own data")[0], re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What must always hold, with two workers at once on one stack."""
+"""The invariants, with two workers at once on one stack."""
 
 import random
 
@@ -17,14 +17,14 @@ def history(kit):
 
 @pytest.fixture(scope="module")
 def published(wire, workers, history):
-    """The whole history at once, on all partitions, with all its effects."""
+    """Publishes the whole history at once, on all partitions, and waits for all effects."""
     sent = wire.send_all(history.records)
     wire.settle()
     return sent
 
 
 def snapshot(stored, history):
-    """Everything that the index holds of the history, comparable."""
+    """Everything that the index holds of the history, in a form that can be compared."""
     return {
         (side, id): (
             point.revision,
@@ -41,7 +41,7 @@ def match_ids(wire, history):
 
 
 def test_the_history_is_worth_the_test(history, published):
-    """All partitions, all kinds of events, and neither everybody nor nobody matches."""
+    """It covers all partitions and all kinds of events, and some pairs match and some do not."""
     assert {(each.topic, each.partition) for each in published} == {
         (topic, number) for topic in ("vacancies", "candidates") for number in range(4)
     }
@@ -93,7 +93,7 @@ def test_nothing_of_it_was_dead_lettered(wire, published):
 class TestReplay:
     @pytest.fixture
     def unchanged(self, wire, stored, history, published, holding):
-        """Index, match ids and the pairs that hold are afterwards what they are now."""
+        """Checks that index, match ids and holding pairs are the same after the body as before it."""
 
         def state():
             return (

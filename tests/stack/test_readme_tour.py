@@ -1,4 +1,4 @@
-"""The tour of the README: its commands run, and print what it shows.
+"""The commands of the README's tour run, and print what the README shows.
 
     README_UPDATE=1 pytest tests/stack/test_readme_tour.py      writes the outputs into the README
 
@@ -68,14 +68,14 @@ def test_the_tour_prints_what_it_shows(stack: Stack, tmp_path: Path) -> None:
 
 
 def comparable(text: str) -> list[str]:
-    """Sorted: matches of two partitions come in any order."""
+    """Lines sorted, because matches of two partitions come in any order."""
     for pattern, replacement in CHANGING:
         text = re.sub(pattern, replacement, text)
     return sorted(line.rstrip() for line in text.splitlines() if line.strip())
 
 
 def terminal(command: str, folder: Path, stack: Stack) -> str:
-    """What a terminal of 100 columns shows, without colours."""
+    """The output of the command in a terminal of 100 columns, without colours."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
     script = f'rolecall() {{ "{sys.executable}" -P -m rolecall.streams.cli "$@"; }}\n{command}'
@@ -87,15 +87,15 @@ def terminal(command: str, folder: Path, stack: Stack) -> str:
         output = b"".join(iter(lambda: read(master), b""))
         assert process.wait(60) == 0, output.decode()
     os.close(master)
-    # The reader types the next command when the worker has handled everything.
+    # A reader types the next command only after the worker has handled everything.
     group = Settings.model_fields["consumer_group"].default
     poll(lambda: asyncio.run(lag(stack.settings, group)) == 0, "the worker handles what is published")
     lines = click.unstyle(output.decode().replace("\r\n", "\n")).splitlines(keepends=True)
-    return "".join(line for line in lines if "━" not in line)  # the progress bar, at many moments
+    return "".join(line for line in lines if "━" not in line)  # without the many states of the progress bar
 
 
 def read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # Linux: the other end is closed
+    except OSError:  # Linux raises this if the other end is closed
         return b""

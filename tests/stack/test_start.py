@@ -1,4 +1,4 @@
-"""What a worker does that cannot begin: it waits for what may come, and refuses what will not."""
+"""A worker that cannot start waits for a dependency that may come, and ends at once on a wrong setting."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from rolecall.streams.embedded.stack import edge_index
 
 @pytest.fixture
 def start(stack):
-    """The exit code of a worker, and what it said last."""
+    """Runs a worker; gives its exit code and the end of its log."""
 
     def run(**settings):
         ended = subprocess.run(
@@ -56,7 +56,7 @@ def test_what_comes_is_waited_for(stack, kit, tmp_path):
 
 
 def test_an_index_of_another_model_is_refused(start, stack, tmp_path):
-    """Two sizes under one version: as if a model had been changed in place."""
+    """Two vector sizes under one version, as if the model had been changed in place."""
     socket = stack.edge_socket.with_name("other.sock")
     with edge_index(tmp_path / "index", socket):
         from rolecall.encoder.model import Encoder

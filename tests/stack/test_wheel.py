@@ -1,4 +1,4 @@
-"""The wheel in a virtual environment of its own, used from a folder that has names of ours."""
+"""The wheel in a fresh virtual environment, used from a folder that has packages named like ours."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from rolecall.streams.cli.main import COMMANDS, TRAINING
 
 ROOT = Path(__file__).parents[2]
-CPU = "https://download.pytorch.org/whl/cpu"  # pip goes on without it where it cannot be reached
+CPU = "https://download.pytorch.org/whl/cpu"  # if pip cannot reach it, it uses the other index
 NEEDS_EXTRA = ("train", "evaluate", "retrain", "audit")
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ROLECALL_"))
@@ -50,7 +50,7 @@ def bin(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder with packages of their own that are called like ours."""
+    """A user's folder with packages that are named like ours."""
     folder = tmp_path_factory.mktemp("foreign")
     for name in ("schemas", "encoder", "streams", "training", "faust", "rolecall"):
         (folder / name).mkdir()

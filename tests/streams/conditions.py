@@ -1,4 +1,4 @@
-"""What conditions mean, in plain Python: the oracle of the indexes, and the filter of the one in memory."""
+"""Conditions evaluated in plain Python: the oracle for the indexes, and the filter of the fake index."""
 
 from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt

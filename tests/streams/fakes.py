@@ -1,4 +1,4 @@
-"""What several tests raise, and a cache."""
+"""An exception and a cache that several tests use."""
 
 from rolecall.streams.errors import IndexUnavailable
 
@@ -6,7 +6,7 @@ AWAY = IndexUnavailable("gone fishing")
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """Stands for the death of the process."""
 
 
 class DictCache:

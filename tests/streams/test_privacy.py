@@ -1,4 +1,4 @@
-"""docs/privacy.md against the code: what is stored of a candidate, and for how long."""
+"""docs/privacy.md agrees with the code about what is stored of a candidate, and for how long."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ def test_the_retention_of_tombstones_and_cache_is_the_documented_one():
 
 @pytest.fixture
 def matched(world, make):
-    """A world in which that candidate met a vacancy of the same title, which asks for one more skill."""
+    """A world in which the candidate matched a vacancy of the same title that asks for one more skill."""
 
     async def run():
         await world.vacancies(make.vacancy("v1", title=PROFILE["title"], skills=["First Aid", "sql"]))

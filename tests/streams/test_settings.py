@@ -1,4 +1,4 @@
-"""One typed object out of the environment and `.env`."""
+"""Settings: one typed object from the environment and `.env`."""
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +9,7 @@ from rolecall.streams.settings import Settings
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch, tmp_path):
-    """No settings but the test's own."""
+    """Removes all settings of the machine."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(f"ROLECALL_{name.upper()}", raising=False)

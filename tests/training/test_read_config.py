@@ -1,4 +1,4 @@
-"""A mistake in a TOML file is one line that names file, key and value."""
+"""An error in a TOML file gives one line that names file, key and value."""
 
 from pathlib import Path
 

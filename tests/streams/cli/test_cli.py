@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def rolecall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The command line in an empty directory, with nothing set but what a test sets."""
+    """The command line in an empty directory, with only the settings of the test."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, **environment: str) -> Result:
@@ -25,7 +25,7 @@ def rolecall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def commands(group: click.Group = main, prefix: str = "rolecall") -> list[tuple[str, click.Command]]:
-    """Every command that does something, with its name in full."""
+    """Every command that is not a group, with its full name."""
     found: list[tuple[str, click.Command]] = []
     context = click.Context(group)
     for name in group.list_commands(context):

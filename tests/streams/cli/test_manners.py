@@ -1,4 +1,4 @@
-"""What every command does the same way: Ctrl-C, pipes, misspelt settings, -h."""
+"""Behaviour that all commands share: Ctrl-C, pipes, misspelt settings, -h."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from rolecall.streams.cli.main import COMMANDS, TRAINING
 from rolecall.streams.cli.main import group as rolecall
 
-# Says that the entry point runs, then runs it.
+# Prints "started" once the entry point runs.
 STARTED = (
     "import sys; from rolecall.streams.cli.__main__ import main; import threading;"
     "threading.Timer(0, lambda: print('started', flush=True)).start(); main()"
@@ -43,13 +43,13 @@ def test_ctrl_c_ends_with_130_and_no_traceback(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A job in the background of a shell ignores the signal, and hands that down.
+        # A background job of a shell ignores the signal, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     while process.stdout.readline() != "started\n":
         pass
-    time.sleep(seconds)  # the moment is the point: while it imports, starts, and waits for the broker
+    time.sleep(seconds)  # tests different moments: while it imports, starts, and waits for the broker
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -1,4 +1,4 @@
-"""`rolecall explain`: the whole reasoning about one pair."""
+"""The explanation of one pair."""
 
 import asyncio
 import json

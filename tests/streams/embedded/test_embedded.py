@@ -1,4 +1,4 @@
-"""The embedded stack: processes on loopback that come and go together."""
+"""The embedded stack: its processes on loopback start and stop together."""
 
 import asyncio
 import socket

@@ -15,7 +15,7 @@ BOTH: list[Vacancy | Candidate] = [*VACANCIES, *CANDIDATES]
 
 
 def job_of(title: str) -> int:
-    """The job whose words end the title."""
+    """The job that the end of the title names."""
     (job,) = {n for n, job in enumerate(JOBS) for words in job.vacancy_titles if title.endswith(words)}
     return job
 

@@ -1,4 +1,4 @@
-"""Bytes off the broker -> events, and rejects that say why without saying what."""
+"""From bytes to events and rejects. A reject gives a reason, but never quotes the text."""
 
 import json
 from datetime import timedelta

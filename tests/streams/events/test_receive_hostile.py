@@ -1,4 +1,4 @@
-"""Records made to hurt: deep, huge, odd numbers, hostile Unicode. Each is an event or a reject."""
+"""Hostile records: deep nesting, huge texts, odd numbers, odd Unicode. Each becomes an event or a reject."""
 
 import json
 import time
@@ -34,7 +34,7 @@ def taken(make, now):
 
 
 def event(raw: str) -> bytes:
-    """One with this JSON text as a field."""
+    """An event with this JSON text as a field."""
     return json.dumps(EVENT)[:-1].encode() + b", " + raw.encode(errors="surrogatepass") + b"}"
 
 
@@ -96,7 +96,7 @@ def test_candidates_have_limits_of_their_own(taken):
 
 
 def test_the_last_of_repeated_fields_counts(taken):
-    """As in every common reader: two readers must not see two events in one record."""
+    """All common JSON readers do this. Otherwise two readers would see different events in one record."""
     assert taken(event('"title": "cook"')).entity.title == "cook"
 
 

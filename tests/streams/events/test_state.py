@@ -106,7 +106,7 @@ def test_a_match_of_another_model_replaces_the_one_before():
 
 
 def test_a_match_outlives_a_newer_one_that_the_other_side_ends():
-    """Each has the newer revision of one side; the withdrawal decides, whenever it comes."""
+    """Each match has the newer revision of one side. The withdrawal decides, in any order of arrival."""
     one, other = match(revisions=(2, 1)), match(revisions=(1, 2))
     gone = withdrawn(Side.CANDIDATE, "c1", 2)
     assert MatchState([one, other, gone]).matches() == [other]

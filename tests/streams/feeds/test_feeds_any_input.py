@@ -1,4 +1,4 @@
-"""Whatever a file holds, reading it ends in events and rejects, never in an exception."""
+"""Reading a file with any content gives events and rejects, never an exception."""
 
 import csv
 import io

@@ -43,7 +43,7 @@ def reason(found: list[Parsed]) -> str:
 
 
 def cell(tmp_path: Path, field: str, value: str) -> Any:
-    """What a cell becomes in a vacancy or candidate."""
+    """The value that a cell gets in a vacancy or candidate."""
     title = "titles" if field in ("summary", "workplaces", "work_countries", "experience_years") else "title"
     quoted = '"' + value.replace('"', '""') + '"'
     mapping = parse_mapping(["id=id", f"{title}=title", f"{field}=cell"])

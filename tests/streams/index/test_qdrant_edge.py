@@ -1,4 +1,4 @@
-"""The index process: it comes, dies and comes back; its client tells what happened."""
+"""The index process starts, dies and starts again. Its client reports what happened."""
 
 import asyncio
 import os
@@ -61,7 +61,7 @@ async def test_kill_9_loses_nothing_acknowledged(folder: Path, index: QdrantEdge
     process = start(folder)
     acknowledged = 0
     await index.prepare()
-    asyncio.get_running_loop().call_later(0.1, process.kill)  # in the middle of some write
+    asyncio.get_running_loop().call_later(0.1, process.kill)  # during a write
     with suppress(IndexUnavailable):
         while True:
             await index.upsert(SIDE, points(range(acknowledged, acknowledged + 10)))
@@ -209,7 +209,7 @@ async def test_garbage_costs_the_sender_its_connection_only(
 
 
 async def test_without_disk_it_refuses_and_with_room_again_goes_on(folder: Path, index: QdrantEdge) -> None:
-    """Writes beyond what the engine had set aside fail; tried again, they are written when there is room."""
+    """Writes fail once the space that the engine has allocated is full. Retried with room, they succeed."""
 
     def large(revision: int) -> list[Point]:
         return [Point(f"{n}", revision, VECTOR, {"card": "x" * 100_000}) for n in range(64)]

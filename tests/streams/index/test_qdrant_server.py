@@ -1,4 +1,4 @@
-"""What only the server can get wrong: races between its requests, and whose fault an error is."""
+"""Tests for the server only: races between its requests, and which errors can be retried."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ VECTOR = np.full(DIMS, 0.5, np.float32)
 
 
 class Interrupted(AsyncQdrantClient):
-    """Lets another writer in between reading the revisions and writing."""
+    """Lets another writer write between the read of the revisions and the write."""
 
     other: Callable[[], Any] | None = None
 

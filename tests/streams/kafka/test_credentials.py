@@ -1,4 +1,4 @@
-"""Faust's client gets the same TLS and login as every other."""
+"""Faust's client gets the same TLS settings and login as all other clients."""
 
 import pytest
 import trustme
@@ -21,7 +21,7 @@ CASES = [
 
 
 def described(options):
-    """Without addresses; a context by its authorities, a source of tokens by what it calls."""
+    """Options in a form that can be compared: a TLS context by its authorities, tokens by their function."""
     told = {
         name: value for name, value in options.items() if name != "bootstrap_servers" and value is not None
     }

@@ -1,4 +1,4 @@
-"""Events -> records, delivery confirmed."""
+"""From events to records with confirmed delivery."""
 
 import asyncio
 from dataclasses import replace
@@ -130,7 +130,7 @@ class TestDeadLetter:
 
 
 class Deliveries:
-    """A producer whose deliveries the test settles. Two partitions; so many bytes to a batch."""
+    """A producer whose deliveries the test confirms or fails. It has two partitions, and limited batches."""
 
     def __init__(self, expected, batch_bytes):
         self.made = []
@@ -153,7 +153,7 @@ class Deliveries:
         return self.made[-1]
 
     def published(self, partition):
-        """What the batches of a partition hold, in order."""
+        """The records in the batches of a partition, in order."""
         stored = (
             MemoryRecords(bytes(batch._build())) for number, batch in self.batches if number == partition
         )

@@ -1,4 +1,4 @@
-"""Redis behind a password, a user of its own and TLS; Qdrant behind TLS and a key; secrets in settings."""
+"""Redis with password, user and TLS; Qdrant with TLS and an API key; secrets in settings."""
 
 import ssl
 import subprocess
@@ -38,7 +38,7 @@ def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a server that asks for a password, with a user that may use our keys only."""
+    """The port of a server that needs a password. One user may access our keys only."""
     with ValkeyServer() as server:
         with Redis(port=server.port) as admin:
             admin.acl_setuser(
@@ -53,7 +53,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 async def stores(url: str, name: str) -> bool:
-    """Whether a row comes back."""
+    """Whether a stored row can be read back."""
     cache = Cache.connect(url, timeout_seconds=5, version=name, dims=2, ttl_seconds=60)
     row = np.array([1, 2, 3], np.float32)
     try:
@@ -83,12 +83,12 @@ async def test_redis_over_tls(redis: int, authority: trustme.CA, ca: Path) -> No
     with Gate(redis, tls).open() as gate:
         url = f"rediss://worker:worker-password@127.0.0.1:{gate.port}/0"
         assert await stores(f"{url}?ssl_ca_certs={ca}", "tls") is True
-        assert await stores(url, "unknown") is False  # signed by nobody the system knows
+        assert await stores(url, "unknown") is False  # the system does not know the authority
 
 
 @pytest.fixture
 async def qdrant(authority: trustme.CA) -> Iterator[tuple[int, list[str]]]:
-    """A gRPC server with TLS that answers the health check, where the key is right, and nothing else."""
+    """A gRPC server with TLS. It answers the health check if the key is right, and nothing else."""
     asked: list[str] = []
 
     async def health(request: object, context: grpc.aio.ServicerContext) -> protocol.HealthCheckReply:

@@ -1,4 +1,4 @@
-"""Hits -> Match events."""
+"""From hits to Match events."""
 
 import json
 from collections import Counter
@@ -48,7 +48,7 @@ def candidate(embedded):
 
 
 def hit(other, score=0.5):
-    """What the index answers for a stored entity."""
+    """The hit that the index returns for a stored entity."""
     stored = point(other)
     return Hit(stored.id, stored.revision, score, stored.payload)
 
@@ -269,7 +269,7 @@ class TestSoftRules:
         assert listed((0.9, {"radius_km": 10, "location": {"country": "FR"}})) == []
 
     async def test_the_list_is_the_best_of_all_hits_and_not_of_the_first(self, new_world, make, encoder):
-        """The two who fit come after fifty who are nearer and too dear."""
+        """The two that fit rank after fifty that are nearer but want too much pay."""
         policy = Policy(2, 0, RuleBook({HardRule.SALARY: Mode.SOFT}), soft_penalty=0.1)
         world = new_world(policy=policy)
         nearness = {
@@ -286,7 +286,7 @@ class TestSoftRules:
 
 
 class TestOwnList:
-    """What the event itself asks for."""
+    """An event can set the terms of its own list."""
 
     @pytest.mark.parametrize("side", Side)
     async def test_it_may_be_longer_than_others(self, new_world, make, side):
@@ -358,7 +358,7 @@ class TestEmployers:
         assert len(world.matches) == 3
 
     async def test_what_is_below_the_threshold_takes_no_place(self, encoder, now, vacancy, candidate):
-        """By score it comes first, but it is too uncertain to be told."""
+        """It has the highest score, but its confidence is below the minimum."""
         encoder.confidence = lambda scores, *_: np.where(scores > 0.8, 0.1, scores)
         hits = [hit(vacancy(id, employer="Acme"), score) for id, score in (("v1", 0.9), ("v2", 0.7))]
         found = compatible_hits(candidate().entity, hits, now)
@@ -378,7 +378,7 @@ class TestRates:
 
 
 class TestRecheck:
-    """The index may let too much through; the predicate has the last word."""
+    """The index may return too many hits. The predicate decides."""
 
     def test_a_vacancy_drops_who_may_not_work_there(self, now, vacancy, candidate):
         here = vacancy(location={"country": "NL"})

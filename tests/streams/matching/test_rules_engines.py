@@ -1,4 +1,4 @@
-"""What is pushed down drops no compatible pair on either engine."""
+"""Conditions that are pushed down drop no compatible pair, on both engines."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -140,7 +140,7 @@ async def test_most_of_what_the_engine_lets_through_is_compatible(market: Market
     assert right > 0.9 * sum(map(len, found)) > 0
 
 
-# Found by trial on qdrant-edge 0.9.0: what its geo index forgets without the margins of `rules`.
+# Found by trial on qdrant-edge 0.9.0: pairs that its geo index misses without our margins.
 RIMS = [
     ((-49.58143442743818, 148.77300593432398), 230.48256795044946, (-50.680137973354206, 146.1436401137517)),
     ((-36.676932777477276, 142.1274716545537), 480.13665316804304, (-39.44607881121145, 146.25259800490403)),
@@ -158,7 +158,7 @@ async def test_the_rim_of_a_circle_is_found(
     vacancy = VacancyTerms(location=at(job))
     candidate = CandidateTerms(location=at(home), radius_km=radius_km)
     assert compatible(vacancy, candidate, NOW)
-    # With company elsewhere, the engine starts from the circle instead of trying it on each point.
+    # If there are points elsewhere, the engine uses its geo index instead of a check of each point.
     elsewhere = Location(lat=60, lon=10)
     jobs = [VacancyTerms(location=elsewhere)] * 200
     people = [CandidateTerms(location=elsewhere, radius_km=radius_km)] * 200

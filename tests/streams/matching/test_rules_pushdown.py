@@ -1,4 +1,4 @@
-"""What is pushed down into the index never drops a pair that `compatible` accepts."""
+"""Conditions that are pushed down into the index never drop a pair that `compatible` accepts."""
 
 from math import atan2, cos, hypot, radians, sin
 from random import Random
@@ -55,7 +55,7 @@ def radian(place: tuple[float, float]) -> tuple[float, float]:
 def pushed_down(
     vacancy: VacancyTerms, candidate: CandidateTerms, book: RuleBook = ALL_HARD
 ) -> tuple[bool, bool]:
-    """Whether each side's search lets the other through."""
+    """For each side, whether its search returns the other."""
     return (
         holds(wanted_candidates(vacancy, NOW, book), candidate_fields(candidate, book)),
         holds(wanted_vacancies(candidate, NOW, book), vacancy_fields(vacancy, book)),
@@ -139,7 +139,7 @@ def test_a_radius_that_just_reaches_is_enough(job: tuple[float, float], home: tu
 
 @given(coordinates, coordinates)
 def test_distance_is_the_arc_between_two_places(a: tuple[float, float], b: tuple[float, float]) -> None:
-    # Opposite each other, the haversine has half the digits of a float.
+    # For opposite points, the haversine is exact to half the digits of a float only.
     assert distance_km(a, b) == pytest.approx(arc_km(a, b), rel=1e-9, abs=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""docs/rules.md is the input: every row of its truth tables, read as a recruiter reads it."""
+"""The input is docs/rules.md: each row of its truth tables is a test."""
 
 import re
 from collections.abc import Iterator

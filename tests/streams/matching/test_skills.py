@@ -1,4 +1,4 @@
-"""When two skills are one."""
+"""When two names count as one skill."""
 
 import pytest
 from hypothesis import given

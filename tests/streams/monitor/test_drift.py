@@ -1,4 +1,4 @@
-"""What a window says of documents that are as the model knows them, and of others."""
+"""The drift of documents that resemble the training texts, and of others."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ GROUPS, SIZE = 4, 4
 
 
 def sample(seed, documents, favourite=None):
-    """Peaked at a random value of each group, or most often at one."""
+    """Vectors with a peak at a random value of each group, or mostly at `favourite`."""
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, SIZE, (documents, GROUPS))
     if favourite is not None:

@@ -1,4 +1,4 @@
-"""One line a batch, no payload text."""
+"""One log line for each batch, without payload text."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ MARK = "jane.doe@example.org"
 
 
 def logged(form, level, code):
-    """What a fresh process writes to stderr: the configuration is global."""
+    """The stderr of a fresh process, because the logging configuration is global."""
     script = (
         f"from rolecall.streams.monitor.logs import configure; configure({form!r}, {level!r})\n"
         "import logging, structlog\n"
@@ -54,7 +54,7 @@ def test_console_logs_are_for_people():
 
 
 class TestNoPayload:
-    """Whatever happens to an event, its text stays out of the logs."""
+    """The logs never hold the text of an event."""
 
     @pytest.fixture
     def lines(self):

@@ -1,4 +1,4 @@
-"""What the counters say after batches whose outcome is known by hand."""
+"""The metrics after batches whose outcome was worked out by hand."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from rolecall.streams.monitor.tally import DefinitionTally
 
 
 class Loop:
-    """No loop: these tests ask nothing of one."""
+    """A stand-in for an event loop. These tests do not use it."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_every_event_is_counted_by_its_outcome_once(world, make, metrics, of_vac
         return await world.vacancies(
             make.vacancy("a"),
             make.vacancy("b", revision=1),
-            make.vacancy("b", revision=2),  # only the newest of a batch counts
+            make.vacancy("b", revision=2),  # only the newest revision of a batch counts
             make.vacancy("new", revision=4),  # older than what is stored
             make.vacancy("closed", revision=2, status="closed"),
             make.raw(b"{"),
@@ -79,7 +79,7 @@ def test_matches_and_certainties_are_counted(world, make, metrics, value):
 
     metrics.entities(CANDIDATES.name, asyncio.run(run()), seconds=0.1)
     assert value("rolecall_matches_total") == 2
-    # The fake encoder is certain to .5 of everything.
+    # The fake encoder gives certainty .5 to everything.
     assert value("rolecall_certainty_bucket", topic="candidates", le="0.4") == 0
     assert value("rolecall_certainty_bucket", topic="candidates", le="0.5") == 1
 
@@ -93,7 +93,7 @@ def test_definitions_are_applied_or_dead_lettered(metrics, value, world, make):
 
 
 def test_series_exist_before_anything_happened(value, of_vacancies):
-    """An increase from nothing to 1 would be seen by no alert."""
+    """An alert cannot see an increase from a missing series to 1."""
     assert of_vacancies("dead_lettered") == 0
     assert value("rolecall_dead_letters_total", topic="rules", stage="upsert") == 0
     assert value("rolecall_cache_lookups_total", result="miss") == 0

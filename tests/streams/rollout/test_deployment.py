@@ -1,4 +1,4 @@
-"""The steps of a rollout, and what workers and publishers make of them."""
+"""The steps of a rollout, and how workers and publishers react to them."""
 
 import pytest
 
@@ -84,7 +84,7 @@ def test_of_two_with_its_model_it_serves_the_live_one_unless_told_otherwise():
 
 
 class Topic:
-    """Rollouts as they are now, and how often they were read."""
+    """A fake topic: it holds the newest rollout and counts the reads."""
 
     def __init__(self, rollout):
         self.rollout = rollout

@@ -1,4 +1,4 @@
-"""The comparison of two models' matches, by hand."""
+"""The comparison of two models' matches. Expected figures were worked out by hand."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -49,11 +49,11 @@ class TestMatching:
 
 
 class TestFillingTheList:
-    """`top_k` is reached whenever that many compatible candidates exist, wherever they rank."""
+    """A list has `top_k` entries if that many compatible candidates exist, at any rank."""
 
     @pytest.fixture
     async def crowd(self, new_world, make):
-        """An index that pushes no filter down; the three who may work here rank behind forty who may not."""
+        """An index without filters. Three candidates may work here; they rank behind forty that may not."""
         world = new_world(top_k=3, pushes_down=False)
         await world.candidates(
             *(make.candidate(f"far{number}", title="nurse", work_countries=["US"]) for number in range(40)),
@@ -129,7 +129,7 @@ class TestRevisions:
 
 
 class TestOneRevisionTwice:
-    """An erasure takes out what changed in the same millisecond, whichever comes first."""
+    """An erasure also removes a change of the same millisecond, in any order of arrival."""
 
     async def test_an_erasure_of_the_matched_revision_takes_it_out(self, world, make, holding):
         await world.candidates(make.candidate("c1"))
@@ -206,7 +206,7 @@ class TestWithdrawal:
         assert world.index.live(Side.VACANCY) == {"v1"}
 
     async def test_it_is_repeated_after_a_crash_between_write_and_publication(self, matched, make, said):
-        """The first run wrote the new revision and died; the second finds it stored, and still withdraws."""
+        """The first run wrote the new revision and died. The second finds it stored, and still withdraws."""
         matched.index.fail("search", Killed())
         with pytest.raises(Killed):
             await matched.vacancies(make.vacancy("v1", revision=2))

@@ -1,4 +1,4 @@
-"""The batch runner with a cache, which must never change what comes out."""
+"""The batch runner with a cache. The cache must never change the results."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.streams.fakes import DictCache, Killed
 
 
 class NoCache(DictCache):
-    """What a dead Redis looks like."""
+    """Behaves like a dead Redis."""
 
     async def get(self, hashes):
         return {}
@@ -90,7 +90,7 @@ class TestCache:
         assert rows() == set()
 
     async def test_it_is_forgotten_however_the_process_dies(self, cached, make, rows):
-        """Before the index changes: the run after the crash could not know what to forget."""
+        """The row is deleted before the index changes, because after a crash its hash would be unknown."""
         await cached.candidates(make.candidate("c1", 1, title="nurse"))
         cached.index.fail("upsert", Killed())
         with pytest.raises(Killed):

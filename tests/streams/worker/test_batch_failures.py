@@ -1,4 +1,4 @@
-"""The batch runner when its parts fail: retries, poison, defects of our own."""
+"""The batch runner when its parts fail: retries, poison, defects in our code."""
 
 from functools import partial
 
@@ -55,7 +55,7 @@ class TestFailingDependencies:
 
 
 class TestPoison:
-    """Whatever no attempt can process goes to the dead letters, alone."""
+    """An event that no attempt can process goes to the dead letters. The others are processed."""
 
     @pytest.fixture
     def batch(self, make):
@@ -63,7 +63,7 @@ class TestPoison:
 
     @pytest.fixture
     def hurt(self, world):
-        """Plant poison in a stage."""
+        """Makes a stage fail for poison."""
         return {
             "encode": partial(world.encoder.fail_on, "encode", lambda document: document.title == "job 5"),
             "upsert": partial(world.index.fail_on, "upsert", lambda point: point.id == "v5"),
@@ -117,7 +117,7 @@ class TestPoison:
 
 
 class TestADefectOfOurs:
-    """What makes every event fail must not carry the topic into the dead letters."""
+    """If every event fails, the cause is a defect, and the topic must not go to the dead letters."""
 
     @pytest.fixture
     def broken(self, new_world):

@@ -1,4 +1,4 @@
-"""The batch runner under random histories, against oracles."""
+"""The batch runner with random histories, compared with oracles."""
 
 from contextlib import suppress
 from itertools import pairwise
@@ -21,14 +21,14 @@ def record_of(make, kind, id, revision):
 
 
 async def replay(world, make, events, cuts):
-    """Run the events in batches that end at these places."""
+    """Runs the events in batches that end at these positions."""
     ends = sorted({cut % len(events) for cut in cuts} | {0, len(events)})
     for start, end in pairwise(ends):
         await world.vacancies(*(record_of(make, kind, *what) for kind, what in events[start:end]))
 
 
 def newest_of(events):
-    """Oracle: of each id the event with the highest revision. Odd revisions erase."""
+    """Oracle: the event with the highest revision of each id. Odd revisions erase."""
     best = {}
     for _, (id, revision) in events:
         best[id] = max(best.get(id, 0), revision)
@@ -72,7 +72,7 @@ class TestProperties:
     async def test_the_matches_that_hold_are_those_of_the_final_state(
         self, new_world, make, holding, events, cuts
     ):
-        """However the history ran, the rule of `MatchesWithdrawn` leaves the pairs of who is still open."""
+        """For any history, the rule of `MatchesWithdrawn` leaves exactly the pairs of open entities."""
         world = new_world()
         await world.candidates(make.candidate("c1", revision=3))
         await replay(world, make, events, cuts)

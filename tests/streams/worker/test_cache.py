@@ -1,4 +1,4 @@
-"""Hot embeddings in a real Valkey, and without one."""
+"""The embedding cache with a real Valkey, and without one."""
 
 import socket
 import time
@@ -185,7 +185,7 @@ async def test_a_restarted_server_costs_one_miss(connect, clock):
 
 
 async def test_a_server_that_hangs_costs_one_timeout(connect):
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # connects, never answers
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, never answers
         cache = connect(f"redis://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.05)
         started = time.monotonic()
         assert await cache.get([b"a"]) == {}

@@ -1,4 +1,4 @@
-"""How large a part may be, by how long the ones before it took."""
+"""The size of a part depends on how long the parts before it took."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from rolecall.streams.worker.faust.part_size import Pace
 
 
 def sizes(pace, seconds_each, parts):
-    """What the sizes become where every event takes so long."""
+    """The sizes of the next parts if each event takes `seconds_each`."""
     seen = []
     for _ in range(parts):
         seen.append(pace.size)
@@ -26,7 +26,7 @@ def test_slow_ones_make_it_shrink_until_it_fits():
 
 
 def test_where_smaller_parts_take_as_long_it_grows():
-    """An index that answers after 20 s, however much it is asked."""
+    """An index that answers after 20 s, for any number of events."""
     pace, seen = Pace(256, 10), []
     for _ in range(10):
         seen.append(pace.size)
@@ -54,7 +54,7 @@ def test_one_at_least_however_slow():
 
 @given(most=st.integers(1, 500), seconds_each=st.floats(1e-4, 5))
 def test_a_part_takes_too_long_only_until_it_is_known_how_long_they_take(most, seconds_each):
-    """Or where one event alone takes longer."""
+    """Except if a single event takes longer than the limit."""
     taken = [size * seconds_each for size in sizes(Pace(most, 10), seconds_each, 20)]
     assert max(taken[9:]) <= max(10, seconds_each)
 

@@ -1,4 +1,4 @@
-"""Poison told apart from a defect that would take the whole topic with it."""
+"""Poison is told apart from a defect that would dead-letter the whole topic."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""References: one point an occupation, the nearest one on every card and in every match."""
+"""References: one point for each occupation. Every card and every match names the nearest one."""
 
 import numpy as np
 import pytest

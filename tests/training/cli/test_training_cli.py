@@ -1,4 +1,4 @@
-"""The whole way from a folder of tables to a model that serves, on forty tiny occupations."""
+"""End to end, from a folder of tables to a model that serves, with forty tiny occupations."""
 
 import sys
 from pathlib import Path
@@ -56,7 +56,7 @@ epochs = 1
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of one layer that knows nothing, with Hugging Face's names."""
+    """An untrained BERT of one layer, with Hugging Face's weight names."""
     words = sorted({*TRADES.split(), *"".join(GRADES).split()})
     letters = [mark + letter for letter in "abcdefghijklmnopqrstuvwxyz" for mark in ("", "##")]
     folder = tmp_path_factory.mktemp("bert")
@@ -221,7 +221,7 @@ def test_a_soup_has_the_mean_of_its_weights() -> None:
 def test_tensorboard_that_is_not_installed_is_named_before_training(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorboard", None)  # as if it were not installed, wherever it is
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # as if it were not installed
     monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
     command = ["train", str(tmp_path / "m"), "--data", str(folder), "--tensorboard", str(tmp_path / "tb")]
     result = CliRunner().invoke(main, command)

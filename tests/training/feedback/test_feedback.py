@@ -131,7 +131,7 @@ def test_of_one_actor_the_newest_votes_are_heard() -> None:
 
 
 def test_an_actor_without_an_id_is_the_one_it_speaks_for() -> None:
-    """Of 250 votes of one candidate 200 are heard, of 250 vacancies all."""
+    """Of 250 votes of one candidate 200 count. Of one vote each of 250 vacancies, all count."""
     by_candidate = pairs(*(said("applied", v=f"v{n}", by=None, actor="candidate") for n in range(250)))
     by_vacancies = pairs(*(said("hired", v=f"v{n}", by=None) for n in range(250)))
     assert (len(by_candidate), len(by_vacancies)) == (200, 250)
@@ -148,7 +148,7 @@ def test_a_spammer_with_ten_thousand_votes_changes_nothing() -> None:
 
 
 def test_a_patient_spammer_is_heard_no_more_than_any_actor() -> None:
-    """10,000 votes over 100 days are no flood."""
+    """10,000 votes over 100 days are not flooding, but only the newest count."""
     spam = [
         said("hired", v=f"v{n % 400}", c=f"c{n // 400}", day=n / 100, by="spammer") for n in range(10_000)
     ]
@@ -156,8 +156,8 @@ def test_a_patient_spammer_is_heard_no_more_than_any_actor() -> None:
 
 
 def test_a_yes_after_a_no_is_a_second_thought() -> None:
-    """Of what follows a no: interviewed after dismissed, rejected after rejected. Not the no after a yes, nor
-    the other side's."""
+    """Two verdicts follow a "no": interviewed after dismissed, and rejected after rejected. A "no" after a
+    yes and verdicts of the other side do not count."""
     events = ordered(
         [
             *(said("dismissed", day=1), said("interviewed", day=2), said("viewed", day=1.5)),

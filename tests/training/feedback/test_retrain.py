@@ -1,4 +1,4 @@
-"""Retraining and its gate, on a tiny model and a market of forty trades with a hidden taste."""
+"""Retraining and its gate, with a tiny model and a market of forty trades with a hidden preference."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ CONFIG = RetrainConfig(
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that has learned the trades."""
+    """A model that was trained on the trades."""
     torch.manual_seed(0)
     network = Network(Shape(vocabulary=len(VOCABULARY), hidden=24, groups=16, size=4))
     config = ONTOLOGY.model_copy(update={"epochs": 12, "learning_rate": 0.02, "patience": 99})
@@ -163,7 +163,7 @@ def test_a_spammer_with_ten_thousand_votes_leaves_no_trace_in_the_model(
 
 
 def test_a_patient_spammer_does_no_harm(ground: Ground, honest, tmp_path: Path) -> None:
-    """10,000 votes in two months are just under what a person gives a day; the newest 200 are heard."""
+    """10,000 votes in two months are just under the daily limit. Only the newest 200 count."""
     dropped: Counter[str] = Counter()
     both = judged([*HONEST, *spam(PERIOD, 10_000, NOW, days=60)], dropped)
     assert dropped["past the actor's limit"] > 7_000
@@ -174,7 +174,7 @@ def test_a_patient_spammer_does_no_harm(ground: Ground, honest, tmp_path: Path) 
 
 
 def recall(encoder: Encoder) -> float:
-    """Of those in a vacancy's own trade and its partner, the share among its ten best."""
+    """Share of the candidates of a vacancy's trade and its partner trade that are among its ten best."""
     vacancies = encoder.encode([HERE.documents[Side.VACANCY, v.id] for v in PERIOD.vacancies]).vectors
     candidates = encoder.encode([HERE.documents[Side.CANDIDATE, c.id] for c in PERIOD.candidates]).vectors
     best = np.argsort(-(vacancies @ candidates.T), axis=1)[:, :10]
@@ -199,7 +199,7 @@ def test_all_weights_may_change(ground: Ground, base: Path, tmp_path: Path) -> N
 
 
 def test_a_model_that_forgot_its_occupations_is_kept_back(ground: Ground, tmp_path: Path) -> None:
-    """Without the ontology's pull, and fast."""
+    """Trained without the ontology loss and with a high learning rate."""
     strict = GateConfig(title_margin=0.0, match_margin=0.0)
     decision = run(
         ground, HONEST, tmp_path, imitation=0.0, feedback_weight=100.0, learning_rate=0.1, gate=strict

@@ -1,4 +1,4 @@
-"""Oracle: the plain loss on the whole batch."""
+"""The oracle is the plain loss on the whole batch."""
 
 import pytest
 import torch

@@ -19,7 +19,7 @@ CONFIG = TrainConfig(batch=12, adapt=150, aside=0.25, documents=0.5, distil=1.0,
 
 
 def read(texts: list[str]) -> torch.Tensor:
-    """As a model does to whom the grade says most of a title, and the trade a little. (texts, 64)"""
+    """Vectors of a model for which the grade of a title matters most, and the trade a little. (texts, 64)"""
     rng = np.random.default_rng(0)
     words = {word: rng.normal(size=64) for text in texts for word in text.split()}
     rows = [1.3 * words[grade] + words[trade] for grade, trade in map(str.split, texts)]
@@ -34,13 +34,13 @@ def test_an_adapter_starts_as_the_model_it_adapts() -> None:
 
 
 def test_titles_without_a_label_come_to_lie_beside_their_occupation() -> None:
-    """Before, beside a title of another trade that says the same of the grade."""
+    """Before training, they lie beside a title of another trade with the same grade."""
     assert not trade_is_nearest(VECTORS).any()
     assert trade_is_nearest(teacher.adapt(VECTORS, DATA, CONFIG)).all()
 
 
 def trade_is_nearest(vectors: torch.Tensor) -> torch.Tensor:
-    """Whether the title nearest to each title that has no label is of its trade. (trades,) bool"""
+    """For each title without a label, whether the nearest title has the same trade. (trades,) bool"""
     trades = torch.tensor([TRADES.index(text.split()[1]) for text in DATA.store.texts[: DATA.readable]])
     scores = vectors[DATA.vacancies] @ vectors.T
     scores[torch.arange(len(TRADES)), torch.from_numpy(DATA.vacancies)] = -1

@@ -1,4 +1,4 @@
-"""Expected intervals are published ones or worked out by hand."""
+"""Expected intervals are published, or were worked out by hand."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_rates_count_whoever_has_no_match() -> None:
 
 
 def test_confidence_is_a_mean_of_people_not_of_matches() -> None:
-    """c1: (0.2 + 0.6) / 2, c2: 0.8; a match that comes again counts once."""
+    """c1: (0.2 + 0.6) / 2, c2: 0.8. A repeated match counts once."""
     [group] = audit.by_group([*MATCHES, MATCHES[0]], {"c1": "a", "c2": "a"})
     assert group.confidence == pytest.approx(0.6)
     assert group.confidence_interval == (pytest.approx(0.4), pytest.approx(0.8))

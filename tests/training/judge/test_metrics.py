@@ -6,7 +6,7 @@ from rolecall.training.judge import metrics
 
 
 def test_the_first_relevant_item_counts() -> None:
-    """Row 1: relevant scores .5 and .7, one item above the better: rank 2. Row 2: the best."""
+    """Row 1: the relevant scores are .5 and .7, and one item scores above .7: rank 2. Row 2: rank 1."""
     scores = np.array([[0.9, 0.5, 0.7], [0.1, 0.2, 0.8]], np.float32)
     relevant = np.array([[False, True, True], [False, False, True]])
     assert metrics.first_ranks(scores, relevant).tolist() == [2, 1]

@@ -1,4 +1,4 @@
-"""What conditions mean, against the port's own words."""
+"""Conditions select the points that the port's docstrings promise."""
 
 from itertools import count
 
@@ -62,7 +62,7 @@ conditions = st.recursive(
 revisions = count(1)
 
 
-# One collection for all examples: each writes over the last, so the payload indexes see updates too.
+# All examples share one collection: each overwrites the last one, so updates of payload indexes are tested.
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(payloads, min_size=8, max_size=8), st.lists(conditions, min_size=1, max_size=8))
 async def test_conditions_mean_what_they_say(

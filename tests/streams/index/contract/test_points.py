@@ -1,4 +1,4 @@
-"""What every index does with points, asked of both: the port's sentences one by one."""
+"""Points in both indexes: one test for each sentence of the port's docstrings."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What every index finds, against brute force."""
+"""Searches of both indexes compared with brute force."""
 
 import numpy as np
 import pytest
