@@ -2,11 +2,11 @@
 
     python -m bench.chaos --faults 115 --events 55000 --seed 1
 
-Two workers, four partitions, the embedded stack behind gates. Each fault happens while a part of the events
-is published. The workers have recovered once all of these events are committed. Then the ids of that part
-are compared with the expected state; at the end, all ids are. The same seed gives the same events and the
-same faults in the same order. The moment within a batch depends on the machine. Duplicates are matches that
-were published more than once, also those that both sides found.
+Two workers, four partitions, the embedded stack behind gates. Each fault strikes while a part of the events
+is published, and has recovered when all of them are committed. Then the ids that the part was about are
+compared with the truth, and at the end everything. The same seed gives the same events and the same faults in
+the same order; where in a batch one strikes is up to the machine. Duplicates are matches published more than
+once, those that both sides found among them.
 """
 
 import argparse
@@ -112,7 +112,7 @@ def run(
                 break
             row = rows[name]
             publishing = beside.submit(account.publish, each, pause_seconds=PAUSE_SECONDS)
-            time.sleep(rng.uniform(0, 1))  # so that faults happen at different steps of a batch
+            time.sleep(rng.uniform(0, 1))  # anywhere in a batch, not always at the same step
             FAULTS[name](ward, rng)
             over = time.monotonic()
             keys = publishing.result()
@@ -161,12 +161,8 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=115)
     parser.add_argument("--events", type=int, default=55_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--only", choices=FAULTS, action="append", help="only this kind of fault; may be repeated"
-    )
-    parser.add_argument(
-        "--minutes", type=float, default=inf, help="stop injecting faults after so many minutes"
-    )
+    parser.add_argument("--only", choices=FAULTS, action="append", help="these kinds alone; repeat it")
+    parser.add_argument("--minutes", type=float, default=inf, help="no fault after so long")
     options = parser.parse_args()
     console = Console(width=110)
     faults = schedule(options.seed, options.faults, options.only or list(FAULTS))

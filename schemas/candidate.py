@@ -44,9 +44,7 @@ class CandidateTerms(Contract):
     employment_types: tuple[EmploymentType, ...] = Field(
         default=(), description="Accepted types; empty: any."
     )
-    salary: Salary | None = Field(
-        default=None, description="Wanted pay; `min` is the lowest pay that the candidate accepts."
-    )
+    salary: Salary | None = Field(default=None, description="Wish; `min` is the least acceptable pay.")
     available_from: AwareDatetime | None = None
 
 

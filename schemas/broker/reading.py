@@ -55,7 +55,7 @@ async def read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
 
 
 async def high_watermarks(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-    """Current ends of the assigned partitions. Drops the records that it fetches meanwhile."""
+    """Where the assigned partitions end now. What is fetched on the way is dropped."""
     ends: dict[TopicPartition, int] = {}
     while ends.keys() != consumer.assignment():
         await consumer.getmany(timeout_ms=POLL_MS)

@@ -25,7 +25,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
               help="CSV: which column (or {template}) fills which field; repeat it.")  # fmt: skip
 @click.option("--map-file", type=FILE, help="CSV: a file of such mappings, one a line.")
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), default=Path("rejects.jsonl"),
-              show_default=True, help="File for unreadable records, with reasons; overwritten.")  # fmt: skip
+              show_default=True, help="Where unreadable records go, with reasons; overwritten.")  # fmt: skip
 def publish(
     files: tuple[Path, ...], side: str | None, mapping: tuple[str, ...], map_file: Path | None, rejects: Path
 ) -> None:
@@ -42,8 +42,8 @@ def publish(
     Examples:  rolecall publish jobs.jsonl people.jsonl
                rolecall publish jobs.csv --map id=jobId --map title='Job Title' --map occurred_at=posted
 
-    An unreadable record does not stop the run: it goes to --rejects with its reason. Exits with 1 if no
-    record could be published. It is safe to publish a file again.
+    A record that cannot be read stops nothing: it goes to --rejects with its reason. Exits with 1 if nothing
+    at all could be published. Publishing a file again is safe.
     """
     count, started = Count(), time.monotonic()
     with explained():

@@ -99,7 +99,7 @@ def drop() -> None:
 
 @click.command()
 def rebuild() -> None:
-    """Build the live model's index again from the topics, and switch to it.
+    """Make the live model's index anew from the topics, and switch to it.
 
     Use it if the index was lost or damaged. It runs a worker of its own until the index is built. Start more
     with `rolecall worker --newest` to build faster. Running workers move to the new index by themselves.

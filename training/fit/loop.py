@@ -146,7 +146,7 @@ def embedded(network: Network, tokens: Tokens) -> Embedded:
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:
     """A pretrained transformer learns slowly, everything that starts from nothing fast.
 
-    The logarithms of weights have a way to go that a step of the size of the others would not take them.
+    Log-weights need a higher learning rate: they have further to move.
     """
     if network.shape.backbone == "transformer":
         return [
