@@ -1,4 +1,4 @@
-"""How long `rolecall match` takes for two files, and how much memory.
+"""Time and memory of `rolecall match` for two files.
 
     python -m bench.offline --vacancies 20000 --candidates 20000
 

@@ -1,4 +1,4 @@
-"""Each stage of the worker by itself: events per second, in batches as the worker takes them."""
+"""Speed of each stage of the worker by itself: events per second, in batches of the worker's size."""
 
 import time
 from collections import defaultdict

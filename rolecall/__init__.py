@@ -48,7 +48,7 @@ _MODULES = {
     "match": "streams.offline.match",
 }
 
-if not TYPE_CHECKING:  # a type checker would take every name for one that this finds
+if not TYPE_CHECKING:  # otherwise a type checker would accept every name
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:

@@ -1,4 +1,4 @@
-"""`rolecall match`: two files -> their matches, without broker or index server."""
+"""`rolecall match`: match two files without broker or index server."""
 
 import time
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ MAP = "CSV: which column (or {template}) fills which field; repeat it."
 @click.command()
 @click.argument("vacancies", type=FILE)
 @click.argument("candidates", type=FILE)
-@click.option("--out", type=NEW_FILE, help="A .csv, .jsonl or .parquet file; without it, a table is printed.")
+@click.option("--out", type=NEW_FILE, help="A .csv, .jsonl or .parquet file. By default, print a table.")
 @click.option("--top-k", type=click.IntRange(1, 1000),
               help="Most matches of one list.  [default: ROLECALL_TOP_K, 10]")  # fmt: skip
 @click.option("--min-confidence", type=click.FloatRange(0, 1),
@@ -96,7 +96,7 @@ class Run:
         self._rules = rules
 
     def to_end(self, out: Path | None, refused: "Rejects") -> bool:
-        """False if a side has no record."""
+        """Returns False if a side has no record."""
         now, started, count = datetime.now(UTC), time.monotonic(), 0
         encoder = offline.load_encoder(self._settings)
         read = {
@@ -166,7 +166,7 @@ def _rules(path: Path | None) -> list[ExclusionRule]:
 
 
 class Rejects:
-    """A file that is created with its first line. On the way out, how many there were."""
+    """A file of rejects. It is created with the first one. On exit, prints how many there were."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -190,7 +190,7 @@ class Rejects:
 
 
 class Bar:
-    """One bar for each thing that is counted, on a terminal only."""
+    """One progress bar for each thing that is counted, on a terminal only."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)

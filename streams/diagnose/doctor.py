@@ -79,7 +79,7 @@ def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
 
 
 async def _clock(settings: Settings) -> Finding:
-    """Revisions are timestamps: if a clock is wrong, the wrong event counts as the newer one."""
+    """Revisions are times: a clock that runs ahead or behind decides wrongly which event is newer."""
     newest = await _newest_timestamp(settings)
     if newest is None:
         return Finding("clock", True, "nothing published yet to compare with")

@@ -1,6 +1,6 @@
-"""Which pairs may meet, for blocks of pairs: the hard rules as far as conditions tell, and exclusion rules.
+"""Which pairs may match, for blocks of pairs: by the conditions of the hard rules, and by exclusion rules.
 
-As with an index, this may let too much through, never too little: `hard_rules.compatible` checks the rest.
+Like an index, this may let too many pairs through, never too few. `hard_rules.compatible` checks the rest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from rolecall.streams.offline.columns import Columns, Mask
 from rolecall.streams.offline.pool import Pool, Rows
 from rolecall.streams.worker.exclusion_rules import SMALLEST_RADIUS
 
-SEEN = 4096  # masks of single conditions that are kept for a block of candidates
+SEEN = 4096  # number of masks of single conditions that are cached for a block of candidates
 AT_ONCE = 1024  # entities that are compared with areas together: 80 MB with 10,000 rules
 
 
@@ -47,7 +47,7 @@ class Allowed:
         self._closed = _closed(vacancies, candidates, areas)
 
     def mask(self, vacancies: Rows, candidates: Rows, seen: dict[int, Mask]) -> Mask:
-        """(vacancies, candidates). seen: what is known of these candidates; empty for others."""
+        """(vacancies, candidates). seen: cached masks for these candidates; empty for new ones."""
         allowed = np.ones((len(vacancies), len(candidates)), np.bool_)
         for row, vacancy in zip(allowed, vacancies.tolist(), strict=True):
             for number in self._wanted[vacancy]:
@@ -101,7 +101,7 @@ def _parts(pool: Pool, row: int, now: datetime, book: RuleBook) -> tuple[Conditi
 def _closed(
     vacancies: Pool, candidates: Pool, areas: Sequence[tuple[Area, Area]]
 ) -> Mapping[int, list[Rows]]:
-    """By vacancy, the candidates in the areas across from those that it is in."""
+    """By vacancy, the candidates in the opposite areas of those that it is in."""
     closed: dict[int, list[Rows]] = {}
     if not areas:
         return closed

@@ -1,4 +1,4 @@
-"""The best others of many entities, kept while blocks of scores go by."""
+"""The best counterparts of many entities, collected from blocks of scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ import numpy.typing as npt
 from rolecall.encoder.model import Encoder
 from rolecall.streams.offline.pool import Floats, Rows
 
-NONE = np.float32(-np.inf)  # the score of a free place, and of a pair that may not meet
-SLACK = 1e-4  # of confidence, for rounding: the exact threshold is applied to what is kept here
+NONE = np.float32(-np.inf)  # the score of a free place, and of a pair that may not match
+SLACK = 1e-4  # of confidence, for rounding errors: the exact threshold is applied later
 STEPS = 1024  # of scores, and 64 of certainty, in the table of least scores
-TRIM_FROM = 8  # times as many survivors as places
+TRIM_FROM = 8  # trim if there are so many times more survivors than places
 
 Confident = Callable[[Floats, Rows, Rows], npt.NDArray[np.bool_]]
 """Scores, places of the entities, rows of the others -> which pairs reach the least confidence."""
@@ -20,7 +20,7 @@ Confident = Callable[[Floats, Rows, Rows], npt.NDArray[np.bool_]]
 
 @dataclass(slots=True)
 class Best:
-    """Each entity's highest scores, best first; of equal scores the smaller row of the other."""
+    """The highest scores of each entity, best first. Of equal scores, the smaller row comes first."""
 
     rows: Rows  # (entities,)
     limit: int
@@ -58,7 +58,7 @@ class Best:
     def _trimmed(
         self, places: Rows, found: Rows, kept: Floats, shape: tuple[int, ...], *, across: bool
     ) -> tuple[Rows, Rows, Floats]:
-        """Without what is below the `limit` highest of this block alone: sorting them all takes longer."""
+        """Keeps the `limit` highest scores of this block, because sorting all of them takes longer."""
         block = np.full(shape[::-1] if across else shape, NONE)
         block[places, found] = kept
         if self.limit >= block.shape[1]:

@@ -1,6 +1,6 @@
 """Payload fields by column: one condition is checked for many points at once.
 
-What the conditions mean is in `index.conditions`; an index checks them in the same way.
+`index.conditions` defines the conditions. An index checks them in the same way.
 """
 
 import math

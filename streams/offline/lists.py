@@ -28,8 +28,8 @@ SAME = 1e-6  # rounded scores that differ by less are equal
 PLACES_AT_ONCE = 1 << 21  # of the lists that are made again together; 16 MB
 
 Advanced = Callable[[str, int, int | None], None]
-"""What is counted, how many more are done, and of how many in all if that is known."""
-List = tuple[Rows, Floats]  # of one entity: rows of the others with their scores, the highest first
+"""Name of the counted things, how many more are done, and the total if it is known."""
+List = tuple[Rows, Floats]  # of one entity: rows of the other side with their scores, highest first
 
 EMPTY: List = (np.empty(0, np.int32), np.empty(0, np.float32))
 
@@ -44,7 +44,7 @@ class Market:
     advanced: Advanced
 
     def found(self, side: Side, row: int, listed: List) -> list[Found]:
-        """Those of the listed that the rules let through."""
+        """The listed entities that the rules let through."""
         others = self.pools[side.other]
         hits = [
             others.hit(other, score) for other, score in zip(*map(np.ndarray.tolist, listed), strict=True)
@@ -101,7 +101,7 @@ def _best(market: Market, side: Side, policies: Sequence[Policy], rows: Rows, li
 
 
 def _compare(market: Market, best: Mapping[Side, Best], counted: str) -> None:
-    """The entities that `best` has, or else all of a side, with those of the other side."""
+    """Compares the entities in `best` with the other side. A side that `best` lacks is compared whole."""
     everyone = {side: _rows(pool) for side, pool in market.pools.items()}
     vacancies, candidates = (best[side].rows if side in best else everyone[side] for side in Side)
     for right in range(0, len(candidates), CANDIDATES_AT_ONCE):

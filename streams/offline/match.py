@@ -1,7 +1,7 @@
-"""Two lists of entities -> their matches, by the rules, scores and confidence of the worker.
+"""Match two lists of entities, with the rules, scores and confidence of the worker.
 
 A pair is a match when the candidate is in the vacancy's list or the vacancy in the candidate's. A list has
-the best `top_k` of those that may meet and reach the least confidence.
+the best `top_k` entities that may match and reach the minimum confidence.
 """
 
 import tempfile
@@ -90,7 +90,7 @@ def newest_rules(rules: Iterable[ExclusionRule]) -> list[ExclusionRule]:
 
 
 def matches_of(market: Market) -> Iterator[Match]:
-    """The list of every vacancy, by id; then what is in a candidate's list and in no vacancy's."""
+    """The list of every vacancy, by id. Then the pairs that only candidates' lists have."""
     made = lists(market)
     everyone = np.arange(len(made[Side.VACANCY]), dtype=np.int32)
     for _, matched in _matches(market, Side.VACANCY, made, everyone):

@@ -36,7 +36,7 @@ class Pool:
     ids: Sequence[str]
     revisions: Sequence[int]
     entities: Sequence[bytes]  # JSON without the long texts
-    cards: Sequence[str]  # what a hit tells of its entity
+    cards: Sequence[str]  # the data of the entity that a hit carries
     certainty: Floats  # (entities,)
     places: npt.NDArray[np.int64]  # (entities,): in the file of vectors
     file: Path
@@ -73,8 +73,8 @@ class Pool:
 
 
 class Collector:
-    """Takes the events of one side in any order. The highest revision of each id counts; an entity that is
-    erased, closed or expired is left out."""
+    """Collects the events of one side, in any order. The highest revision of each id counts. Erased, closed
+    and expired entities are left out."""
 
     def __init__(self, side: Side, encoder: Encoder, book: RuleBook, file: Path, now: datetime) -> None:
         self._side = side

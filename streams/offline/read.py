@@ -1,4 +1,4 @@
-"""Files -> events, by the worker's own checks: what a worker refuses is a reject here too."""
+"""Read files into events with the worker's checks: a record that a worker refuses is a reject here too."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime

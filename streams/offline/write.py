@@ -1,4 +1,4 @@
-"""Matches -> a file, with the titles of both sides. The end of the file's name says the format."""
+"""Write matches to a file, with the titles of both sides. The suffix of the file gives the format."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -33,13 +33,13 @@ COLUMNS = (
     "occurred_at",
     "id",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins so
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins with one of these
 ROWS_AT_ONCE = 10_000
 
 
 @contextmanager
 def written(path: Path) -> Iterator[Write]:
-    """The file appears under its name when everything is in it. Raises `ExtraMissing`."""
+    """The file gets its name only once it is complete. Raises `ExtraMissing`."""
     unfinished = path.with_name(path.name + ".part")
     try:
         with FORMATS[path.suffix.lower()](unfinished) as write:
@@ -70,7 +70,7 @@ def _csv(path: Path) -> Iterator[Write]:
 
 
 def _inert(value: object) -> object:
-    """Titles and skills come from strangers."""
+    """Makes a cell safe for spreadsheets, because titles and skills come from strangers."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
