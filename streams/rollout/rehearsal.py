@@ -1,22 +1,14 @@
 """A deployment that is being built publishes to a topic of its own, until its matches count."""
 
-import asyncio
 from collections.abc import Iterable
-
-import structlog
 
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.rollout import Deployment
 from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
-from rolecall.streams.errors import PublishFailed
 from rolecall.streams.events.records import Outgoing
 from rolecall.streams.kafka.publisher import Publisher
-from rolecall.streams.rollout.steps import publishes, rehearsal, stays
+from rolecall.streams.rollout.steps import publishes, rehearsal
 from rolecall.streams.rollout.topic import RolloutTopic
-
-log = structlog.get_logger()
-
-WATCH_SECONDS = 1.0
 
 
 class Rehearsing:
@@ -55,16 +47,3 @@ def _refused_before(record: Outgoing) -> bool:
     """A replay meets records that the live deployment could not read either and has dead-lettered."""
     stage = ("__connect.errors.stage", Stage.RECEIVE.value.encode())
     return record.topic == DEAD_LETTERS.name and stage in record.headers
-
-
-async def watch(rollouts: RolloutTopic, deployment: Deployment) -> None:
-    """Return when the deployment is to end: it is neither live, nor standing by, nor being built."""
-    while True:
-        try:
-            rollout = await rollouts.newest()
-        except PublishFailed as error:
-            log.warning("rollouts_unread", error=str(error))
-        else:
-            if rollout is not None and not stays(rollout, deployment):
-                return
-        await asyncio.sleep(WATCH_SECONDS)

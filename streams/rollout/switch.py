@@ -21,14 +21,14 @@ from rolecall.streams.kafka.read import records_to_end
 from rolecall.streams.kafka.topics import create_rehearsal, delete_topic, require_topics
 from rolecall.streams.process import ROLECALL, spawn
 from rolecall.streams.rollout import steps
-from rolecall.streams.rollout.rehearsal import WATCH_SECONDS
 from rolecall.streams.rollout.steps import collections, rehearsal
-from rolecall.streams.rollout.topic import RolloutTopic, followed, write
+from rolecall.streams.rollout.topic import RolloutTopic, followed, write_next
 from rolecall.streams.settings import Settings
 
 LEVEL_SECONDS = 5.0  # nearer than this behind, a deployment keeps up
 PAUSE_SECONDS = 0.2
 ALONE_SECONDS = 60.0
+WATCH_SECONDS = 1.0  # a worker looks that often whether it is to stop
 COPIED_AT_ONCE = 1_000
 
 Say = Callable[[str], None]
@@ -48,8 +48,8 @@ class RolloutSession:
             raise RolloutRefused("no worker ever ran on this broker: start one, it is live then")
         return newest
 
-    async def write(self, rollout: Rollout) -> Rollout:
-        return await write(self.publisher, rollout)
+    async def write(self, before: Rollout, after: Rollout) -> Rollout:
+        return await write_next(self.rollouts, self.publisher, before, after)
 
     def group(self, of: Deployment) -> str:
         return steps.group(of, self.settings.consumer_group)
@@ -82,7 +82,7 @@ async def _start(at: RolloutSession, version: str, *, again: bool) -> Deployment
     after = steps.started(rollout, version)
     assert after.next is not None
     await create_rehearsal(at.settings, rehearsal(after.next))
-    await at.write(after)
+    await at.write(rollout, after)
     return after.next
 
 
@@ -91,18 +91,19 @@ async def switch(at: RolloutSession, say: Say) -> Rollout:
     rollout = await at.now()
     if rollout.next is not None:
         await _level(at, rollout.next, say)
-        rollout = await at.write(steps.promoted(rollout))
+        rollout = await at.write(rollout, steps.promoted(rollout))
     green = steps.newer_standby(rollout)
     # Whatever was published for events past this fence is in `matches`, what is before it in the rehearsal.
     ends = await lag.fence(at.settings, at.group(green))
     await _reached(at, green, ends, say)
     copied = await _copy(at, rehearsal(green))
     say(f"{copied:,} matches and withdrawals published")
-    return await at.write(steps.swapped(rollout))
+    return await at.write(rollout, steps.swapped(rollout))
 
 
 async def roll_back(at: RolloutSession) -> Rollout:
-    return await at.write(steps.rolled_back(await at.now()))
+    rollout = await at.now()
+    return await at.write(rollout, steps.rolled_back(rollout))
 
 
 async def drop(at: RolloutSession, say: Say) -> Deployment:
@@ -110,7 +111,7 @@ async def drop(at: RolloutSession, say: Say) -> Deployment:
     rollout = await at.now()
     after = steps.leaving(rollout)
     if after is not rollout:
-        await at.write(after)
+        await at.write(rollout, after)
     gone = after.leaving
     assert gone is not None
     say(f"waiting for the workers of {collections(gone)} to stop")
@@ -121,7 +122,7 @@ async def drop(at: RolloutSession, say: Say) -> Deployment:
     finally:
         await index.close()
     await delete_topic(at.settings, rehearsal(gone))
-    await at.write(steps.left(after))
+    await at.write(after, steps.left(after))
     return gone
 
 
