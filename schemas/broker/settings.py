@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import aiokafka.admin.client
 import aiokafka.client
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.protocol.metadata import MetadataRequest
@@ -24,7 +25,8 @@ LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 # aiokafka's clients let the broker create the topics that they ask for, with the broker's defaults: records
 # of `rollouts` would be deleted after 7 days. There is no parameter for this, so it is set for all clients.
-aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
+for asks in (aiokafka.client, aiokafka.admin.client):
+    asks.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 
 class BrokerSettings(BaseSettings):

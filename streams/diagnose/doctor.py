@@ -1,28 +1,37 @@
 """Check everything that a worker needs. Each finding says how to mend what is wrong."""
 
+import asyncio
 import difflib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from rolecall.encoder.artifact import ArtifactError
 from rolecall.encoder.model import Encoder
+from rolecall.schemas.errors import RolecallError
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import MATCHES
 from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import IndexMismatch, IndexUnavailable, NotDeployed, Unreachable
 from rolecall.streams.kafka.lag import lag
+from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import missing_topics
 from rolecall.streams.rollout.steps import group
 from rolecall.streams.rollout.topic import newest_rollout, served_collections
 from rolecall.streams.settings import Settings, unknown_names
 
 MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
+CHECK_SECONDS = 3.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +61,37 @@ async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
         if missing:
             yield Finding("topics", False, f"missing: {', '.join(missing)}", "rolecall topics create")
         else:
-            yield Finding("topics", True, "all there")
-            yield await _clock(settings)
-            yield await _lag(settings)
+            found = await _in_time("topics", partial(_topics, settings))
+            for each in found if isinstance(found, list) else [found]:
+                yield each
+            for part, check in (("clock", _clock), ("lag", _lag)):
+                yield await _in_time(part, partial(check, settings))
     if encoder is not None:
-        yield await _index(settings, encoder)
-    yield await _redis(settings)
+        yield await _in_time("index", partial(_index, settings, encoder))
+    yield await _in_time("redis", partial(_redis, settings))
+
+
+async def _in_time(part: str, check: Callable[[], Awaitable[T]]) -> T | Finding:
+    """Its finding, or what kept it from being made: no check keeps the others from theirs."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        return Finding(
+            part, False, f"no answer within {CHECK_SECONDS:g} s", "try again; see the broker's log"
+        )
+    except KafkaError as error:
+        return Finding(part, False, f"{type(error).__name__}: {error}", "see the broker's log")
+    except RolecallError as error:
+        state, _, remedy = str(error).partition("; ")
+        return Finding(part, False, state, remedy)
+
+
+async def _topics(settings: Settings) -> list[Finding]:
+    found = await deviations(settings)
+    if not found:
+        return [Finding("topics", True, "all there, as the contracts need them")]
+    return [Finding("topics", False, str(each), each.remedy, required=each.loses_state) for each in found]
 
 
 def _meant(name: str) -> str:
@@ -95,7 +129,7 @@ async def _clock(settings: Settings) -> Finding:
 
 
 async def _newest_timestamp(settings: Settings) -> int | None:
-    consumer = AIOKafkaConsumer(MATCHES.name, **settings.client())
+    consumer = AIOKafkaConsumer(MATCHES.name, **settings.reader())
     await consumer.start()
     try:
         partitions = consumer.assignment()
@@ -104,7 +138,7 @@ async def _newest_timestamp(settings: Settings) -> int | None:
         filled = [partition for partition in partitions if ends[partition] > starts[partition]]
         for partition in filled:
             consumer.seek(partition, ends[partition] - 1)
-        records = await consumer.getmany(*filled, timeout_ms=2000) if filled else {}
+        records = await consumer.getmany(*filled, timeout_ms=1000) if filled else {}
         return max((record.timestamp for batch in records.values() for record in batch), default=None)
     finally:
         await consumer.stop()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from rolecall.schemas.broker.reading import assign, ends_now, partitions_of
 from rolecall.schemas.broker.settings import BrokerSettings
@@ -63,6 +64,8 @@ async def _committed(
     await admin.start()
     try:
         found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+    except GroupCoordinatorNotAvailableError:  # no group has ever committed anything on this cluster
+        return dict.fromkeys(partitions, 0)
     finally:
         await admin.close()
     return {partition: max(found[partition].offset, 0) for partition in partitions}

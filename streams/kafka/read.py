@@ -41,6 +41,6 @@ async def records_to_end(
 async def replayed(settings: Settings, topic: str) -> list[Record]:
     """The whole topic, in the form that `receive` takes."""
     return [
-        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp)
+        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp, each.headers)
         async for each in records_to_end(settings, topic)
     ]

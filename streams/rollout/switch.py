@@ -16,7 +16,7 @@ from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import RolloutRefused
 from rolecall.streams.events.records import Outgoing
 from rolecall.streams.kafka import lag
-from rolecall.streams.kafka.publisher import KafkaPublisher, Publisher, producer
+from rolecall.streams.kafka.publisher import KafkaPublisher, Publisher
 from rolecall.streams.kafka.read import records_to_end
 from rolecall.streams.kafka.topics import create_rehearsal, delete_topic, require_topics
 from rolecall.streams.process import ROLECALL, spawn
@@ -58,13 +58,13 @@ class RolloutSession:
 @asynccontextmanager
 async def session(settings: Settings) -> AsyncIterator[RolloutSession]:
     await require_topics(settings)
-    sender = producer(settings)
-    await sender.start()
+    publisher = KafkaPublisher.of(settings)
     try:
+        await publisher.start()
         async with followed(settings) as rollouts:
-            yield RolloutSession(settings, rollouts, KafkaPublisher(sender))
+            yield RolloutSession(settings, rollouts, publisher)
     finally:
-        await sender.stop()
+        await publisher.stop()
 
 
 async def start(at: RolloutSession, model: Path) -> Deployment:

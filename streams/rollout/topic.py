@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from rolecall.schemas.broker.reading import assign, partitions_of, read_to
+from rolecall.schemas.broker.reading import TopicError, assign, partitions_of, read_to
 from rolecall.schemas.rollout import Deployment, Rollout
 from rolecall.schemas.topics import ROLLOUTS
 from rolecall.streams.errors import GaveUp, PublishFailed, RolloutRefused
@@ -140,6 +140,6 @@ async def served_collections(settings: Settings, model_version: str) -> str | No
     """The collections that the workers with this model use; None when no broker answers."""
     try:
         rollout = await newest_rollout(settings)
-    except (GaveUp, PublishFailed):
+    except (GaveUp, PublishFailed, TopicError):
         return None
     return model_version if rollout is None else collections(served(rollout, model_version, newest=False))

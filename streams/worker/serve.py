@@ -9,14 +9,24 @@ from enum import Enum, auto
 from functools import partial
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.topics import OCCUPATIONS
 from rolecall.streams.connect import connect_index
-from rolecall.streams.errors import FatalError
+from rolecall.streams.errors import (
+    FatalError,
+    NotAllowed,
+    PublishFailed,
+    TopicsMissing,
+    TopicsWrong,
+    Unreachable,
+)
 from rolecall.streams.events.record import Record
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.kafka.read import replayed
+from rolecall.streams.kafka.topic_settings import Deviation
+from rolecall.streams.kafka.topics import require_sound_topics
 from rolecall.streams.monitor.contact import Contact
 from rolecall.streams.monitor.health import Health, HealthServer
 from rolecall.streams.monitor.metrics import Metrics
@@ -53,11 +63,22 @@ async def serve(settings: Settings, *, newest: bool = False, found: bool = False
     A batch that fails ends the process at once, without an ack. `newest`: if the model has two deployments,
     serve the newer one. `found`: begin at generation 0 even if the index holds points.
     """
+    for each in (await patiently(partial(_sound, settings), "start", settings.retry_seconds))[0]:
+        log.warning("topic_setting", topic=each.topic, problem=str(each), remedy=each.remedy)
     async with (
         followed(settings, retry_seconds=settings.retry_seconds) as rollouts,
         publisher(settings) as confirmed,
     ):
         return await _serve(settings, rollouts, confirmed, newest=newest, found=found)
+
+
+async def _sound(settings: Settings) -> list[Deviation]:
+    try:
+        return await require_sound_topics(settings)
+    except (TopicsMissing, TopicsWrong, NotAllowed):
+        raise
+    except (Unreachable, KafkaError) as error:
+        raise PublishFailed(str(error)) from error
 
 
 async def _serve(
