@@ -110,13 +110,14 @@ def drop() -> None:
 
 
 @click.command()
-def rebuild() -> None:
+@click.option("--yes", is_flag=True, help="Also if the new index holds far less than the live one.")
+def rebuild(yes: bool) -> None:
     """Make the live model's index anew from the topics, and switch to it.
 
     For an index that was lost or damaged. Runs a worker of its own until done; further ones with `rolecall
     worker --newest` make it faster. The workers that run move to the new index by themselves.
     """
-    done = _run(lambda at: steps.rebuild(at, _say))
+    done = _run(lambda at: steps.rebuild(at, _say, yes=yes))
     click.echo(f"live: {done.live.model_version}, generation {done.live.generation}")
 
 

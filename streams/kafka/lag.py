@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from rolecall.schemas.broker.reading import assign, ends_now, partitions_of
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.topics import INPUTS, Topic
+from rolecall.streams.errors import PublishFailed
 
 
 async def lag(settings: BrokerSettings, group: str, topics: Sequence[Topic] = INPUTS) -> int:
@@ -42,6 +43,16 @@ async def members(settings: BrokerSettings, group: str) -> int:
     finally:
         await admin.close()
     return len(response.groups[0][5])
+
+
+async def handled(settings: BrokerSettings, group: str) -> dict[tuple[str, int], int]:
+    """How far the group has committed the inputs. Raises `PublishFailed` if no broker answers."""
+    try:
+        partitions = await partitions_of(settings, *(topic.name for topic in INPUTS))
+        done = await _committed(settings, group, partitions)
+    except KafkaError as error:
+        raise PublishFailed(f"offsets of {group}: {type(error).__name__}: {error}") from error
+    return {(each.topic, each.partition): offset for each, offset in done.items()}
 
 
 async def groups_with_commits(settings: BrokerSettings, base: str) -> list[str]:

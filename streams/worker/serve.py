@@ -23,6 +23,7 @@ from rolecall.streams.errors import (
     Unreachable,
 )
 from rolecall.streams.events.record import Record
+from rolecall.streams.kafka.lag import handled
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.kafka.read import replayed
 from rolecall.streams.kafka.topic_settings import Deviation
@@ -100,7 +101,13 @@ async def _serve(
     cache = connect_cache(settings, encoder.version, encoder.dims)
     await patiently(index.prepare, "start", settings.retry_seconds)
     health.index = index
-    rehearsing = Rehearsing(confirmed, rollouts, deployment, silent=silent)
+
+    async def handled_live() -> dict[tuple[str, int], int]:
+        rollout = await rollouts.newest()
+        live = deployment if rollout is None else rollout.live
+        return await handled(settings, group(live, settings.consumer_group))
+
+    rehearsing = Rehearsing(confirmed, rollouts, deployment, handled_live, silent=silent)
     ready = runners(settings, encoder, index, cache, rehearsing, metrics)
     if silent:  # a replay: the references come before the entities that they describe
         await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))

@@ -264,12 +264,10 @@ class TestLetters:
         ]
         refusing = Refusing()
         await KafkaPublisher(refusing).publish(letters)
-        assert [(each.key, len(each.value)) for each in refusing.stored] == [
-            (b"k5", 5),
-            (b"k1500000", 65_536),
-            (b"k6", 6),
-        ]
-        assert refusing.stored[1].headers == [("why", b"no"), ("__rolecall.errors.cut", b"1500000")]
+        lengths = {(each.key, len(each.value)) for each in refusing.stored}  # some twice: of the first try
+        assert lengths == {(b"k5", 5), (b"k1500000", 65_536), (b"k6", 6)}
+        [cut] = [each for each in refusing.stored if each.key == b"k1500000"]
+        assert cut.headers == [("why", b"no"), ("__rolecall.errors.cut", b"1500000")]
 
     async def test_an_event_that_is_refused_is_never_cut(self):
         refusing = Refusing()
