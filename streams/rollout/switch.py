@@ -168,8 +168,8 @@ async def rebuild(at: RolloutSession, say: Say, *, yes: bool = False) -> Rollout
         if shrunk and not yes:
             raise RolloutRefused(
                 "the new index holds far less than the live one: the topics may have lost records. Nothing"
-                " was switched. `rolecall rollout drop` removes the new index; `rolecall rebuild --yes` replaces"
-                " the live one all the same"
+                " was switched. `rolecall rollout drop` removes the new index; `rolecall rebuild --yes`"
+                " replaces the live one all the same"
             )
 
     encoder = await asyncio.to_thread(Encoder.load, settings.model, device="cpu")
