@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from rolecall.schemas.broker.reading import partitions_of
 from rolecall.schemas.broker.settings import BrokerSettings
@@ -220,6 +221,8 @@ def members(broker: str, group: str) -> int:
         await admin.start()
         try:
             [response] = await admin.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:  # a fresh cluster
+            return 0
         finally:
             await admin.close()
         state, joined = response.groups[0][2], response.groups[0][5]

@@ -40,6 +40,8 @@ async def members(settings: BrokerSettings, group: str) -> int:
     await admin.start()
     try:
         [response] = await admin.describe_consumer_groups([group])
+    except GroupCoordinatorNotAvailableError:  # a fresh cluster: it begins to keep groups when asked for one
+        return 0
     finally:
         await admin.close()
     return len(response.groups[0][5])
