@@ -26,21 +26,21 @@ class Contact:
             log.warning("broker_back", broker=self._address, away_seconds=round(self.away_seconds(), 1))
         self._answered, self._told = self._now(), None
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: str) -> None:
         """Raises `GaveUp` once the broker was away for `retry_seconds`."""
         away = self.away_seconds()
-        if away > self._retry_seconds:
-            raise GaveUp(f"no Kafka broker answers at {self._address} for {away:.0f} s, last with: {error}")
         if self._told is None or self._now() - self._told >= TELL_SECONDS:
             since = datetime.now(UTC) - timedelta(seconds=away)
             log.error(
                 "broker_away",
                 broker=self._address,
                 since=since.isoformat(timespec="seconds"),
-                error=str(error),
+                error=error,
                 ends_in_seconds=round(self._retry_seconds - away),
             )
             self._told = self._now()
+        if away > self._retry_seconds:
+            raise GaveUp(f"no Kafka broker answers at {self._address} for {away:.0f} s, last with: {error}")
 
     def away_seconds(self) -> float:
         """Since the last answer; about a second while all is well."""

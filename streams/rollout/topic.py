@@ -23,7 +23,7 @@ from rolecall.streams.settings import Settings
 
 log = structlog.get_logger()
 
-READ_SECONDS = 10.0
+READ_SECONDS = 5.0
 
 
 class RolloutTopic:

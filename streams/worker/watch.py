@@ -20,7 +20,7 @@ from rolecall.streams.settings import Settings
 log = structlog.get_logger()
 
 WATCH_SECONDS = 1.0
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 
 
 class TopicRemade(FatalError):
@@ -56,7 +56,7 @@ class Watch:
                 rollout = await self._rollouts.newest()
                 self._compare(await self._ask())
             except (PublishFailed, KafkaError, OSError, TimeoutError) as error:
-                self._contact.failed(error)
+                self._contact.failed(str(error) or f"no answer within {ANSWER_SECONDS:g} s")
             else:
                 self._contact.answered()
                 self._check_group()
