@@ -190,7 +190,7 @@ def parse(contract: type[Contracted], text: bytes) -> Contracted:
     """The one reader of JSON from topics. Raises `ValidationError`, or `Unacceptable` with another reason."""
     try:
         value: Contracted = contract.model_validate_json(text, strict=True)  # type: ignore[assignment]
-    except ValidationError:
+    except ValidationError as error:
         if said := framing(text):
             raise Unacceptable(said) from None
         mended = repaired(text)
@@ -198,7 +198,12 @@ def parse(contract: type[Contracted], text: bytes) -> Contracted:
             raise
         if said := envelope(mended[0]):
             raise Unacceptable(said) from None
-        value = contract.model_validate_json(mended[1], strict=True)  # type: ignore[assignment]
+        try:
+            value = contract.model_validate_json(mended[1], strict=True)  # type: ignore[assignment]
+        except ValidationError:
+            if error.errors()[0]["type"] == "json_invalid":  # no JSON to pydantic: half an emoji
+                raise
+            raise error from None
     if isinstance(value, Vacancy) and value.expires_at is not None and value.expires_at < NO_EXPIRY:
         raise Unacceptable(
             f"expires_at is {value.expires_at.isoformat()}, the zero of a type of time: "

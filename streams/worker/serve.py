@@ -115,6 +115,10 @@ async def _serve(
     app = create_app(settings, named, _handler(ready, health))
     stop = Stop(asyncio.get_running_loop(), settings.stop_seconds)
     contact.answered()
+    watch = Watch(settings, named, rollouts, contact, health.progress)
+    dropped = asyncio.create_task(watch.until_dropped(deployment))  # a start may hang: it is watched too
+    dropped.add_done_callback(_end_if_failed)
+    dropped.add_done_callback(lambda _: stop.now(Ending.DROPPED))
     await app.start()
     health.consuming = partial(progress, app)
     gc.collect()
@@ -123,10 +127,6 @@ async def _serve(
     sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
     sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
     sweeping.add_done_callback(_end_if_failed)
-    watch = Watch(settings, named, rollouts, contact, health.progress)
-    dropped = asyncio.create_task(watch.until_dropped(deployment))
-    dropped.add_done_callback(_end_if_failed)
-    dropped.add_done_callback(lambda _: stop.now(Ending.DROPPED))
     log.info(
         "worker_started",
         model=encoder.version,

@@ -1,6 +1,7 @@
 """What a running worker watches: the broker, its group, its input topics and its deployment."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -43,7 +44,7 @@ class Watch:
         self._rollouts = rollouts
         self._contact = contact
         self._progress = progress
-        self._outside = 0.0  # how long the worker was in no group
+        self._joined = time.monotonic()  # when it was last seen in its group
         self._inputs: dict[str, Made] = {}
 
     async def until_dropped(self, deployment: Deployment) -> None:
@@ -90,12 +91,10 @@ class Watch:
 
     def _check_group(self) -> None:
         if self._progress().joined:
-            self._outside = 0.0
-            return
-        self._outside += WATCH_SECONDS
-        if self._outside > self._settings.retry_seconds:
+            self._joined = time.monotonic()
+        elif (outside := time.monotonic() - self._joined) > self._settings.retry_seconds:
             raise GaveUp(
-                f"group {self._group} did not let this worker in for {self._outside:.0f} s. It needs the "
+                f"group {self._group} did not let this worker in for {outside:.0f} s. It needs the "
                 "right to Read the group: kafka-acls.sh --add --allow-principal User:NAME --operation Read "
                 f"--group {self._group}"
             )

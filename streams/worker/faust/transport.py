@@ -10,16 +10,28 @@ marker of a transaction, and passes events that are acked out of order (#606).
 """
 
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import faust
+import structlog
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.streams.kafka.lag import Progress
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """What one fetch took out of the client, and how far the client was behind it."""
+
+    taken: Mapping[TP, tuple[int, int]]  # first and last offset
+    positions: Mapping[TP, int]
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -29,9 +41,16 @@ class _Thread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         return consumer
 
+    async def _fetch_records(self, consumer: Any, *arguments: Any, **named: Any) -> Any:
+        records = await super()._fetch_records(consumer, *arguments, **named)
+        taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items() if some}
+        self.consumer.fetches.append(Fetch(taken, positions(consumer)))
+        return records
+
 
 class _Consumer(driver.Consumer):
     def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.fetches: deque[Fetch] = deque()  # filled by the client's thread
         self._waiting: defaultdict[TP, set[int]] = defaultdict(set)  # delivered and not acked
         self._passed: dict[TP, int] = {}  # everything before it was delivered
         self._flows = 0
@@ -45,19 +64,36 @@ class _Consumer(driver.Consumer):
         super().stop_flow()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109
-        """One fetch. Once all of it is delivered, the consumer's position is how far everything was.
+        """One fetch. Once all of it is delivered, the client's position is how far everything was.
 
-        Not where the flow was stopped meanwhile, as in a rebalance: the rest of the fetch was dropped then.
+        Not if the flow was stopped meanwhile, as in a rebalance: the rest of the fetch was dropped then.
         """
         flows, generation = self._flows, self.app.consumer_generation_id
         async for each in super().getmany(timeout):
             yield each
         if self.flow_active and (flows, generation) == (self._flows, self.app.consumer_generation_id):
-            self._passed |= positions(self._thread._ensure_consumer())
+            for tp, offset in self._account().items():
+                log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
+                await self.seek(tp, offset)
+
+    def _account(self) -> dict[TP, int]:
+        """Pass what was fetched and delivered; from where to fetch again what was fetched and was not.
+
+        Faust drops fetches: of a task that it cancels in a rebalance, or of a partition that it paused.
+        """
+        again: dict[TP, int] = {}
+        while self.fetches:
+            fetch = self.fetches.popleft()
+            for tp, (first, last) in fetch.taken.items():
+                if self._passed.get(tp, 0) <= last:
+                    again.setdefault(tp, max(first, self._passed.get(tp, 0)))
+            self._passed |= {tp: position for tp, position in fetch.positions.items() if tp not in again}
+        return again
 
     def track_message(self, message: Any) -> None:
-        self._waiting[message.tp].add(message.offset)
-        self._passed[message.tp] = message.offset + 1
+        if self.flow_active:  # or else it is dropped, and comes again
+            self._waiting[message.tp].add(message.offset)
+            self._passed[message.tp] = message.offset + 1
         super().track_message(message)
 
     def ack(self, message: Any) -> bool:
@@ -66,10 +102,18 @@ class _Consumer(driver.Consumer):
         return acked
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        for tp in revoked:
-            self._waiting.pop(tp, None)
-            self._passed.pop(tp, None)
+        self._forget()
         await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self._forget()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def _forget(self) -> None:
+        """Every rebalance takes all partitions and begins at what was committed."""
+        self._waiting.clear()
+        self._passed.clear()
+        self.fetches.clear()
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps need no account."""

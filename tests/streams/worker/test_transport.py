@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rolecall.streams.settings import Settings
 from rolecall.streams.worker.faust.app import create_app
-from rolecall.streams.worker.faust.transport import _Consumer
+from rolecall.streams.worker.faust.transport import Fetch, _Consumer
 
 HERE = TP("vacancies", 0)
 
@@ -110,6 +110,36 @@ async def test_the_position_behind_the_last_record_is_committed(partition):
     four.consumer._passed[HERE] = 11
     four.commit()
     assert four.commits == [11]
+
+
+async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(partition):
+    """Faust drops the fetch of a task that it cancels."""
+    four = partition()  # 5 to 8 were delivered
+    four.consumer.fetches += [
+        Fetch({HERE: (5, 8)}, {HERE: 9}),
+        Fetch({HERE: (9, 11)}, {HERE: 12}),
+        Fetch({HERE: (12, 14)}, {HERE: 16}),
+    ]
+    assert four.consumer._account() == {HERE: 9}
+    for offset in four.messages:
+        four.ack(offset)
+    four.commit()
+    assert four.commits == [9]
+
+
+async def test_what_was_fetched_and_delivered_is_passed_with_the_markers_behind_it(partition):
+    four = partition()
+    four.consumer.fetches.append(Fetch({HERE: (5, 8)}, {HERE: 11}))
+    assert four.consumer._account() == {}
+    assert four.consumer._passed == {HERE: 11}
+
+
+async def test_of_a_partition_of_which_nothing_was_delivered_nothing_is_passed(partition):
+    none = partition(offsets=(), committed=None)
+    none.consumer.fetches.append(Fetch({HERE: (0, 41)}, {HERE: 42}))
+    assert none.consumer._account() == {HERE: 0}
+    none.commit()
+    assert none.commits == []
 
 
 async def test_a_topic_that_was_made_again_is_committed_from_its_start(partition):
