@@ -10,11 +10,12 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 TORCH_INDEX := $(if $(filter cpu,$(TORCH)),--retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench chaos clean
+.PHONY: help demo test test-kafka check bench chaos clean
 
 help:
 	@echo "make demo   start the embedded stack, publish a sample, match it live, show the matches"
 	@echo "make test   lint, types, import direction, every test"
+	@echo "make test-kafka KAFKA_HOME=path/to/kafka: the stack tests on Apache Kafka (needs Java 17)"
 	@echo "make check  lint, types, import direction"
 	@echo "make chaos  one fault after another while events flow: nothing may be lost (about 20 minutes)"
 	@echo "make bench  DATA=path/to/data: speed and quality figures"
@@ -44,7 +45,10 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest
+	env -u KAFKA_HOME $(BIN)/pytest
+
+test-kafka: $(STAMP)
+	KAFKA_HOME=$(abspath $(KAFKA_HOME)) $(BIN)/pytest tests/stack
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.pipeline --vacancies $(DATA)/vacancies/open_jobs.csv --onet $(DATA)/onet

@@ -1,16 +1,19 @@
 """Inject many faults while events flow. Nothing may be lost, invented or dead-lettered without cause.
 
     python -m bench.chaos --faults 115 --events 55000 --seed 1
+    python -m bench.chaos --kafka PATH/TO/KAFKA --faults 500 --events 200000
 
-Two workers, four partitions, the embedded stack behind gates. Each fault strikes while a part of the events
-is published, and has recovered when all of them are committed. Then the ids that the part was about are
-compared with the truth, and at the end everything. The same seed gives the same events and the same faults in
-the same order; where in a batch one strikes is up to the machine. Duplicates are matches published more than
-once, those that both sides found among them.
+Two workers, four partitions, the embedded stack behind gates; with --kafka, Apache Kafka from this folder,
+with compaction that runs, idempotent producers and more kinds of faults. Each fault strikes while a part of
+the events is published, and has recovered when all of them are committed. Then the ids that the part was
+about are compared with the truth, and at the end everything. The same seed gives the same events and the same
+faults in the same order; where in a batch one strikes is up to the machine. Duplicates are matches published
+more than once, those that both sides found among them.
 """
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
@@ -27,7 +30,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench.rig.faults import FAULTS
+from bench.rig.faults import FAULTS, ON_KAFKA
 from bench.rig.population import Population
 from bench.rig.ward import Account, Ward
 
@@ -55,6 +58,7 @@ class Outcome:
     repeated_after_dedup: int
     restarts: int
     rss_mb: list[float]
+    erased_back: int
 
     @property
     def recovered(self) -> list[float]:
@@ -66,6 +70,7 @@ class Outcome:
             "faults": len(self.recovered),
             "events": self.events,
             "lost": len(self.lost),
+            "erased_back": self.erased_back,
             "wrong_pairs": self.wrong_pairs,
             "wrong_dead_letters": len(self.wrong_letters),
             "duplicates_after_dedup": self.repeated_after_dedup,
@@ -113,7 +118,7 @@ def run(
             row = rows[name]
             publishing = beside.submit(account.publish, each, pause_seconds=PAUSE_SECONDS)
             time.sleep(rng.uniform(0, 1))  # anywhere in a batch, not always at the same step
-            FAULTS[name](ward, rng)
+            (FAULTS | ON_KAFKA)[name](ward, rng)
             over = time.monotonic()
             keys = publishing.result()
             ward.until_drained()
@@ -132,6 +137,7 @@ def run(
                     f"{len(missing)} lost, {ward.restarts} restarts, {rss_mb[-1]:.0f} MB"
                 )
         lost += account.lost(truth.newest.keys())
+        erased_back = account.erased_back()
         ward.stop_workers()
         return Outcome(
             dict(rows),
@@ -142,6 +148,7 @@ def run(
             account.repeated()[1],
             ward.restarts,
             rss_mb,
+            erased_back,
         )
 
 
@@ -161,11 +168,18 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=115)
     parser.add_argument("--events", type=int, default=55_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", choices=FAULTS, action="append", help="these kinds alone; repeat it")
+    parser.add_argument(
+        "--only", choices=FAULTS | ON_KAFKA, action="append", help="these kinds alone; repeat it"
+    )
     parser.add_argument("--minutes", type=float, default=inf, help="no fault after so long")
+    parser.add_argument("--kafka", type=Path, help="folder of an Apache Kafka distribution, to run on it")
     options = parser.parse_args()
+    kinds = list(FAULTS)
+    if options.kafka:
+        os.environ["KAFKA_HOME"] = str(options.kafka.resolve())
+        kinds += ON_KAFKA
     console = Console(width=110)
-    faults = schedule(options.seed, options.faults, options.only or list(FAULTS))
+    faults = schedule(options.seed, options.faults, options.only or kinds)
     outcome = run(options.seed, faults, options.events, POPULATION, minutes=options.minutes, console=console)
     console.print(table(outcome))
     for what in outcome.lost[:20]:
@@ -174,7 +188,7 @@ def main() -> None:
         console.print(f"wrong dead letter: {what}")
     figures = outcome.figures()
     print(json.dumps(figures))
-    bad = ("lost", "wrong_pairs", "wrong_dead_letters", "duplicates_after_dedup")
+    bad = ("lost", "erased_back", "wrong_pairs", "wrong_dead_letters", "duplicates_after_dedup")
     sys.exit(1 if any(figures[name] for name in bad) else 0)
 
 

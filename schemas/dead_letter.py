@@ -39,6 +39,13 @@ class DeadLetterHeaders(Contract):
         description="Timestamp of the original record, if it had one. It is the revision of an erasure.",
     )
 
+    cut_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        serialization_alias="__rolecall.errors.cut",
+        description="Bytes of the original value, where the broker took only its beginning.",
+    )
+
     def records(self) -> list[tuple[str, bytes]]:
         """Kafka record headers."""
         said = self.model_dump(by_alias=True, exclude_none=True)

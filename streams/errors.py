@@ -10,7 +10,9 @@ RolecallError
 │   ├── IndexMismatch
 │   └── PublishRefused
 ├── Unreachable
-│   └── TopicsMissing
+│   ├── TopicsMissing
+│   ├── TopicsWrong
+│   └── NotAllowed
 ├── NotDeployed
 ├── RolloutRefused
 ├── EmbeddedUnavailable
@@ -71,6 +73,14 @@ class Unreachable(RolecallError):
 
 class TopicsMissing(Unreachable):
     """A broker answers, but it lacks topics. The message names them."""
+
+
+class TopicsWrong(Unreachable):
+    """A topic is set so that states get lost. The message says what to run."""
+
+
+class NotAllowed(Unreachable):
+    """The broker answers, and refuses. The message names the right that is missing."""
 
 
 class NotDeployed(RolecallError):

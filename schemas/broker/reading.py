@@ -18,19 +18,27 @@ class TopicError(RolecallError):
     exit_code = 1
 
 
-async def partitions_of(settings: BrokerSettings, topic: str) -> list[TopicPartition]:
-    """In order. Raises `TopicError` for a topic that does not exist; asking does not create it."""
+async def partitions_of(settings: BrokerSettings, *topics: str) -> list[TopicPartition]:
+    """As many as the cluster has now, in order. Asking does not create a topic.
+
+    Raises `TopicError` for a topic that does not exist.
+    """
     admin = AIOKafkaAdminClient(**settings.client())
     try:
         await admin.start()
         described = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
     finally:
         await admin.close()
-    if topic not in described:
+    if missing := [topic for topic in topics if topic not in described]:
         raise TopicError(
-            f"the broker at {settings.broker} has no topic {topic}; create it: rolecall topics create"
+            f"the broker at {settings.broker} has no topic {', '.join(missing)}; create it: "
+            "rolecall topics create"
         )
-    return [TopicPartition(topic, n) for n in sorted(each["partition"] for each in described[topic])]
+    return [
+        TopicPartition(topic, number)
+        for topic in topics
+        for number in sorted(each["partition"] for each in described[topic])
+    ]
 
 
 def assign(consumer: AIOKafkaConsumer, starts: dict[TopicPartition, int]) -> None:
@@ -43,8 +51,9 @@ def assign(consumer: AIOKafkaConsumer, starts: dict[TopicPartition, int]) -> Non
 async def read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> AsyncIterator[Any]:
     """The records of the assigned partitions before `ends`, in the order of each partition.
 
-    A partition that `ends` lacks is read to its high watermark of now, which is entered into `ends`. The
-    watermark comes from a fetch response: the ListOffsets of the embedded broker counts batches.
+    A partition that `ends` lacks is read to where it ends now, which is entered into `ends`. The end comes
+    from a fetch response: the ListOffsets of the embedded broker counts batches. It is the last stable
+    offset, so an open transaction holds nobody up.
     """
     partitions = consumer.assignment()
     while not await _reached(consumer, partitions, ends):
@@ -54,7 +63,7 @@ async def read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
                     yield record
 
 
-async def high_watermarks(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+async def ends_now(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
     """Where the assigned partitions end now. What is fetched on the way is dropped."""
     ends: dict[TopicPartition, int] = {}
     while ends.keys() != consumer.assignment():
@@ -75,4 +84,5 @@ def _note_ends(
 ) -> None:
     for partition in partitions:
         if partition not in ends and (mark := consumer.highwater(partition)) is not None:
-            ends[partition] = mark
+            stable = consumer.last_stable_offset(partition)
+            ends[partition] = mark if stable is None or stable < 0 else min(mark, stable)

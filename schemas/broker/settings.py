@@ -4,10 +4,14 @@ import asyncio
 import importlib
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import aiokafka.admin.client
+import aiokafka.client
 from aiokafka.abc import AbstractTokenProvider
+from aiokafka.protocol.metadata import MetadataRequest
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -18,6 +22,11 @@ from pydantic_settings import (
 
 SECRETS_DIR = Path("/run/secrets")  # where Docker puts them
 LOOPBACK = ("127.", "localhost:", "[::1]:")
+
+# aiokafka's clients let the broker create the topics that they ask for, with the broker's defaults: records
+# of `rollouts` would be deleted after 7 days. There is no parameter for this, so it is set for all clients.
+for asks in (aiokafka.client, aiokafka.admin.client):
+    asks.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 
 class BrokerSettings(BaseSettings):
@@ -146,6 +155,10 @@ class BrokerSettings(BaseSettings):
             "ssl_context": self.tls(),
             **self._login(),
         }
+
+    def reader(self) -> dict[str, Any]:
+        """As `client`, for consumers: they see committed records only, no aborted or open transaction."""
+        return {**self.client(), "isolation_level": "read_committed"}
 
     def _login(self) -> dict[str, Any]:
         if self.broker_sasl is None:

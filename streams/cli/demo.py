@@ -113,7 +113,7 @@ class Demo:
         sender = producer(self._stack.settings)
         consumer = AIOKafkaConsumer(
             MATCHES.name,
-            **self._stack.settings.client(),
+            **self._stack.settings.reader(),
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         )

@@ -68,7 +68,7 @@ async def follow(
     await require_topics(settings)
     consumer = AIOKafkaConsumer(
         MATCHES.name,
-        **settings.client(),
+        **settings.reader(),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="earliest" if from_start else "latest",
     )

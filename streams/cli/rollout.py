@@ -8,7 +8,9 @@ from typing import TypeVar
 
 import click
 
+from rolecall.encoder.model import Encoder
 from rolecall.streams.cli.console import effective_settings, explained
+from rolecall.streams.rollout import founding
 from rolecall.streams.rollout import report as reporting
 from rolecall.streams.rollout import switch as steps
 from rolecall.streams.rollout.report import Figures
@@ -41,6 +43,17 @@ def start(model: Path) -> None:
     fresh = _run(lambda at: steps.start(at, model))
     click.echo(f"next: {fresh.model_version}, generation {fresh.generation}")
     click.echo(f"now run workers with it: ROLECALL_MODEL={model} rolecall worker", err=True)
+
+
+@rollout.command()
+@click.option("--generation", type=click.IntRange(min=0), required=True, help="The one that is live.")
+def found(generation: int) -> None:
+    """Write the record of the live deployment again, after the topic `rollouts` has lost it.
+
+    Workers then serve the index of ROLECALL_MODEL with this generation.
+    """
+    done = _run(lambda at: founding.found(at, Encoder.load(at.settings.model).version, generation))
+    click.echo(f"live: {done.live.model_version}, generation {done.live.generation}")
 
 
 @rollout.command()
@@ -98,13 +111,14 @@ def drop() -> None:
 
 
 @click.command()
-def rebuild() -> None:
+@click.option("--yes", is_flag=True, help="Also if the new index holds far less than the live one.")
+def rebuild(yes: bool) -> None:
     """Make the live model's index anew from the topics, and switch to it.
 
     Use it if the index was lost or damaged. It runs a worker of its own until the index is built. Start more
     with `rolecall worker --newest` to build faster. Running workers move to the new index by themselves.
     """
-    done = _run(lambda at: steps.rebuild(at, _say))
+    done = _run(lambda at: steps.rebuild(at, _say, yes=yes))
     click.echo(f"live: {done.live.model_version}, generation {done.live.generation}")
 
 

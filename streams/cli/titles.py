@@ -30,7 +30,7 @@ class TitleReader:
             yield cls(None)
             return
         partitions = [each for topic in SIDE_OF for each in await partitions_of(settings, topic)]
-        consumer = AIOKafkaConsumer(**settings.client(), fetch_max_wait_ms=settings.fetch_max_wait_ms)
+        consumer = AIOKafkaConsumer(**settings.reader(), fetch_max_wait_ms=settings.fetch_max_wait_ms)
         await consumer.start()
         try:
             assign(consumer, dict.fromkeys(partitions, 0))

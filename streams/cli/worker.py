@@ -9,7 +9,8 @@ import click
 from aiokafka.errors import KafkaError
 
 from rolecall.schemas.errors import RolecallError
-from rolecall.streams.cli.console import INTERRUPTED, effective_settings, explained, fail
+from rolecall.streams.cli.console import FAILED, INTERRUPTED, effective_settings, explained, fail
+from rolecall.streams.kafka.topic_settings import Deviation, deviations
 from rolecall.streams.kafka.topics import create_topics, missing_topics
 from rolecall.streams.settings import Settings
 
@@ -25,21 +26,28 @@ def topics() -> None:
 def topics_create(replication: int) -> None:
     """Create the topics that are missing, with their partitions and retention.
 
-    Topics that exist stay as they are. It is safe to run this again.
+    Topics that exist stay as they are. What is wrong with their settings is told. The exit code is 1 if
+    states would get lost. It is safe to run this again.
     """
 
-    async def create(settings: Settings) -> list[str]:
+    async def create(settings: Settings) -> tuple[list[str], list[Deviation]]:
         missing = await missing_topics(settings)
-        return await create_topics(settings, replication=replication) if missing else []
+        created = await create_topics(settings, replication=replication) if missing else []
+        return created, await deviations(settings)
 
     with explained():
-        created = asyncio.run(create(effective_settings()))
+        created, found = asyncio.run(create(effective_settings()))
         click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
+        for each in found:
+            click.echo(f"{each}\n    → {each.remedy}", err=True)
+        if any(each.loses_state for each in found):
+            raise SystemExit(FAILED)
 
 
 @click.command()
 @click.option("--newest", is_flag=True, help="If the model has two indexes, build the newer one.")
-def worker(newest: bool) -> None:
+@click.option("--found", is_flag=True, help="Begin at generation 0 even if the index holds points.")
+def worker(newest: bool, found: bool) -> None:
     """Run one worker until SIGTERM or Ctrl-C.
 
     Several workers share the partitions of the input topics. Nothing is lost when one dies: the others take
@@ -54,7 +62,7 @@ def worker(newest: bool) -> None:
     settings = effective_settings()
     logs.configure(settings.log_format, settings.log_level)
     try:
-        ending = asyncio.run(serve(settings, newest=newest))
+        ending = asyncio.run(serve(settings, newest=newest, found=found))
     except RolecallError as error:
         fail(f"{error} (`rolecall doctor` checks every part)", error.exit_code)
     except KafkaError as error:

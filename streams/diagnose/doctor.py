@@ -1,28 +1,34 @@
 """Check everything that a worker needs. Each finding says how to fix what is wrong."""
 
+import asyncio
 import difflib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from rolecall.encoder.artifact import ArtifactError
 from rolecall.encoder.model import Encoder
+from rolecall.schemas.errors import RolecallError
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import MATCHES
 from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import IndexMismatch, IndexUnavailable, NotDeployed, Unreachable
 from rolecall.streams.kafka.lag import lag
+from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import missing_topics
 from rolecall.streams.rollout.steps import group
 from rolecall.streams.rollout.topic import newest_rollout, served_collections
 from rolecall.streams.settings import Settings, unknown_names
 
 MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
+CHECK_SECONDS = 4.0  # for the broker's, then for the rest: less than 10 s in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +58,36 @@ async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
         if missing:
             yield Finding("topics", False, f"missing: {', '.join(missing)}", "rolecall topics create")
         else:
-            yield Finding("topics", True, "all there")
-            yield await _clock(settings)
-            yield await _lag(settings)
-    if encoder is not None:
-        yield await _index(settings, encoder)
-    yield await _redis(settings)
+            checks = {"topics": _topics, "clock": _clock, "lag": _lag}
+            asked = [_in_time(part, partial(check, settings)) for part, check in checks.items()]
+            for found in await asyncio.gather(*asked):
+                for each in found:
+                    yield each
+    asked = [_in_time("index", partial(_index, settings, encoder))] if encoder is not None else []
+    for found in await asyncio.gather(*asked, _in_time("redis", partial(_redis, settings))):
+        for each in found:
+            yield each
+
+
+async def _in_time(part: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+    """Its findings, or what kept it from making them: no check keeps the others from theirs."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        state, remedy = f"no answer within {CHECK_SECONDS:g} s", "try again; look at the log of the broker"
+    except KafkaError as error:
+        state, remedy = f"{type(error).__name__}: {error}", "look at the log of the broker"
+    except RolecallError as error:
+        state, _, remedy = str(error).partition("; ")
+    return [Finding(part, False, state, remedy)]
+
+
+async def _topics(settings: Settings) -> list[Finding]:
+    found = await deviations(settings)
+    if not found:
+        return [Finding("topics", True, "all there, as the contracts need them")]
+    return [Finding("topics", False, str(each), each.remedy, required=each.loses_state) for each in found]
 
 
 def _meant(name: str) -> str:
@@ -78,24 +108,20 @@ def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
     return encoder, Finding("model", True, state)
 
 
-async def _clock(settings: Settings) -> Finding:
+async def _clock(settings: Settings) -> list[Finding]:
     """Revisions are times: a clock that runs ahead or behind decides wrongly which event is newer."""
     newest = await _newest_timestamp(settings)
     if newest is None:
-        return Finding("clock", True, "nothing published yet to compare with")
+        return [Finding("clock", True, "nothing published yet to compare with")]
     ahead = newest / 1000 - time.time()
     if ahead > MAX_CLOCK_DIFFERENCE_SECONDS:
-        return Finding(
-            "clock",
-            False,
-            f"the newest match is dated {ahead:.1f} s ahead of this clock",
-            "synchronise the clocks (NTP)",
-        )
-    return Finding("clock", True, "not behind the newest match")
+        state = f"the newest match is dated {ahead:.1f} s ahead of this clock"
+        return [Finding("clock", False, state, "synchronise the clocks (NTP)")]
+    return [Finding("clock", True, "not behind the newest match")]
 
 
 async def _newest_timestamp(settings: Settings) -> int | None:
-    consumer = AIOKafkaConsumer(MATCHES.name, **settings.client())
+    consumer = AIOKafkaConsumer(MATCHES.name, **settings.reader())
     await consumer.start()
     try:
         partitions = consumer.assignment()
@@ -104,25 +130,25 @@ async def _newest_timestamp(settings: Settings) -> int | None:
         filled = [partition for partition in partitions if ends[partition] > starts[partition]]
         for partition in filled:
             consumer.seek(partition, ends[partition] - 1)
-        records = await consumer.getmany(*filled, timeout_ms=2000) if filled else {}
+        records = await consumer.getmany(*filled, timeout_ms=1000) if filled else {}
         return max((record.timestamp for batch in records.values() for record in batch), default=None)
     finally:
         await consumer.stop()
 
 
-async def _lag(settings: Settings) -> Finding:
+async def _lag(settings: Settings) -> list[Finding]:
     rollout = await newest_rollout(settings)
     base = settings.consumer_group
     live = base if rollout is None else group(rollout.live, base)
-    return Finding("lag", True, f"{await lag(settings, live):,} events wait for the workers of {live}")
+    return [Finding("lag", True, f"{await lag(settings, live):,} events wait for the workers of {live}")]
 
 
-async def _index(settings: Settings, encoder: Encoder) -> Finding:
+async def _index(settings: Settings, encoder: Encoder) -> list[Finding]:
     where = str(settings.edge_socket) if settings.index == "edge" else settings.qdrant_url
     try:
         name = await served_collections(settings, encoder.version) or encoder.version
     except NotDeployed as error:
-        return Finding("index", False, str(error), "point ROLECALL_MODEL at the live model")
+        return [Finding("index", False, str(error), "point ROLECALL_MODEL at the live model")]
     index = connect_index(settings, name, encoder.dims)
     try:
         await index.prepare()
@@ -133,18 +159,18 @@ async def _index(settings: Settings, encoder: Encoder) -> Finding:
             if settings.index == "edge"
             else "start Qdrant, or set ROLECALL_QDRANT_URL; for the embedded index ROLECALL_INDEX=edge"
         )
-        return Finding("index", False, str(error), remedy)
+        return [Finding("index", False, str(error), remedy)]
     except IndexMismatch as error:
-        return Finding("index", False, str(error), "point ROLECALL_MODEL at the model of this index")
+        return [Finding("index", False, str(error), "point ROLECALL_MODEL at the model of this index")]
     finally:
         await index.close()
     held = ", ".join(f"{count:,} {side} points" for side, count in counts.items())
-    return Finding("index", True, f"{where}: {held}")
+    return [Finding("index", True, f"{where}: {held}")]
 
 
-async def _redis(settings: Settings) -> Finding:
+async def _redis(settings: Settings) -> list[Finding]:
     if settings.redis_url is None:
-        return Finding("redis", True, "off: embeddings are not cached")
+        return [Finding("redis", True, "off: embeddings are not cached")]
     redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=2, socket_connect_timeout=2)
     ping: Callable[[], Awaitable[object]] = redis.ping
     try:
@@ -152,7 +178,7 @@ async def _redis(settings: Settings) -> Finding:
     except RedisError as error:
         state = f"{type(error).__name__}: {error}"
         remedy = "workers go on without it; start Redis, or unset ROLECALL_REDIS_URL"
-        return Finding("redis", False, state, remedy, required=False)
+        return [Finding("redis", False, state, remedy, required=False)]
     finally:
         await redis.aclose()
-    return Finding("redis", True, "answers")
+    return [Finding("redis", True, "answers")]

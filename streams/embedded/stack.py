@@ -88,9 +88,12 @@ def embedded_stack(
 
 @contextmanager
 def worker(environment: Mapping[str, str], *, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process with these settings; yielded once spawned, some seconds before it consumes."""
+    """A worker process with these settings; yielded once spawned, some seconds before it consumes.
+
+    It may find an index that an earlier embedded broker has filled: that one has no record of it any more.
+    """
     given = NONE_OF_IT | {name: value for name, value in environment.items() if value}
-    with spawn([*ROLECALL, "worker"], given, stderr=stderr) as process:
+    with spawn([*ROLECALL, "worker", "--found"], given, stderr=stderr) as process:
         yield process
 
 

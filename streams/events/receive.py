@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -16,13 +17,23 @@ from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.topics import CONTRACT_OF
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.errors import Unacceptable
+from rolecall.streams.events.json_repair import envelope, framing, repaired
 from rolecall.streams.events.record import Record
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Entity = Vacancy | Candidate
 MAX_MESSAGE_CHARACTERS = 2_000
 Contracted = TypeVar("Contracted", bound=Vacancy | Candidate | ExclusionRule | Occupation)
 T = TypeVar("T")
 D = TypeVar("D", bound=ExclusionRule | Occupation)
+NO_EXPIRY = datetime(1970, 1, 2, tzinfo=UTC)  # the zeros of Go, .NET and Unix are before it
+SECONDS = (
+    1_000_000_000,
+    100_000_000_000,
+)  # since the epoch: the years 2001 to 5138; as milliseconds, before 1974
+KINDS = {bool: "true or false", int: "a number", float: "a number", list: "an array", dict: "an object"}
 ENTITY_ID: TypeAdapter[str] = TypeAdapter(EntityId)
 
 
@@ -156,6 +167,11 @@ def _value(contract: type[Contracted], record: Record, now_ms: int, limits: Limi
             raise Unacceptable("a record without key and value erases nothing: give the id to erase as key")
         if record.timestamp_ms < 0:
             raise Unacceptable("an erasure needs a record timestamp: it is its revision")
+        if SECONDS[0] <= record.timestamp_ms < SECONDS[1]:
+            raise Unacceptable(
+                f"the erasure's record timestamp is {record.timestamp_ms}, which looks like seconds: "
+                "it is the erasure's revision, and has to be in milliseconds"
+            )
         _check_clock(record.timestamp_ms, now_ms, limits)
         return Erased(record, _erased_id(key), record.timestamp_ms)
     if len(record.value) > limits.max_record_bytes:
@@ -163,10 +179,36 @@ def _value(contract: type[Contracted], record: Record, now_ms: int, limits: Limi
             f"the record has {len(record.value):,} bytes, the limit is {limits.max_record_bytes:,}: "
             "shorten the description, or raise max_record_bytes"
         )
-    value: Contracted = contract.model_validate_json(record.value, strict=True)  # type: ignore[assignment]
+    value = parse(contract, record.value)
     if key is not None and key != value.id:
         raise Unacceptable("the record key is not the id in the value: use the id as key")
     _check_clock(value.revision, now_ms, limits)
+    return value
+
+
+def parse(contract: type[Contracted], text: bytes) -> Contracted:
+    """The one reader of JSON from topics. Raises `ValidationError`, or `Unacceptable` with another reason."""
+    try:
+        value: Contracted = contract.model_validate_json(text, strict=True)  # type: ignore[assignment]
+    except ValidationError as error:
+        if said := framing(text):
+            raise Unacceptable(said) from None
+        mended = repaired(text)
+        if mended is None:
+            raise
+        if said := envelope(mended[0]):
+            raise Unacceptable(said) from None
+        try:
+            value = contract.model_validate_json(mended[1], strict=True)  # type: ignore[assignment]
+        except ValidationError:
+            if error.errors()[0]["type"] == "json_invalid":  # no JSON to pydantic: half an emoji
+                raise
+            raise error from None
+    if isinstance(value, Vacancy) and value.expires_at is not None and value.expires_at < NO_EXPIRY:
+        raise Unacceptable(
+            f"expires_at is {value.expires_at.isoformat()}, the zero of a type of time: "
+            "leave the field out if there is no expiry"
+        )
     return value
 
 
@@ -187,6 +229,8 @@ def _key(record: Record) -> str | None:
 
 
 def _erased_id(key: str) -> str:
+    if len(key) > 2 and key[0] == key[-1] == '"':
+        raise Unacceptable("the record key is a JSON string in quotes: use the bare id as key")
     try:
         return ENTITY_ID.validate_python(key)
     except ValidationError as error:
@@ -195,12 +239,19 @@ def _erased_id(key: str) -> str:
 
 def _summary(error: ValidationError) -> str:
     """One line a problem, with the place and never the value, which may be personal."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = error.errors(include_url=False, include_context=False)
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" if problem["loc"] else problem["msg"]
+        f"{'.'.join(map(str, problem['loc']))}: {_said(problem)}" if problem["loc"] else problem["msg"]
         for problem in problems[:20]
         if problem["type"] != "default_factory_not_called"
     )
+
+
+def _said(problem: "ErrorDetails") -> str:
+    if not problem["type"].startswith(("datetime", "timezone")):
+        return problem["msg"]
+    kind = KINDS.get(type(problem["input"]), "other text")
+    return f"{problem['msg']}; text such as 2026-11-28T15:17:27Z is expected, this is {kind}"
 
 
 def read_event(value: bytes) -> Match | MatchesWithdrawn | None:

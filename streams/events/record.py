@@ -1,5 +1,6 @@
 """A record as the broker holds it, before anything reads it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -11,3 +12,4 @@ class Record:
     key: bytes | None
     value: bytes | None
     timestamp_ms: int
+    headers: Sequence[tuple[str, bytes]] = ()

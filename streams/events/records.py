@@ -1,7 +1,7 @@
 """Events of ours -> records for the broker. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -24,6 +24,8 @@ from rolecall.streams.events.receive import Reject
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/rolecall/rolecall")
 ROLLOUT_KEY = b"rollout"
+ERROR_HEADERS = "__connect.errors.", "__rolecall.errors."
+CUT_TO_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ def rollout_record(rollout: Rollout) -> Outgoing:
     id = str(uuid5(NAMESPACE_URL, rollout.model_dump_json()))
     headers = cloud_event(id, event_type(Rollout), rollout.occurred_at)
     value = rollout.model_dump_json(exclude_none=True).encode()
-    return Outgoing(ROLLOUTS.name, ROLLOUT_KEY, value, headers)
+    return Outgoing(
+        ROLLOUTS.name, ROLLOUT_KEY, value, headers, partition=0
+    )  # one order, however many there are
 
 
 def match_record(match: Match) -> Outgoing:
@@ -87,4 +91,18 @@ def dead_letter(reject: Reject) -> Outgoing:
     key, value = reject.record.key, reject.record.value
     if key is None and value is None:
         key = b""  # aiokafka refuses to send a record without key and value
-    return Outgoing(DEAD_LETTERS.name, key, value, reject.headers())
+    headers = [*own_headers(reject.record.headers), *reject.headers()]
+    return Outgoing(DEAD_LETTERS.name, key, value, headers)
+
+
+def own_headers(headers: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, bytes]]:
+    """What the producer of a record wrote, without what a dead letter added."""
+    return [(name, value or b"") for name, value in headers if not name.startswith(ERROR_HEADERS)]
+
+
+def shortened(letter: Outgoing) -> Outgoing | None:
+    """With the beginning of its value only, for a broker that refuses the whole; None if it is short."""
+    if letter.value is None or len(letter.value) <= CUT_TO_BYTES:
+        return None
+    cut = ("__rolecall.errors.cut", str(len(letter.value)).encode())
+    return replace(letter, value=letter.value[:CUT_TO_BYTES], headers=[*letter.headers, cut])

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
 from rolecall.schemas.topics import DEAD_LETTERS, INPUTS
-from rolecall.streams.events.records import Outgoing
-from rolecall.streams.kafka.publisher import KafkaPublisher, letter_producer, start
+from rolecall.streams.events.records import Outgoing, own_headers
+from rolecall.streams.kafka.publisher import KafkaPublisher, letter_producer, start, stop
 from rolecall.streams.kafka.read import records_to_end
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
@@ -21,6 +21,7 @@ class Letter:
     about: DeadLetterHeaders
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes]]  # the producer's own
     died_at: datetime
 
     @property
@@ -61,7 +62,9 @@ class Replayed:
 
     published: list[Letter] = field(default_factory=list)
     overtaken: list[Letter] = field(default_factory=list)  # the topic has a later record of the key
-    unsendable: list[Letter] = field(default_factory=list)  # no topic of ours, or an erasure without a time
+    unsendable: list[Letter] = field(
+        default_factory=list
+    )  # no topic of ours, cut, or an erasure without a time
 
 
 async def letters(settings: Settings, wanted: Filter) -> AsyncIterator[Letter]:
@@ -73,7 +76,7 @@ async def letters(settings: Settings, wanted: Filter) -> AsyncIterator[Letter]:
         except ValueError:
             continue
         died_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        letter = Letter(about, record.key, record.value, died_at)
+        letter = Letter(about, record.key, record.value, own_headers(record.headers), died_at)
         if wanted.takes(letter):
             yield letter
 
@@ -89,18 +92,22 @@ async def replay(settings: Settings, wanted: Filter) -> Replayed:
     last = await _last_offsets(settings, died.values())
     for letter in died.values():
         about = letter.about
-        if about.topic not in REPLAYABLE or (letter.value is None and about.timestamp_ms is None):
+        if (
+            about.topic not in REPLAYABLE
+            or about.cut_bytes
+            or (letter.value is None and about.timestamp_ms is None)
+        ):
             result.unsendable.append(letter)
         elif letter.key is not None and last.get((about.topic, letter.key), -1) > about.offset:
             result.overtaken.append(letter)
         else:
             result.published.append(letter)
-    sender = letter_producer(settings)
-    await start(sender)
+    sender = letter_producer(settings)  # the originals may be as large as letters
     try:
+        await start(sender)
         await KafkaPublisher(sender).publish(map(_original, result.published))
     finally:
-        await sender.stop()
+        await stop(sender)
     return result
 
 
@@ -119,4 +126,6 @@ async def _last_offsets(settings: Settings, died: Iterable[Letter]) -> dict[tupl
 
 def _original(letter: Letter) -> Outgoing:
     about = letter.about
-    return Outgoing(about.topic, letter.key, letter.value, (), about.partition, about.timestamp_ms)
+    return Outgoing(
+        about.topic, letter.key, letter.value, letter.headers, about.partition, about.timestamp_ms
+    )

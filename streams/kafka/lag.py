@@ -1,27 +1,30 @@
 """How far a consumer group is behind its topics."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
-from rolecall.schemas.broker.reading import assign, high_watermarks
+from rolecall.schemas.broker.reading import assign, ends_now, partitions_of
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.topics import INPUTS, Topic
+from rolecall.streams.errors import PublishFailed
 
 
 async def lag(settings: BrokerSettings, group: str, topics: Sequence[Topic] = INPUTS) -> int:
     """Events of the topics that the group has not committed yet."""
-    partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
+    partitions = await partitions_of(settings, *(topic.name for topic in topics))
     done = await _committed(settings, group, partitions)
     ends = await _ends(settings, done)
-    return sum(ends[partition] - done[partition] for partition in partitions)
+    return sum(max(ends[partition] - done[partition], 0) for partition in partitions)
 
 
 async def fence(settings: BrokerSettings, group: str) -> dict[TopicPartition, int]:
     """Where the inputs end now."""
-    partitions = [TopicPartition(topic.name, n) for topic in INPUTS for n in range(topic.partitions)]
+    partitions = await partitions_of(settings, *(topic.name for topic in INPUTS))
     return await _ends(settings, await _committed(settings, group, partitions))
 
 
@@ -37,9 +40,34 @@ async def members(settings: BrokerSettings, group: str) -> int:
     await admin.start()
     try:
         [response] = await admin.describe_consumer_groups([group])
+    except GroupCoordinatorNotAvailableError:  # a fresh cluster: it begins to keep groups when asked for one
+        return 0
     finally:
         await admin.close()
     return len(response.groups[0][5])
+
+
+async def handled(settings: BrokerSettings, group: str) -> dict[tuple[str, int], int]:
+    """How far the group has committed the inputs. Raises `PublishFailed` if no broker answers."""
+    try:
+        partitions = await partitions_of(settings, *(topic.name for topic in INPUTS))
+        done = await _committed(settings, group, partitions)
+    except KafkaError as error:
+        raise PublishFailed(f"offsets of {group}: {type(error).__name__}: {error}") from error
+    return {(each.topic, each.partition): offset for each, offset in done.items()}
+
+
+async def groups_with_commits(settings: BrokerSettings, base: str) -> list[str]:
+    """Of the group and those of later generations: those that have committed more than a topic's start."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    await admin.start()
+    try:
+        named = [name for name, _ in await admin.list_consumer_groups()]
+        ours = sorted(name for name in named if re.fullmatch(rf"{re.escape(base)}(-g\d+)?", name))
+        offsets = {name: await admin.list_consumer_group_offsets(name) for name in ours}
+    finally:
+        await admin.close()
+    return [name for name in ours if any(each.offset > 0 for each in offsets[name].values())]
 
 
 async def _committed(
@@ -49,6 +77,8 @@ async def _committed(
     await admin.start()
     try:
         found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+    except GroupCoordinatorNotAvailableError:  # no group has ever committed anything on this cluster
+        return dict.fromkeys(partitions, 0)
     finally:
         await admin.close()
     return {partition: max(found[partition].offset, 0) for partition in partitions}
@@ -57,11 +87,16 @@ async def _committed(
 async def _ends(
     settings: BrokerSettings, positions: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
-    consumer = AIOKafkaConsumer(**settings.client(), fetch_max_wait_ms=50, max_partition_fetch_bytes=1)
+    consumer = AIOKafkaConsumer(
+        **settings.reader(),
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=50,
+        max_partition_fetch_bytes=1,
+    )
     await consumer.start()
     try:
         assign(consumer, dict(positions))
-        return await high_watermarks(consumer)
+        return await ends_now(consumer)
     finally:
         await consumer.stop()
 
@@ -72,3 +107,5 @@ class Progress:
 
     lag: Mapping[tuple[str, int], int | None] = field(default_factory=dict)
     unacked: int = 0
+    joined: bool = False  # in its group, with partitions or without
+    silent_seconds: float = 0.0  # how long the partition that was fetched last of all was not, while idle

@@ -4,17 +4,21 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    InvalidTimestampError,
     InvalidTopicError,
     KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
+    RecordListTooLargeError,
     TopicAuthorizationFailedError,
     UnknownError,
 )
@@ -24,9 +28,13 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.topics import DEAD_LETTERS
 from rolecall.streams.errors import PublishFailed, PublishRefused
-from rolecall.streams.events.records import Outgoing
+from rolecall.streams.events.records import Outgoing, shortened
+
+log = structlog.get_logger()
 
 REQUEST_TIMEOUT_MS = 30_000
+DELIVERY_SECONDS = 30.0  # aiokafka itself retries an idempotent batch for ever
+STOP_SECONDS = 2.0
 
 
 class Publisher(Protocol):
@@ -34,35 +42,114 @@ class Publisher(Protocol):
         """Return once every record is stored by the broker; `PublishFailed` if one is not."""
 
 
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 REFUSALS = (
     ClusterAuthorizationFailedError,
+    InvalidTimestampError,
     InvalidTopicError,
-    MessageSizeTooLargeError,
+    *TOO_LARGE,
     TopicAuthorizationFailedError,
 )
+REMEDIES: dict[type[KafkaError], str] = {
+    ClusterAuthorizationFailedError: "give this user the right IdempotentWrite on the cluster",
+    InvalidTimestampError: "a record is dated further ahead than message.timestamp.after.max.ms of the topic "
+    "allows, by default 1 h",
+    InvalidTopicError: "check the topic's name",
+    MessageSizeTooLargeError: "raise max.message.bytes of the topic",
+    RecordListTooLargeError: "raise segment.bytes or max.message.bytes of the topic",
+    TopicAuthorizationFailedError: "give this user the right to Write: "
+    "kafka-acls.sh --add --allow-principal User:NAME --operation Write --topic TOPIC",
+}
 
 
 class KafkaPublisher:
-    """`letters` sends the dead letters, which may be far larger than any event of ours."""
+    """`letters` sends the dead letters, which may be far larger than any event of ours.
 
-    def __init__(self, events: AIOKafkaProducer, letters: AIOKafkaProducer | None = None) -> None:
+    After a delivery that failed, both are made anew before the next one, if `settings` are given: an
+    idempotent producer that had a batch refused has every later batch of that partition refused too.
+    """
+
+    def __init__(
+        self,
+        events: AIOKafkaProducer,
+        letters: AIOKafkaProducer | None = None,
+        settings: BrokerSettings | None = None,
+    ) -> None:
         self._events = events
         self._letters = letters or events
+        self._settings = settings
+        self._failed = False
+        self._renewing = asyncio.Lock()
+
+    @classmethod
+    def of(cls, settings: BrokerSettings) -> Self:
+        return cls(producer(settings), letter_producer(settings), settings)
+
+    async def start(self) -> None:
+        """`PublishFailed` while no broker answers."""
+        for sender in (self._events, self._letters):
+            await start(sender)
+
+    async def stop(self) -> None:
+        for sender in (self._events, self._letters):
+            await stop(sender)
 
     async def publish(self, records: Iterable[Outgoing]) -> None:
+        records = list(records)
+        letters = [record for record in records if record.topic == DEAD_LETTERS.name]
+        await self._confirmed([record for record in records if record.topic != DEAD_LETTERS.name])
+        try:
+            await self._confirmed(letters)
+        except PublishRefused:
+            if len(letters) > 1:
+                for letter in letters:
+                    await self.publish([letter])
+                return
+            smaller = shortened(letters[0])
+            if smaller is None:
+                raise
+            log.warning("dead_letter_cut", key=str(letters[0].key), bytes=len(letters[0].value or b""))
+            await self._confirmed([smaller])
+
+    async def _confirmed(self, records: Sequence[Outgoing]) -> None:
         by_topic: defaultdict[str, list[Outgoing]] = defaultdict(list)
         for record in records:
             by_topic[record.topic].append(record)
+        if not by_topic:
+            return
+        names = ", ".join(sorted(by_topic))
         try:
-            deliveries = [await self._send(topic, some) for topic, some in by_topic.items()]
-            await asyncio.gather(*chain.from_iterable(deliveries))
+            await self._renew()
+            async with asyncio.timeout(DELIVERY_SECONDS):
+                deliveries = [await self._send(topic, some) for topic, some in by_topic.items()]
+                await asyncio.gather(*chain.from_iterable(deliveries))
         except REFUSALS as error:
+            self._failed = True
             raise PublishRefused(
-                f"{type(error).__name__}: {error}; check rights and max.message.bytes of "
-                f"{', '.join(sorted(by_topic))}"
+                f"the broker refuses a record of {names}, {type(error).__name__}: {_remedy(error)}"
             ) from error
-        except KafkaError as error:
+        except UnknownError as error:
+            self._failed = True
+            if DEAD_LETTERS.name in by_topic:  # Kafka's limit of decompressed bytes has no error of its own
+                raise PublishRefused(f"the broker refuses a record of {names}: {error}") from error
             raise PublishFailed(f"{type(error).__name__}: {error}") from error
+        except KafkaError as error:
+            self._failed = True
+            raise PublishFailed(f"{type(error).__name__}: {error}") from error
+        except TimeoutError as error:
+            self._failed = True
+            raise PublishFailed(f"{names}: not confirmed within {DELIVERY_SECONDS:g} s") from error
+
+    async def _renew(self) -> None:
+        async with self._renewing:
+            if not self._failed or self._settings is None:
+                return
+            old = self._events, self._letters
+            self._events, self._letters = producer(self._settings), letter_producer(self._settings)
+            for sender in old:
+                await stop(sender)
+            await self.start()
+            self._failed = False
 
     async def _send(self, topic: str, records: Iterable[Outgoing]) -> list["asyncio.Future[Any]"]:
         """In batches made here, in order: the producer's own take three times as long, record by record."""
@@ -83,6 +170,10 @@ class KafkaPublisher:
         for partition, batch in begun.items():
             deliveries.append(await sender.send_batch(batch, topic, partition=partition))
         return deliveries
+
+
+def _remedy(error: KafkaError) -> str:
+    return next((text for kind, text in REMEDIES.items() if isinstance(error, kind)), str(error))
 
 
 def _added(batch: BatchBuilder, record: Outgoing) -> bool:
@@ -132,11 +223,24 @@ def letter_producer(settings: BrokerSettings) -> AIOKafkaProducer:
 async def start(sender: AIOKafkaProducer) -> None:
     """`PublishFailed` while no broker answers; it may be tried again. KafkaError where it never will."""
     try:
-        await sender.start()
-    except KafkaConnectionError as error:
+        async with asyncio.timeout(DELIVERY_SECONDS):
+            await sender.start()
+    except (KafkaConnectionError, TimeoutError) as error:
         raise PublishFailed(f"no Kafka broker answers: {error}") from error
     except UnknownError as error:
         raise KafkaError(
             "the broker knows no idempotent producers, as the embedded one does not: set "
             "ROLECALL_IDEMPOTENT_PRODUCER=false (`rolecall up` prints all that its broker needs)"
         ) from error
+
+
+async def stop(sender: AIOKafkaProducer) -> None:
+    """Without waiting for long: what is still to be delivered was not confirmed to anybody."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await sender.stop()
+    except TimeoutError:
+        if sender._sender is not None:
+            await sender._sender.close()
+        with suppress(KafkaError):
+            await sender.client.close()

@@ -24,7 +24,7 @@ async def records_to_end(
         offsets = {TopicPartition(topic, partition): offset for partition, offset in starts.items()}
     assert DEAD_LETTERS.max_message_bytes
     consumer = AIOKafkaConsumer(
-        **settings.client(),
+        **settings.reader(),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=2 * DEAD_LETTERS.max_message_bytes,
@@ -41,6 +41,6 @@ async def records_to_end(
 async def replayed(settings: Settings, topic: str) -> list[Record]:
     """The whole topic, in the form that `receive` takes."""
     return [
-        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp)
+        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp, each.headers)
         async for each in records_to_end(settings, topic)
     ]

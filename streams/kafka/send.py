@@ -1,9 +1,9 @@
-"""streams.kafka.send: TODO."""
+"""Send a list of records, each confirmed."""
 
 from collections.abc import Iterable
 
 from rolecall.streams.events.records import Outgoing
-from rolecall.streams.kafka.publisher import KafkaPublisher, producer, start
+from rolecall.streams.kafka.publisher import KafkaPublisher
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
 
@@ -13,12 +13,11 @@ CHUNK = 500
 async def send(settings: Settings, records: Iterable[Outgoing]) -> int:
     """How many; all confirmed by the broker."""
     await require_topics(settings)
-    events = producer(settings)
-    await start(events)
+    publisher, waiting = KafkaPublisher.of(settings), list(records)
     try:
-        publisher, waiting = KafkaPublisher(events), list(records)
+        await publisher.start()
         for first in range(0, len(waiting), CHUNK):
             await publisher.publish(waiting[first : first + CHUNK])
         return len(waiting)
     finally:
-        await events.stop()
+        await publisher.stop()

@@ -4,17 +4,25 @@ import asyncio
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    InvalidReplicationFactorError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.topics import MATCHES, TOPICS
-from rolecall.streams.errors import TopicsMissing, Unreachable
+from rolecall.streams.errors import NotAllowed, TopicsMissing, TopicsWrong, Unreachable
+from rolecall.streams.kafka.topic_settings import Deviation, deviations
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 5.0
 
 
 async def missing_topics(settings: BrokerSettings) -> list[str]:
-    """Names of our topics that the broker lacks. Raises `Unreachable` after 10 s at the latest."""
+    """Names of our topics that the broker lacks. Raises `Unreachable` after 5 s at the latest."""
     try:
         admin = AIOKafkaAdminClient(**settings.client(), request_timeout_ms=round(TIMEOUT_SECONDS * 1000))
     except ValueError as error:
@@ -24,7 +32,7 @@ async def missing_topics(settings: BrokerSettings) -> list[str]:
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await admin.start()
-            existing = set(await admin.list_topics())
+            described = await admin.describe_topics([topic.name for topic in TOPICS])
     except ValueError as error:
         raise Unreachable(
             f"ROLECALL_BROKER={settings.broker} is not an address: {error}; write host:port"
@@ -41,7 +49,13 @@ async def missing_topics(settings: BrokerSettings) -> list[str]:
         ) from error
     finally:
         await admin.close()
-    return [topic.name for topic in TOPICS if topic.name not in existing]
+    errors = {each["topic"]: each["error_code"] for each in described}
+    if hidden := sorted(name for name, code in errors.items() if code == TopicAuthorizationFailedError.errno):
+        raise NotAllowed(
+            f"this user may not Describe {', '.join(hidden)} on {settings.broker}; add the right, for each: "
+            "kafka-acls.sh --add --allow-principal User:NAME --operation Describe --topic TOPIC"
+        )
+    return [topic.name for topic in TOPICS if errors.get(topic.name) == UnknownTopicOrPartitionError.errno]
 
 
 async def require_topics(settings: BrokerSettings) -> None:
@@ -53,6 +67,15 @@ async def require_topics(settings: BrokerSettings) -> None:
         )
 
 
+async def require_sound_topics(settings: BrokerSettings) -> list[Deviation]:
+    """What deviates and loses nothing. Raises `TopicsMissing`, or `TopicsWrong` if states would get lost."""
+    await require_topics(settings)
+    found = await deviations(settings)
+    if wrong := [each for each in found if each.loses_state]:
+        raise TopicsWrong("; ".join(f"{each}. Mend it: {each.remedy}" for each in wrong))
+    return found
+
+
 async def create_rehearsal(settings: BrokerSettings, name: str) -> None:
     """Create a topic like `matches`, with as many replicas, whose records are kept until it is deleted."""
     admin = AIOKafkaAdminClient(**settings.client())
@@ -62,7 +85,7 @@ async def create_rehearsal(settings: BrokerSettings, name: str) -> None:
         replication = len(described["partitions"][0]["replicas"])
         config = {"cleanup.policy": "delete", "retention.ms": "-1"}
         topic = NewTopic(name, MATCHES.partitions, replication, topic_configs=config)
-        _check(await admin.create_topics([topic]))
+        _check(await admin.create_topics([topic]), f"{replication} replicas")
     finally:
         await admin.close()
 
@@ -93,13 +116,22 @@ async def create_topics(settings: BrokerSettings, *, replication: int = 1) -> li
                 for topic in missing
             ]
         )
-        _check(response)
+        _check(response, f"{len((await admin.describe_cluster())['brokers'])} brokers")
         return [topic.name for topic in missing]
     finally:
         await admin.close()
 
 
-def _check(response: Any) -> None:
+def _check(response: Any, there_are: str) -> None:
     for name, code, *_ in response.topic_errors:
+        if code == InvalidReplicationFactorError.errno:
+            raise NotAllowed(
+                f"topic {name} was not created: there are {there_are}; pass --replication as many"
+            )
+        if code == TopicAuthorizationFailedError.errno:
+            raise NotAllowed(
+                f"topic {name} was not created: this user lacks the right to Create it; kafka-acls.sh --add "
+                f"--allow-principal User:NAME --operation Create --topic {name}"
+            )
         if code and code != TopicAlreadyExistsError.errno:
             raise for_code(code)(f"topic {name!r} could not be created")

@@ -1,7 +1,7 @@
 """Liveness, readiness and metrics over HTTP. A thread of its own answers, also while the worker is stuck.
 
 /live     200 while the event loop turns and no batch is stuck; else restart the worker
-/ready    200 once the model is loaded, the index answers and partitions are assigned
+/ready    200 while the model is loaded, index and broker answer, and partitions are assigned and fetched
 /metrics  for Prometheus
 """
 
@@ -20,6 +20,7 @@ from rolecall.schemas.match import Side
 from rolecall.streams.errors import IndexMismatch, IndexUnavailable, PortUnavailable
 from rolecall.streams.index.port import Index
 from rolecall.streams.kafka.lag import Progress
+from rolecall.streams.monitor.contact import Contact
 
 PROBE_SECONDS = 5.0
 STUCK_SECONDS = 600.0  # longer than all retries together: an older batch will not end
@@ -28,8 +29,12 @@ STUCK_SECONDS = 600.0  # longer than all retries together: an older batch will n
 class Health:
     """State of a worker. `rolecall.streams.worker.serve.serve` sets it, the HTTP threads read it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, contact: Contact | None = None, session_seconds: float = 30
+    ) -> None:
         self._loop = loop
+        self._contact = contact
+        self._session_seconds = session_seconds
         self.model_version: str | None = None  # once it is loaded
         self.index: Index | None = None  # once it is prepared
         self.consuming: Callable[[], Progress] | None = None
@@ -62,8 +67,22 @@ class Health:
         return {
             "model": None if self.model_version else "not loaded",
             "index": self._index_trouble(),
-            "partitions": None if self.progress().lag else "none assigned",
+            "broker": self._broker_trouble(),
+            "partitions": self._partition_trouble(),
         }
+
+    def _broker_trouble(self) -> str | None:
+        """Told before the group gives this worker's partitions to another one."""
+        away = 0.0 if self._contact is None or self.consuming is None else self._contact.away_seconds()
+        return f"no answer for {away:.0f} s" if away > self._session_seconds / 2 else None
+
+    def _partition_trouble(self) -> str | None:
+        progress = self.progress()
+        if not progress.lag:
+            return "none assigned"
+        if progress.silent_seconds > self._session_seconds:
+            return f"one was not fetched for {progress.silent_seconds:.0f} s"
+        return None
 
     def _turns(self) -> bool:
         turned = threading.Event()

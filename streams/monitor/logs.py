@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
@@ -9,6 +11,18 @@ import structlog
 from rolecall.streams.monitor.tally import DefinitionTally, Tally
 
 log = structlog.get_logger()
+
+LIBRARIES = (
+    "faust",
+    "mode",
+    "aiokafka",
+    "kafka",
+    "httpx",
+    "httpcore",
+    "asyncio",
+    "rolecall.streams.worker.faust.transport",
+)
+REPEAT_SECONDS = 10.0
 
 
 def configure(form: Literal["console", "json"], level: str) -> None:
@@ -35,17 +49,27 @@ def configure(form: Literal["console", "json"], level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for library in (
-        "faust",
-        "mode",
-        "aiokafka",
-        "kafka",
-        "httpx",
-        "httpcore",
-        "asyncio",
-        "rolecall.streams.worker.faust.transport",
-    ):
+    for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING)
+    handler.addFilter(Repeated())
+
+
+class Repeated(logging.Filter):
+    """Drops a library's line within 10 s of the same one: clients of a dead broker repeat theirs."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._said: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.CRITICAL or not record.name.startswith(LIBRARIES):
+            return True
+        line = record.pathname, record.lineno
+        if self._now() - self._said.get(line, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return False
+        self._said[line] = self._now()
+        return True
 
 
 def log_batch(tally: Tally) -> None:

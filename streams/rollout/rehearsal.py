@@ -1,22 +1,16 @@
 """A deployment that is being built publishes to a topic of its own, until its matches count."""
 
-import asyncio
-from collections.abc import Iterable
-
-import structlog
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.rollout import Deployment
 from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
-from rolecall.streams.errors import PublishFailed
 from rolecall.streams.events.records import Outgoing
 from rolecall.streams.kafka.publisher import Publisher
-from rolecall.streams.rollout.steps import publishes, rehearsal, stays
+from rolecall.streams.rollout.steps import publishes, rehearsal
 from rolecall.streams.rollout.topic import RolloutTopic
 
-log = structlog.get_logger()
-
-WATCH_SECONDS = 1.0
+Handled = Callable[[], Awaitable[Mapping[tuple[str, int], int]]]
 
 
 class Rehearsing:
@@ -27,11 +21,19 @@ class Rehearsing:
     """
 
     def __init__(
-        self, publisher: Publisher, rollouts: RolloutTopic, deployment: Deployment, *, silent: bool
+        self,
+        publisher: Publisher,
+        rollouts: RolloutTopic,
+        deployment: Deployment,
+        handled: Handled,
+        *,
+        silent: bool,
     ) -> None:
+        """`handled`: how far the live deployment has committed each input, by topic and partition."""
         self._publisher = publisher
         self._rollouts = rollouts
         self._deployment = deployment
+        self._handled = handled
         self.silent = silent
 
     async def publish(self, records: Iterable[Outgoing]) -> None:
@@ -41,7 +43,8 @@ class Rehearsing:
             self.silent = rollout is None or not publishes(rollout, self._deployment)
         if self.silent:
             topic = rehearsal(self._deployment)
-            records = [_redirected(each, topic) for each in records if not _refused_before(each)]
+            handled = await self._handled() if any(map(_is_refused, records)) else {}
+            records = [_redirected(each, topic) for each in records if not _refused_before(each, handled)]
         await self._publisher.publish(records)
 
 
@@ -51,20 +54,18 @@ def _redirected(record: Outgoing, topic: str) -> Outgoing:
     return Outgoing(topic, record.key, record.value, record.headers)
 
 
-def _refused_before(record: Outgoing) -> bool:
-    """A replay meets records that the live deployment could not read either and has dead-lettered."""
+def _is_refused(record: Outgoing) -> bool:
     stage = ("__connect.errors.stage", Stage.RECEIVE.value.encode())
     return record.topic == DEAD_LETTERS.name and stage in record.headers
 
 
-async def watch(rollouts: RolloutTopic, deployment: Deployment) -> None:
-    """Return when the deployment is to end: it is neither live, nor standing by, nor being built."""
-    while True:
-        try:
-            rollout = await rollouts.newest()
-        except PublishFailed as error:
-            log.warning("rollouts_unread", error=str(error))
-        else:
-            if rollout is not None and not stays(rollout, deployment):
-                return
-        await asyncio.sleep(WATCH_SECONDS)
+def _refused_before(record: Outgoing, handled: Mapping[tuple[str, int], int]) -> bool:
+    """A replay meets records that the live deployment could not read either and has dead-lettered.
+
+    Not those past what it has committed: its workers may be away for good.
+    """
+    if not _is_refused(record):
+        return False
+    said = dict(record.headers)
+    topic, partition, offset = (said[f"__connect.errors.{each}"] for each in ("topic", "partition", "offset"))
+    return int(offset) < handled.get((topic.decode(), int(partition)), 0)

@@ -3,35 +3,43 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from rolecall.encoder.model import Encoder
+from rolecall.schemas.match import Side
 from rolecall.schemas.rollout import Deployment, Rollout
 from rolecall.schemas.topics import MATCHES
 from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import RolloutRefused
 from rolecall.streams.events.records import Outgoing
 from rolecall.streams.kafka import lag
-from rolecall.streams.kafka.publisher import KafkaPublisher, Publisher, producer
+from rolecall.streams.kafka.publisher import KafkaPublisher, Publisher
 from rolecall.streams.kafka.read import records_to_end
 from rolecall.streams.kafka.topics import create_rehearsal, delete_topic, require_topics
 from rolecall.streams.process import ROLECALL, spawn
 from rolecall.streams.rollout import steps
-from rolecall.streams.rollout.rehearsal import WATCH_SECONDS
 from rolecall.streams.rollout.steps import collections, rehearsal
-from rolecall.streams.rollout.topic import RolloutTopic, followed, write
+from rolecall.streams.rollout.topic import RolloutTopic, followed, write_next
 from rolecall.streams.settings import Settings
+
+log = structlog.get_logger()
 
 LEVEL_SECONDS = 5.0  # nearer than this behind, a deployment keeps up
 PAUSE_SECONDS = 0.2
 ALONE_SECONDS = 60.0
+WATCH_SECONDS = 1.0  # a worker looks that often whether it is to stop
 COPIED_AT_ONCE = 1_000
 
+MOST_LOST = 0.9  # a rebuilt index with less of either side than this share of the live one is not taken
+
 Say = Callable[[str], None]
+Check = Callable[[Deployment, Deployment], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +56,8 @@ class RolloutSession:
             raise RolloutRefused("no worker ever ran on this broker: start one, it is live then")
         return newest
 
-    async def write(self, rollout: Rollout) -> Rollout:
-        return await write(self.publisher, rollout)
+    async def write(self, before: Rollout, after: Rollout) -> Rollout:
+        return await write_next(self.rollouts, self.publisher, before, after)
 
     def group(self, of: Deployment) -> str:
         return steps.group(of, self.settings.consumer_group)
@@ -58,13 +66,13 @@ class RolloutSession:
 @asynccontextmanager
 async def session(settings: Settings) -> AsyncIterator[RolloutSession]:
     await require_topics(settings)
-    sender = producer(settings)
-    await sender.start()
+    publisher = KafkaPublisher.of(settings)
     try:
+        await publisher.start()
         async with followed(settings) as rollouts:
-            yield RolloutSession(settings, rollouts, KafkaPublisher(sender))
+            yield RolloutSession(settings, rollouts, publisher)
     finally:
-        await sender.stop()
+        await publisher.stop()
 
 
 async def start(at: RolloutSession, model: Path) -> Deployment:
@@ -82,27 +90,44 @@ async def _start(at: RolloutSession, version: str, *, again: bool) -> Deployment
     after = steps.started(rollout, version)
     assert after.next is not None
     await create_rehearsal(at.settings, rehearsal(after.next))
-    await at.write(after)
+    await at.write(rollout, after)
     return after.next
 
 
-async def switch(at: RolloutSession, say: Say) -> Rollout:
-    """Once the newer deployment is level with the inputs, its matches count. May be begun again."""
+async def switch(at: RolloutSession, say: Say, *, check: Check | None = None) -> Rollout:
+    """Once the newer deployment is level with the inputs, its matches count. May be begun again.
+
+    `check` may raise `RolloutRefused` once it is level, before anything of it counts.
+    """
     rollout = await at.now()
     if rollout.next is not None:
         await _level(at, rollout.next, say)
-        rollout = await at.write(steps.promoted(rollout))
+        if check is not None:
+            await check(rollout.live, rollout.next)
+        rollout = await at.write(rollout, steps.promoted(rollout))
     green = steps.newer_standby(rollout)
     # Whatever was published for events past this fence is in `matches`, what is before it in the rehearsal.
     ends = await lag.fence(at.settings, at.group(green))
     await _reached(at, green, ends, say)
     copied = await _copy(at, rehearsal(green))
     say(f"{copied:,} matches and withdrawals published")
-    return await at.write(steps.swapped(rollout))
+    return await at.write(rollout, steps.swapped(rollout))
 
 
 async def roll_back(at: RolloutSession) -> Rollout:
-    return await at.write(steps.rolled_back(await at.now()))
+    """Raises `RolloutRefused` unless the older deployment has workers, and they are not behind."""
+    rollout = await at.now()
+    after = steps.rolled_back(rollout)
+    group = at.group(after.live)
+    if not await lag.members(at.settings, group):
+        raise RolloutRefused(
+            f"no worker of {collections(after.live)} runs, so nothing new would be matched: start one with "
+            "ROLECALL_MODEL its directory"
+        )
+    if behind := await lag.lag(at.settings, group):
+        await _reached(at, after.live, await lag.fence(at.settings, group), lambda _: None)
+        log.info("rollback_waited", group=group, events=behind)
+    return await at.write(rollout, after)
 
 
 async def drop(at: RolloutSession, say: Say) -> Deployment:
@@ -110,7 +135,7 @@ async def drop(at: RolloutSession, say: Say) -> Deployment:
     rollout = await at.now()
     after = steps.leaving(rollout)
     if after is not rollout:
-        await at.write(after)
+        await at.write(rollout, after)
     gone = after.leaving
     assert gone is not None
     say(f"waiting for the workers of {collections(gone)} to stop")
@@ -121,24 +146,51 @@ async def drop(at: RolloutSession, say: Say) -> Deployment:
     finally:
         await index.close()
     await delete_topic(at.settings, rehearsal(gone))
-    await at.write(steps.left(after))
+    await at.write(after, steps.left(after))
     return gone
 
 
-async def rebuild(at: RolloutSession, say: Say) -> Rollout:
-    """The live model's index, anew from the topics, by a worker that runs for as long as it takes."""
+async def rebuild(at: RolloutSession, say: Say, *, yes: bool = False) -> Rollout:
+    """The live model's index, anew from the topics, by a worker that runs for as long as it takes.
+
+    Raises `RolloutRefused` if it holds far less than the one it replaces, unless `yes`.
+    """
     settings = at.settings
+
+    async def compare(live: Deployment, fresh: Deployment) -> None:
+        counts = {of: await _counts(settings, of, encoder.dims) for of in (live, fresh)}
+        for of, held in counts.items():
+            say(
+                f"{collections(of)}: "
+                + ", ".join(f"{number:,} {side} points" for side, number in held.items())
+            )
+        shrunk = any(counts[fresh][side] < MOST_LOST * counts[live][side] for side in Side)
+        if shrunk and not yes:
+            raise RolloutRefused(
+                "the new index holds far less than the live one: the topics may have lost records. Nothing"
+                " was switched. `rolecall rollout drop` removes the new index; `rolecall rebuild --yes`"
+                " replaces the live one all the same"
+            )
+
     encoder = await asyncio.to_thread(Encoder.load, settings.model, device="cpu")
     fresh = await _start(at, encoder.version, again=True)
     say(f"building {collections(fresh)}")
     with _builder() as check:
-        switched = asyncio.create_task(switch(at, say))
+        switched = asyncio.create_task(switch(at, say, check=compare))
         while not switched.done():
             check()
             await asyncio.wait([switched], timeout=PAUSE_SECONDS)
         rollout = await switched
         await drop(at, say)
     return rollout
+
+
+async def _counts(settings: Settings, of: Deployment, dims: int) -> dict[Side, int]:
+    index = connect_index(settings, collections(of), dims)
+    try:
+        return {side: await index.count(side) for side in Side}
+    finally:
+        await index.close()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from rolecall.encoder.model import Encoder
 from rolecall.schemas.common import milliseconds
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side, WithdrawalReason
-from rolecall.streams.events.receive import Entity, Event, Limits, Published, Reject, newest, receive
+from rolecall.streams.events.receive import Entity, Erased, Event, Limits, Published, Reject, newest, receive
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing, dead_letter, match_record, withdrawal_record
 from rolecall.streams.events.withdrawals import Ended, reason_to_go, withdrawals
@@ -131,6 +131,7 @@ class BatchRunner:
         with tally.timed(Stage.UPSERT):
             before = await self._patiently(partial(self._write, side, points), tally)
         stored = dict(zip((each.id for each in points), before, strict=True))
+        self._tell_stale_erasures(leaving, stored)
         leaving = [event for event in leaving if _is_current(event, stored)]
         await self._forget_stale(embedded, stored)
         embedded = [each for each in embedded if _is_current(each.entity, stored)]
@@ -141,6 +142,20 @@ class BatchRunner:
         ended += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
         withdrawn = withdrawals(side, ended, stored, now, rehearses=self._rehearses())
         return [*map(withdrawal_record, withdrawn), *found]
+
+    def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:
+        """Somebody asked for it, and it did nothing. A replay meets erasures that were overtaken since."""
+        for event in leaving:
+            if isinstance(event, Erased) and not _is_current(event, stored) and not self._rehearses():
+                log.warning(
+                    "erasure_stale",
+                    topic=event.record.topic,
+                    partition=event.record.partition,
+                    offset=event.record.offset,
+                    revision=event.revision,
+                    stored_revision=stored[event.id],
+                    remedy="nothing was erased; if it is to be, send it again with the current time",
+                )
 
     async def _embed(self, entities: Sequence[Entity], tally: Tally) -> list[Embedded]:
         """With the occupation that each is nearest to."""

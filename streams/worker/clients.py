@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
-from rolecall.streams.kafka.publisher import KafkaPublisher, Publisher, letter_producer, producer, start
+from rolecall.streams.kafka.publisher import KafkaPublisher, Publisher
 from rolecall.streams.retry import patiently
 from rolecall.streams.settings import Settings
 
@@ -12,11 +11,9 @@ from rolecall.streams.settings import Settings
 @asynccontextmanager
 async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
     """Raises `GaveUp` when no broker answers within `retry_seconds`."""
-    events, letters = producer(settings), letter_producer(settings)
+    confirmed = KafkaPublisher.of(settings)
     try:
-        for sender in (events, letters):
-            await patiently(partial(start, sender), "start", settings.retry_seconds)
-        yield KafkaPublisher(events, letters)
+        await patiently(confirmed.start, "start", settings.retry_seconds)
+        yield confirmed
     finally:
-        await events.stop()
-        await letters.stop()
+        await confirmed.stop()

@@ -9,18 +9,31 @@ from enum import Enum, auto
 from functools import partial
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.topics import OCCUPATIONS
 from rolecall.streams.connect import connect_index
-from rolecall.streams.errors import FatalError
+from rolecall.streams.errors import (
+    FatalError,
+    NotAllowed,
+    PublishFailed,
+    TopicsMissing,
+    TopicsWrong,
+    Unreachable,
+)
 from rolecall.streams.events.record import Record
+from rolecall.streams.kafka.lag import handled
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.kafka.read import replayed
+from rolecall.streams.kafka.topic_settings import Deviation
+from rolecall.streams.kafka.topics import require_sound_topics
+from rolecall.streams.monitor.contact import Contact
 from rolecall.streams.monitor.health import Health, HealthServer
 from rolecall.streams.monitor.metrics import Metrics
 from rolecall.streams.retry import patiently
-from rolecall.streams.rollout.rehearsal import Rehearsing, watch
+from rolecall.streams.rollout.founding import check_unfounded
+from rolecall.streams.rollout.rehearsal import Rehearsing
 from rolecall.streams.rollout.steps import collections, group
 from rolecall.streams.rollout.topic import RolloutTopic, deployment_of, followed
 from rolecall.streams.settings import Settings
@@ -31,6 +44,7 @@ from rolecall.streams.worker.expiry import Sweeper, keep_sweeping
 from rolecall.streams.worker.faust.agents import Acknowledge, Handle
 from rolecall.streams.worker.faust.app import create_app
 from rolecall.streams.worker.faust.transport import progress
+from rolecall.streams.worker.watch import Watch
 
 log = structlog.get_logger()
 
@@ -44,21 +58,35 @@ class Ending(Enum):
     DROPPED = auto()  # its deployment is neither live, nor standing by, nor being built any more
 
 
-async def serve(settings: Settings, *, newest: bool = False) -> Ending:
+async def serve(settings: Settings, *, newest: bool = False, found: bool = False) -> Ending:
     """Match until SIGTERM or SIGINT, or until the deployment is dropped.
 
     A batch that fails ends the process at once, without an ack. `newest`: if the model has two deployments,
-    serve the newer one.
+    serve the newer one. `found`: begin at generation 0 even if the index holds points.
     """
+    for each in (await patiently(partial(_sound, settings), "start", settings.retry_seconds))[0]:
+        log.warning("topic_setting", topic=each.topic, problem=str(each), remedy=each.remedy)
     async with (
         followed(settings, retry_seconds=settings.retry_seconds) as rollouts,
         publisher(settings) as confirmed,
     ):
-        return await _serve(settings, rollouts, confirmed, newest=newest)
+        return await _serve(settings, rollouts, confirmed, newest=newest, found=found)
 
 
-async def _serve(settings: Settings, rollouts: RolloutTopic, confirmed: Publisher, *, newest: bool) -> Ending:
-    health = Health(asyncio.get_running_loop())
+async def _sound(settings: Settings) -> list[Deviation]:
+    try:
+        return await require_sound_topics(settings)
+    except (TopicsMissing, TopicsWrong, NotAllowed):
+        raise
+    except (Unreachable, KafkaError) as error:
+        raise PublishFailed(str(error)) from error
+
+
+async def _serve(
+    settings: Settings, rollouts: RolloutTopic, confirmed: Publisher, *, newest: bool, found: bool
+) -> Ending:
+    contact = Contact(settings.broker, settings.retry_seconds)
+    health = Health(asyncio.get_running_loop(), contact, settings.session_timeout_seconds)
     metrics = Metrics(health)
     http = HealthServer(settings.http_host, settings.http_port, health, metrics.registry)
     log.info("http_listening", host=settings.http_host, port=http.port)
@@ -66,18 +94,31 @@ async def _serve(settings: Settings, rollouts: RolloutTopic, confirmed: Publishe
     encoder = await asyncio.to_thread(load)
     health.model_version = encoder.version
     metrics.model(encoder)
-    find = partial(deployment_of, rollouts, confirmed, encoder.version, newest=newest)
+    may_found = partial(check_unfounded, settings, encoder.version, encoder.dims, found=found)
+    find = partial(deployment_of, rollouts, confirmed, encoder.version, newest=newest, may_found=may_found)
     (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
     index = connect_index(settings, collections(deployment), encoder.dims)
     cache = connect_cache(settings, encoder.version, encoder.dims)
     await patiently(index.prepare, "start", settings.retry_seconds)
     health.index = index
-    rehearsing = Rehearsing(confirmed, rollouts, deployment, silent=silent)
+
+    async def handled_live() -> dict[tuple[str, int], int]:
+        rollout = await rollouts.newest()
+        live = deployment if rollout is None else rollout.live
+        return await handled(settings, group(live, settings.consumer_group))
+
+    rehearsing = Rehearsing(confirmed, rollouts, deployment, handled_live, silent=silent)
     ready = runners(settings, encoder, index, cache, rehearsing, metrics)
     if silent:  # a replay: the references come before the entities that they describe
         await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))
-    app = create_app(settings, group(deployment, settings.consumer_group), _handler(ready, health))
-    stop = Stop(asyncio.get_running_loop())
+    named = group(deployment, settings.consumer_group)
+    app = create_app(settings, named, _handler(ready, health))
+    stop = Stop(asyncio.get_running_loop(), settings.stop_seconds)
+    contact.answered()
+    watch = Watch(settings, named, rollouts, contact, health.progress)
+    dropped = asyncio.create_task(watch.until_dropped(deployment))  # a start may hang: it is watched too
+    dropped.add_done_callback(_end_if_failed)
+    dropped.add_done_callback(lambda _: stop.now(Ending.DROPPED))
     await app.start()
     health.consuming = partial(progress, app)
     gc.collect()
@@ -86,8 +127,6 @@ async def _serve(settings: Settings, rollouts: RolloutTopic, confirmed: Publishe
     sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
     sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
     sweeping.add_done_callback(_end_if_failed)
-    dropped = asyncio.create_task(watch(rollouts, deployment))
-    dropped.add_done_callback(lambda _: stop.now(Ending.DROPPED))
     log.info(
         "worker_started",
         model=encoder.version,
@@ -96,9 +135,7 @@ async def _serve(settings: Settings, rollouts: RolloutTopic, confirmed: Publishe
         device=str(encoder.device),
     )
     await app.wait_for_stopped(stop.event)
-    moves = dropped.done()
     dropped.cancel()
-    _arm_deadline(settings.stop_seconds)
     health.consuming = None
     sweeping.cancel()
     await app.stop()
@@ -109,15 +146,17 @@ async def _serve(settings: Settings, rollouts: RolloutTopic, confirmed: Publishe
     log.info("worker_stopped", crashed=app.crashed)
     if app.crashed:
         raise SystemExit(EXIT_FAILED)
-    if moves:
-        dropped.result()  # raises the error that ended the watch, if one did
     return stop.ending
 
 
 class Stop:
-    """Set by the first of SIGTERM, SIGINT and the end of the deployment."""
+    """Set by the first of SIGTERM, SIGINT and the end of the deployment.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    From then on the process ends within `seconds`, whatever it was doing: also before it had any partition.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._seconds = seconds
         self.event = asyncio.Event()
         self.ending = Ending.TERMINATED
         loop.add_signal_handler(signal.SIGTERM, self.now, Ending.TERMINATED)
@@ -127,6 +166,7 @@ class Stop:
         if not self.event.is_set():
             self.ending = ending
             self.event.set()
+            _arm_deadline(self._seconds)
 
 
 def _handler(ready: Runners, health: Health) -> Handle:
@@ -142,9 +182,10 @@ def _handler(ready: Runners, health: Health) -> Handle:
     return handle
 
 
-def _end_if_failed(sweeping: "asyncio.Task[None]") -> None:
-    if not sweeping.cancelled() and (error := sweeping.exception()):
-        log.critical("worker_failed", error=str(error), exc_info=error)
+def _end_if_failed(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()):
+        unexplained = None if isinstance(error, FatalError) else error
+        log.critical("worker_failed", error=str(error), exc_info=unexplained)
         os._exit(EXIT_FAILED)
 
 

@@ -1,5 +1,6 @@
 """The embedded stack with its workers, and a wire to publish on and to read matches and dead letters from."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,22 +8,29 @@ from typing import Any
 
 import pytest
 
+from bench.rig import kafka
 from bench.rig.history import History
 from bench.rig.wire import TOPIC, WIDE, Sent, Stored, Wire, Worker, members, poll, running_worker
-from rolecall.streams.embedded.stack import Stack, embedded_stack
+from rolecall.streams.embedded.stack import Stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    home, broker = os.environ.get("KAFKA_HOME"), os.environ.get("ROLECALL_TEST_BROKER")
     for item in items:
-        if here in item.path.parents:
-            item.add_marker("stack")
-            item.add_marker(pytest.mark.timeout(300))
+        if here not in item.path.parents:
+            continue
+        item.add_marker("stack")
+        item.add_marker(pytest.mark.timeout(300))
+        if (needs := item.get_closest_marker("kafka")) and not home:
+            item.add_marker(pytest.mark.skip(f"needs Apache Kafka, set KAFKA_HOME: {needs.args[0]}"))
+        if (needs := item.get_closest_marker("embedded")) and (home or broker):
+            item.add_marker(pytest.mark.skip(f"needs the embedded broker: {needs.args[0]}"))
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with embedded_stack(tmp_path_factory.mktemp("stack")) as running:
+    with kafka.stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
@@ -63,6 +71,9 @@ def kit() -> Any:
         running_worker = staticmethod(running_worker)
         members = staticmethod(members)
         poll = staticmethod(poll)
+        stack = staticmethod(kafka.stack)
+        kafka_stack = staticmethod(kafka.kafka_stack)
+        apache_kafka = staticmethod(kafka.apache_kafka)
         topic = TOPIC
         wide = WIDE
 

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bench.chaos import run
-from rolecall.streams.embedded.stack import Stack, edge_index, embedded_broker, free_port
+from bench.rig import kafka
+from rolecall.streams.embedded.stack import Stack, edge_index, free_port
 from rolecall.streams.kafka.lag import lag
 from rolecall.streams.kafka.topics import create_topics
 
@@ -41,7 +42,7 @@ class Hurt:
         self._directory = directory
         self._running = running
         address = f"127.0.0.1:{free_port()}"
-        self.broker = running.enter_context(embedded_broker(address))
+        self.broker = running.enter_context(kafka.broker(address, directory / "kafka"))
         sockets = Path(running.enter_context(TemporaryDirectory(prefix="rolecall-")))
         stack = Stack(address, directory / "index", sockets / "index.sock", None)
         asyncio.run(create_topics(stack.settings))

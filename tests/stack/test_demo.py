@@ -7,6 +7,8 @@ import pytest
 from rolecall.streams.cli.demo import run_demo
 from rolecall.streams.errors import DemoFailed
 
+pytestmark = pytest.mark.embedded("`rolecall demo` starts it")
+
 COMMAND = (
     sys.executable,
     "-m",

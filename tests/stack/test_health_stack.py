@@ -8,12 +8,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import INPUTS
-from rolecall.streams.embedded.stack import edge_index, embedded_stack
+from rolecall.streams.embedded.stack import edge_index
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with embedded_stack(tmp_path_factory.mktemp("health")) as running:
+def stack(kit, tmp_path_factory):
+    with kit.stack(tmp_path_factory.mktemp("health")) as running:
         yield running
 
 

@@ -12,14 +12,13 @@ import pytest
 from redis import Redis
 
 from rolecall.schemas.match import Side
-from rolecall.streams.embedded.stack import embedded_stack
 
 CLI = [sys.executable, "-m", "rolecall.streams.cli"]
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with embedded_stack(tmp_path_factory.mktemp("lifecycle"), redis=True) as running:
+def stack(kit, tmp_path_factory):
+    with kit.stack(tmp_path_factory.mktemp("lifecycle"), redis=True) as running:
         yield running
 
 

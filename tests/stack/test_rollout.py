@@ -20,7 +20,7 @@ from rolecall.encoder.document import document_of
 from rolecall.encoder.model import Encoder, weight_shapes
 from rolecall.schemas.match import Side
 from rolecall.streams.cli.matches import current_state
-from rolecall.streams.embedded.stack import edge_index, embedded_stack
+from rolecall.streams.embedded.stack import edge_index
 from rolecall.streams.index.edge.client import QdrantEdge
 from rolecall.streams.rollout.report import report
 from rolecall.streams.rollout.switch import drop, rebuild, roll_back, session, start, status, switch
@@ -123,7 +123,7 @@ class Market:
 def market(kit, tmp_path_factory):
     directory = tmp_path_factory.mktemp("rollout")
     with (
-        embedded_stack(directory / "stack") as stack,
+        kit.stack(directory / "stack") as stack,
         ExitStack() as running,
         pytest.MonkeyPatch.context() as m,
     ):

@@ -22,6 +22,8 @@ from rolecall.streams.kafka.topics import create_topics, missing_topics
 from rolecall.streams.process import spawn
 from tests.gate import Gate
 
+pytestmark = pytest.mark.embedded("TLS and login are put in front of it")
+
 # aiokafka does not wait until TLS has ended: its sockets may outlive the event loop, and go to the collector.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from rolecall.schemas.broker.reading import TopicError, assign, high_watermarks, partitions_of, read_to
+from rolecall.schemas.broker.reading import TopicError, assign, ends_now, partitions_of, read_to
 from rolecall.schemas.broker.settings import BrokerSettings
 
 Ranges = Mapping[int, tuple[int, int]]  # partition -> its first offset, and the one after its last
@@ -29,7 +29,7 @@ async def read(
     """
     try:
         partitions = await partitions_of(settings, topic)
-        consumer = AIOKafkaConsumer(**settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=50)
+        consumer = AIOKafkaConsumer(**settings.reader(), auto_offset_reset="earliest", fetch_max_wait_ms=50)
         try:
             await consumer.start()
             return await _drain(consumer, partitions, ranges)
@@ -48,7 +48,7 @@ async def _drain(
     ends = {} if ranges is None else {each: end for each, (_, end) in wanted.items()}
     assign(consumer, {partition: start for partition, (start, _) in wanted.items()})
     if ranges is not None:
-        _check_ends(ends, await high_watermarks(consumer))
+        _check_ends(ends, await ends_now(consumer))
         assign(consumer, {partition: start for partition, (start, _) in wanted.items()})
     firsts: dict[TopicPartition, int] = {}
     found: dict[TopicPartition, list[Record]] = {partition: [] for partition in partitions}

@@ -98,6 +98,8 @@ class QdrantEdge:
         answer = orjson.loads(reply.head)
         if "mismatch" in answer:
             raise IndexMismatch(answer["mismatch"])
+        if "refused" in answer:  # of these events, not of the index: fewer of them may pass
+            raise ValueError(answer["refused"])
         return answer["result"], reply.body
 
     def _pack(self, vectors: Sequence[Vectors]) -> bytes:

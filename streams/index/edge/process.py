@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 
 from rolecall.streams.errors import IndexMismatch, IndexUnavailable
-from rolecall.streams.index.edge.protocol import Frame, listen, serve
+from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Frame, listen, serve
 from rolecall.streams.index.edge.shard import OPERATIONS, Shard
 from rolecall.streams.index.port import Lookup, space_named
 from rolecall.streams.process import PYTHON
@@ -94,7 +94,13 @@ class Collections:
             # A full disk leaves the engine's log unable to write, for good: it is opened anew next time.
             del self._shards[tuple(request["collection"])], shard
             raise
-        return Frame(orjson.dumps({"result": result}), body)
+        reply = Frame(orjson.dumps({"result": result}), body)
+        if (size := len(reply.head) + len(reply.body)) > MAX_FRAME_BYTES:
+            reason = (
+                f"the answer to {request['operation']} has {size:,} bytes, {MAX_FRAME_BYTES:,} is the most"
+            )
+            return Frame(orjson.dumps({"refused": reason}))
+        return reply
 
     def close(self) -> None:
         for shard in self._shards.values():

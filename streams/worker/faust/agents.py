@@ -69,4 +69,5 @@ def record(message: Any) -> Record:
         key=message.key,
         value=message.value,
         timestamp_ms=-1 if message.timestamp is None else round(message.timestamp * 1000),
+        headers=tuple(message.headers or ()),
     )

@@ -10,6 +10,8 @@ from rolecall.streams.settings import Settings
 from rolecall.streams.worker.faust.agents import Handle, add_agents
 from rolecall.streams.worker.faust.transport import Transport, credentials
 
+METADATA_MS = 30_000  # how long partitions that were added stay unread at most
+
 
 def create_app(settings: Settings, group: str, handle: Handle) -> faust.App:
     """An app that hands every batch to `handle`. It has no tables, web server or topic declarations.
@@ -36,6 +38,7 @@ def create_app(settings: Settings, group: str, handle: Handle) -> faust.App:
         broker_rebalance_timeout=max(10.0, session),
         broker_request_timeout=session + 30,
         producer_request_timeout=30.0,
+        consumer_metadata_max_age_ms=METADATA_MS,
         datadir=Path(tempfile.gettempdir(), "rolecall-faust"),
     )
     app.transport = Transport(app, fetch_max_wait_ms=settings.fetch_max_wait_ms)

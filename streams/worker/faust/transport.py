@@ -1,44 +1,136 @@
-"""Faust's Kafka transport with one more setting and one more guard.
+"""Faust's Kafka transport with what it lacks: committed reads, and commits that know compaction.
 
 How long the broker may hold an empty fetch: Faust fixes it at 1.5 s. Kafka answers as soon as there is a
 record, whatever the wait; the embedded broker looks for records only twice per wait, so that an event would
 lie there for up to 750 ms.
 
-No commit past a message that is not acked: Faust makes one where messages are acked out of order (#606).
+What is committed: the lowest offset that is not acked, or else how far the consumer has come. Faust commits
+runs of neighbouring offsets instead: it stops for good where compaction has left a gap, never passes the
+marker of a transaction, and passes events that are acked out of order (#606).
 """
 
+import time
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import faust
+import structlog
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.streams.kafka.lag import Progress
 
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """What one fetch took out of the client, and how far the client was behind it."""
+
+    taken: Mapping[TP, tuple[int, int]]  # first and last offset
+    positions: Mapping[TP, int]
+
 
 class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.transport.fetch_max_wait_ms
+        consumer._isolation_level = "read_committed"
         return consumer
+
+    async def _fetch_records(self, consumer: Any, *arguments: Any, **named: Any) -> Any:
+        records = await super()._fetch_records(consumer, *arguments, **named)
+        taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items() if some}
+        self.consumer.fetches.append(Fetch(taken, positions(consumer)))
+        return records
 
 
 class _Consumer(driver.Consumer):
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.fetches: deque[Fetch] = deque()  # filled by the client's thread
+        self._waiting: defaultdict[TP, set[int]] = defaultdict(set)  # delivered and not acked
+        self._passed: dict[TP, int] = {}  # everything before it was delivered
+        self._flows = 0
+        super().__init__(*arguments, **named)
+
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
+    def stop_flow(self) -> None:
+        self._flows += 1
+        super().stop_flow()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109
+        """One fetch. Once all of it is delivered, the client's position is how far everything was.
+
+        Not if the flow was stopped meanwhile, as in a rebalance: the rest of the fetch was dropped then.
+        """
+        flows, generation = self._flows, self.app.consumer_generation_id
+        async for each in super().getmany(timeout):
+            yield each
+        if self.flow_active and (flows, generation) == (self._flows, self.app.consumer_generation_id):
+            for tp, offset in self._account().items():
+                log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
+                await self.seek(tp, offset)
+
+    def _account(self) -> dict[TP, int]:
+        """Pass what was fetched and delivered; from where to fetch again what was fetched and was not.
+
+        Faust drops fetches: of a task that it cancels in a rebalance, or of a partition that it paused.
+        """
+        again: dict[TP, int] = {}
+        while self.fetches:
+            fetch = self.fetches.popleft()
+            for tp, (first, last) in fetch.taken.items():
+                if self._passed.get(tp, 0) <= last:
+                    again.setdefault(tp, max(first, self._passed.get(tp, 0)))
+            self._passed |= {tp: position for tp, position in fetch.positions.items() if tp not in again}
+        return again
+
+    def track_message(self, message: Any) -> None:
+        if self.flow_active:  # or else it is dropped, and comes again
+            self._waiting[message.tp].add(message.offset)
+            self._passed[message.tp] = message.offset + 1
+        super().track_message(message)
+
+    def ack(self, message: Any) -> bool:
+        acked: bool = super().ack(message)
+        self._waiting[message.tp].discard(message.offset)
+        return acked
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._forget()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self._forget()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def _forget(self) -> None:
+        """Every rebalance takes all partitions and begins at what was committed."""
+        self._waiting.clear()
+        self._passed.clear()
+        self.fetches.clear()
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Gaps need no account."""
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        every = {*self._waiting, *self._passed}
+        return (tp for tp in every if topics is None or tp in topics or tp.topic in topics)
+
     def _new_offset(self, tp: TP) -> int | None:
-        waiting = [each.offset for each in self._unacked_messages if each.tp == tp and not each.acked]
-        if not waiting:
-            return super()._new_offset(tp)  # type: ignore[no-any-return]
-        # What was acked behind it stays for a later commit.
-        acked, first = self._acked[tp], min(waiting)
-        behind = [offset for offset in acked if offset > first]
-        acked[:] = [offset for offset in acked if offset < first]
-        offset: int | None = super()._new_offset(tp)
-        acked += behind
-        return offset
+        self._acked[tp].clear()  # Faust's own account: it would grow for ever
+        self._acked_index[tp].clear()
+        waiting = self._waiting[tp]
+        return min(waiting) if waiting else self._passed.get(tp)
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Also back: a topic that was made again begins at 0, below what its group has committed."""
+        return bool(offset != self._committed_offset[tp])
 
 
 class Transport(driver.Transport):
@@ -67,15 +159,41 @@ def credentials(settings: BrokerSettings) -> Any:
 def progress(app: faust.App) -> Progress:
     """Of a started app, from any thread. Lag goes from the last commit to the end that the last fetch saw."""
     consumer = app.consumer
-    # One snapshot: the consumer's own methods refuse a partition that is taken away meanwhile.
-    subscription = consumer._thread._ensure_consumer()._subscription.subscription
-    assignment = subscription and subscription.assignment
-    tps = assignment.tps if assignment and assignment.active else ()
-    ends = {tp: assignment.state_value(tp).highwater for tp in tps}
+    client = consumer._thread._ensure_consumer()
+    states = _states(client)
     lag = {
         (tp.topic, tp.partition): None
-        if end is None
-        else max(0, end - (consumer._committed_offset.get(tp) or 0))
-        for tp, end in ends.items()
+        if state.highwater is None
+        else max(0, _end(state) - (consumer._committed_offset.get(tp) or 0))
+        for tp, state in states.items()
     }
-    return Progress(lag, len(consumer.unacked))
+    unacked = sum(map(len, list(consumer._waiting.values())))
+    # While events wait here, what is fetched waits too, and nothing more is fetched.
+    oldest = min((state.timestamp for state in states.values() if state.timestamp), default=None)
+    silent = 0.0 if unacked or oldest is None else time.time() - oldest / 1000
+    return Progress(lag, unacked, joined=_joined(client), silent_seconds=silent)
+
+
+def positions(consumer: Any) -> dict[TP, int]:
+    """How far the assigned partitions were read: also past markers of transactions and what was compacted."""
+    states = _states(consumer)
+    return {TP(*tp): state._position for tp, state in states.items() if state._position is not None}
+
+
+def _joined(consumer: Any) -> bool:
+    subscription = consumer._subscription.subscription
+    return bool(subscription and subscription.assignment and subscription.assignment.active)
+
+
+def _states(consumer: Any) -> dict[Any, Any]:
+    """One snapshot: the consumer's own methods refuse a partition that is taken away meanwhile."""
+    subscription = consumer._subscription.subscription
+    assignment = subscription and subscription.assignment
+    tps = assignment.tps if assignment and assignment.active else ()
+    return {tp: assignment.state_value(tp) for tp in tps}
+
+
+def _end(state: Any) -> int:
+    """The last stable offset: an open transaction is no lag."""
+    lso, end = state.lso, int(state.highwater)
+    return end if lso is None or lso < 0 else min(end, int(lso))

@@ -133,11 +133,11 @@ def test_an_erasure_from_the_future_is_refused(make, refused, now):
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (b"", "Invalid JSON"),
+        (b"", "send no value"),
         (b"{", "Invalid JSON"),
-        (b"null", "should be an object"),
+        (b"null", "send no value"),
         (b"[]", "should be an object"),
-        (b'"v1"', "should be an object"),
+        (b'"v1"', "serialized twice"),
         (b'{"id":"v1"}', "title: Field required"),
         (b'{"title":"nurse","occurred_at":"2026-01-01T00:00:00Z"}', "id: Field required"),
         (b'{"id":"v\xff","title":"nurse"}', "Invalid JSON"),
@@ -147,7 +147,6 @@ def test_an_erasure_from_the_future_is_refused(make, refused, now):
         (b'{"id":"v1","title":"nurse","occurred_at":"2026-01-01T00:00:00"}', "occurred_at: Input should"),
         (b'{"id":"v1","title":"nurse","occurred_at":"yesterday"}', "occurred_at: Input should"),
         (b"[" * 5000, "Invalid JSON"),
-        (b'{"id":"v1","title":"\\ud800","occurred_at":"2026-01-01T00:00:00Z"}', "Invalid JSON"),
     ],
 )
 def test_a_broken_value_is_refused_by_place_and_reason(make, now, value, reason):

@@ -5,16 +5,23 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownError,
+)
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record import MemoryRecords
 
+from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
 from rolecall.streams.errors import PublishFailed, PublishRefused
 from rolecall.streams.events.receive import Reject
 from rolecall.streams.events.records import Outgoing, dead_letter, match_record, withdrawal_record
+from rolecall.streams.kafka import publisher as module
 from rolecall.streams.kafka.publisher import KafkaPublisher, partition_of
 
 
@@ -191,7 +198,9 @@ class TestDelivery:
     async def test_a_record_that_the_broker_will_never_take_is_refused(self, publishing, deliveries, refusal):
         for delivery in deliveries.made:
             delivery.set_exception(refusal("no"))
-        with pytest.raises(PublishRefused, match=r"check rights and max.message.bytes of matches"):
+        with pytest.raises(
+            PublishRefused, match=r"refuses a record of matches, .*(max.message.bytes|--operation Write)"
+        ):
             await publishing
 
     async def test_a_record_that_cannot_be_queued_fails_it(self):
@@ -228,6 +237,90 @@ class TestDelivery:
             assert own
             assert [(each.key, each.value, each.headers) for each in stored] == own
         assert [each.value for each in deliveries.published(1) if each.timestamp == 1234] == [b"10"]
+
+
+class Refusing(Deliveries):
+    """Takes no value of more than 100,000 bytes."""
+
+    def __init__(self):
+        super().__init__(0, 10_000_000)
+        self.stored = []
+
+    async def send_batch(self, batch, topic, *, partition):
+        delivery = asyncio.get_running_loop().create_future()
+        records = list(MemoryRecords(bytes(batch._build())).next_batch())
+        if any(len(each.value) > 100_000 for each in records):
+            delivery.set_exception(UnknownError())
+        else:
+            self.stored += records
+            delivery.set_result(None)
+        return delivery
+
+
+class TestLetters:
+    async def test_one_that_is_refused_goes_out_cut_with_its_size_and_the_others_whole(self):
+        letters = [
+            Outgoing("dead-letters", b"k%d" % n, b"x" * n, [("why", b"no")]) for n in (5, 1_500_000, 6)
+        ]
+        refusing = Refusing()
+        await KafkaPublisher(refusing).publish(letters)
+        lengths = {(each.key, len(each.value)) for each in refusing.stored}  # some twice: of the first try
+        assert lengths == {(b"k5", 5), (b"k1500000", 65_536), (b"k6", 6)}
+        [cut] = [each for each in refusing.stored if each.key == b"k1500000"]
+        assert cut.headers == [("why", b"no"), ("__rolecall.errors.cut", b"1500000")]
+
+    async def test_an_event_that_is_refused_is_never_cut(self):
+        refusing = Refusing()
+        with pytest.raises(PublishFailed):
+            await KafkaPublisher(refusing).publish([Outgoing("matches", b"k", b"x" * 200_000, ())])
+        assert refusing.stored == []
+
+
+class TestAfterAFailure:
+    """aiokafka's idempotent producer refuses a partition for good after a batch of it was refused."""
+
+    @pytest.fixture
+    def made(self, monkeypatch):
+        """The producers in the order they were made; the first one refuses."""
+        made = []
+
+        class Made(Refusing):
+            started = stopped = False
+
+            async def start(self):
+                self.started = True
+
+            async def stop(self):
+                self.stopped = True
+
+        def make(settings):
+            made.append(Made())
+            return made[-1]
+
+        monkeypatch.setattr(module, "producer", make)
+        monkeypatch.setattr(module, "letter_producer", make)
+        return made
+
+    async def test_the_producers_are_made_anew_before_the_next_delivery(self, made):
+        publisher = KafkaPublisher.of(BrokerSettings.model_construct())
+        await publisher.start()
+        with pytest.raises(PublishFailed):
+            await publisher.publish([Outgoing("matches", b"k", b"x" * 200_000, ())])
+        await publisher.publish([Outgoing("matches", b"k", b"fits", ())])
+        assert [each.stopped for each in made] == [True, True, False, False]
+        assert [each.value for each in made[2].stored] == [b"fits"]
+
+    async def test_after_a_delivery_that_went_well_they_stay(self, made):
+        publisher = KafkaPublisher.of(BrokerSettings.model_construct())
+        await publisher.start()
+        for _ in range(2):
+            await publisher.publish([Outgoing("matches", b"k", b"fits", ())])
+        assert len(made) == 2
+
+    async def test_a_delivery_that_never_ends_fails_in_time(self, monkeypatch):
+        monkeypatch.setattr(module, "DELIVERY_SECONDS", 0.05)
+        with pytest.raises(PublishFailed, match=r"matches: not confirmed within 0.05 s"):
+            await KafkaPublisher(Deliveries(1, 1)).publish([Outgoing("matches", b"k", b"v", ())])
 
 
 @pytest.mark.parametrize("partitions", [1, 4, 7])

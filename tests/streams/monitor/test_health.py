@@ -11,6 +11,7 @@ from rolecall.schemas.match import Side
 from rolecall.streams.errors import IndexUnavailable, PortUnavailable
 from rolecall.streams.kafka.lag import Progress
 from rolecall.streams.monitor import health
+from rolecall.streams.monitor.contact import Contact
 from rolecall.streams.monitor.health import Health, HealthServer
 
 
@@ -65,7 +66,7 @@ def ask(worker, http_get):
 
 
 def test_a_worker_with_model_index_and_partitions_is_ready(ask):
-    assert ask("/ready") == (200, "model: ok\nindex: ok\npartitions: ok\n")
+    assert ask("/ready") == (200, "model: ok\nindex: ok\nbroker: ok\npartitions: ok\n")
 
 
 def test_it_is_not_ready_while_the_model_is_loaded(worker, ask):
@@ -77,12 +78,26 @@ def test_it_is_not_ready_while_the_model_is_loaded(worker, ask):
 @pytest.mark.parametrize("consuming", [None, Progress])
 def test_it_is_not_ready_without_partitions(worker, ask, consuming):
     worker.consuming = consuming
-    assert ask("/ready") == (503, "model: ok\nindex: ok\npartitions: none assigned\n")
+    assert ask("/ready") == (503, "model: ok\nindex: ok\nbroker: ok\npartitions: none assigned\n")
+
+
+def test_it_is_not_ready_while_a_partition_is_not_fetched(worker, ask):
+    worker.consuming = lambda: Progress({("vacancies", 0): 0}, silent_seconds=31)
+    assert "partitions: one was not fetched for 31 s\n" in ask("/ready")[1]
+
+
+def test_it_is_not_ready_within_a_session_timeout_of_a_silent_broker(worker, ask):
+    clock = [100.0]
+    worker._contact = Contact("k:9092", 60, now=lambda: clock[0])
+    assert ask("/ready")[0] == 200
+    clock[0] += 16  # of the 30 s of a session
+    status, body = ask("/ready")
+    assert (status, body.splitlines()[2]) == (503, "broker: no answer for 16 s")
 
 
 def test_it_is_not_ready_while_the_index_refuses(index, ask):
     index.error = IndexUnavailable("secret-host: connection refused")
-    assert ask("/ready") == (503, "model: ok\nindex: IndexUnavailable\npartitions: ok\n")
+    assert ask("/ready") == (503, "model: ok\nindex: IndexUnavailable\nbroker: ok\npartitions: ok\n")
     index.error = None
     assert ask("/ready")[0] == 200
 

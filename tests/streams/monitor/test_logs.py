@@ -1,11 +1,14 @@
 """One log line for each batch, without payload text."""
 
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
 from structlog.testing import capture_logs
+
+from rolecall.streams.monitor.logs import Repeated
 
 MARK = "jane.doe@example.org"
 
@@ -83,3 +86,19 @@ class TestNoPayload:
         await world.vacancies(record)
         [line] = lines
         assert (line["topic"], line["partition"], line["offset"]) == ("vacancies", 0, record.offset)
+
+
+def test_a_line_that_a_library_repeats_is_dropped_for_10_seconds():
+    clock = [100.0]
+    repeated = Repeated(now=lambda: clock[0])
+
+    def passes(name, line):
+        return repeated.filter(logging.LogRecord(name, logging.WARNING, "conn.py", line, "away", (), None))
+
+    said = []
+    for _ in range(21):
+        said.append(passes("aiokafka.conn", 7))
+        clock[0] += 1
+    assert [second for second, is_said in enumerate(said) if is_said] == [0, 10, 20]
+    assert passes("aiokafka.conn", 8)
+    assert all(passes("rolecall.worker", 7) for _ in range(3))

@@ -98,8 +98,16 @@ class Topic:
 MATCH = Outgoing(MATCHES.name, b"v1", b"{}", [("ce_id", b"1")])
 
 
-def letter(stage):
-    return Outgoing(DEAD_LETTERS.name, b"v1", b"{", [("__connect.errors.stage", stage)])
+def letter(stage, offset=4):
+    place = {"topic": b"vacancies", "partition": b"2", "offset": b"%d" % offset, "stage": stage}
+    return Outgoing(
+        DEAD_LETTERS.name, b"v1", b"{", [(f"__connect.errors.{name}", value) for name, value in place.items()]
+    )
+
+
+async def handled():
+    """The live deployment has committed 5 records."""
+    return {("vacancies", 2): 5}
 
 
 @pytest.fixture
@@ -108,20 +116,26 @@ def publisher(new_world):
 
 
 async def test_rehearsing_it_publishes_to_a_topic_of_its_own(publisher):
-    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, silent=True)
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, handled, silent=True)
     await rehearsing.publish([MATCH])
     assert publisher.records == [Outgoing("matches-g1", b"v1", b"{}", [("ce_id", b"1")])]
 
 
 async def test_rehearsing_it_repeats_no_dead_letter_of_what_nobody_can_read(publisher):
-    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, silent=True)
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, handled, silent=True)
     await rehearsing.publish([letter(b"receive"), letter(b"encode")])
     assert publisher.records == [letter(b"encode")]
 
 
+async def test_rehearsing_it_tells_of_a_refused_record_that_the_live_deployment_has_not_handled(publisher):
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, handled, silent=True)
+    await rehearsing.publish([letter(b"receive", offset=4), letter(b"receive", offset=5)])
+    assert publisher.records == [letter(b"receive", offset=5)]
+
+
 async def test_it_publishes_from_the_record_on_that_lets_it_and_asks_no_more(publisher):
     topic = Topic(STARTED)
-    rehearsing = Rehearsing(publisher, topic, GREEN, silent=True)
+    rehearsing = Rehearsing(publisher, topic, GREEN, handled, silent=True)
     await rehearsing.publish([MATCH])
     topic.rollout = PROMOTED
     for _ in range(3):
@@ -131,7 +145,7 @@ async def test_it_publishes_from_the_record_on_that_lets_it_and_asks_no_more(pub
 
 
 async def test_given_up_it_publishes_nothing_that_counts(publisher):
-    rehearsing = Rehearsing(publisher, Topic(deployment.leaving(STARTED)), GREEN, silent=True)
+    rehearsing = Rehearsing(publisher, Topic(deployment.leaving(STARTED)), GREEN, handled, silent=True)
     await rehearsing.publish([MATCH])
     assert [record.topic for record in publisher.records] == ["matches-g1"]
 

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from rolecall.schemas.match import Side
 from tests.streams.fakes import Killed
@@ -111,6 +112,13 @@ class TestRevisions:
         await world.vacancies(make.erasure("v1", at=5))
         assert world.index.live(Side.VACANCY) == {"v1"}
         assert world.withdrawn == []
+
+    async def test_a_stale_erasure_is_told(self, world, make):
+        await world.vacancies(make.vacancy("v1", revision=7))
+        with capture_logs() as logs:
+            await world.vacancies(make.erasure("v1", at=5))
+        [told] = [line for line in logs if line["event"] == "erasure_stale"]
+        assert (told["revision"], told["stored_revision"]) == (5, 7)
 
     async def test_an_erased_entity_leaves_no_vector_and_no_payload(self, world, make):
         await world.candidates(make.candidate(revision=1), make.erasure("c1", at=2))

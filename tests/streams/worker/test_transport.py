@@ -1,4 +1,4 @@
-"""The guard on commits: never past a message that is not acked."""
+"""What is committed: never past a message that is not acked, and past every gap."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rolecall.streams.settings import Settings
 from rolecall.streams.worker.faust.app import create_app
-from rolecall.streams.worker.faust.transport import _Consumer
+from rolecall.streams.worker.faust.transport import Fetch, _Consumer
 
 HERE = TP("vacancies", 0)
 
@@ -27,14 +27,14 @@ def message(offset):
 class Partition:
     """Messages of one partition, acked by hand; commits are only remembered."""
 
-    def __init__(self, consumer_class, first, count, committed):
+    def __init__(self, consumer_class, offsets, committed):
         app = create_app(Settings(_env_file=None), "rolecall", untouched)
         app.topics._acking_topics.add(HERE.topic)
         app.transport.Consumer = consumer_class
         self.consumer = app.consumer
         self.consumer._thread.thread_loop.close()  # of a thread that never starts
         self.consumer._committed_offset[HERE] = committed
-        self.messages = {offset: message(offset) for offset in range(first, first + count)}
+        self.messages = {offset: message(offset) for offset in offsets}
         for each in self.messages.values():
             self.consumer.track_message(each)
         self.commits = []
@@ -51,7 +51,7 @@ class Partition:
 
 @pytest.fixture
 async def partition():
-    return lambda first=5, count=4, committed=5, kind=_Consumer: Partition(kind, first, count, committed)
+    return lambda offsets=range(5, 9), committed=5, kind=_Consumer: Partition(kind, offsets, committed)
 
 
 @pytest.mark.parametrize("committed", [None, 5])
@@ -69,7 +69,8 @@ async def test_what_is_acked_past_the_head_waits_for_it(partition, committed):
     for offset in (6, 7, 5, 8):
         four.ack(offset)
         four.commit()
-    assert four.commits == [8, 9]
+    assert four.commits[-2:] == [8, 9]
+    assert min(four.commits) >= 5
 
 
 @pytest.mark.parametrize("committed", [None, 5])
@@ -81,10 +82,86 @@ async def test_faust_alone_would_commit_past_it(partition, committed):
     assert four.commits == [7]
 
 
+@pytest.mark.parametrize("committed", [None, 1])
+async def test_gaps_that_compaction_left_are_passed(partition, committed):
+    """Offset 0 was kept, 1 to 6 are gone, and so are 8 to 19."""
+    left = partition(offsets=(0, 7, 20), committed=committed)
+    commits = []
+    for offset in (0, 7, 20):
+        left.ack(offset)
+        left.commit()
+        commits.append(left.commits[-1])
+    assert commits == [7, 20, 21]
+
+
+async def test_faust_alone_would_stop_behind_the_gap(partition):
+    left = partition(offsets=(0, 7, 20), committed=None, kind=Consumer)
+    for offset in (0, 7, 20):
+        left.ack(offset)
+        left.commit()
+    assert left.commits == [1]
+
+
+async def test_the_position_behind_the_last_record_is_committed(partition):
+    """The marker of a transaction, or what compaction took, is no event that waits."""
+    four = partition()
+    for offset in four.messages:
+        four.ack(offset)
+    four.consumer._passed[HERE] = 11
+    four.commit()
+    assert four.commits == [11]
+
+
+async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(partition):
+    """Faust drops the fetch of a task that it cancels."""
+    four = partition()  # 5 to 8 were delivered
+    four.consumer.fetches += [
+        Fetch({HERE: (5, 8)}, {HERE: 9}),
+        Fetch({HERE: (9, 11)}, {HERE: 12}),
+        Fetch({HERE: (12, 14)}, {HERE: 16}),
+    ]
+    assert four.consumer._account() == {HERE: 9}
+    for offset in four.messages:
+        four.ack(offset)
+    four.commit()
+    assert four.commits == [9]
+
+
+async def test_what_was_fetched_and_delivered_is_passed_with_the_markers_behind_it(partition):
+    four = partition()
+    four.consumer.fetches.append(Fetch({HERE: (5, 8)}, {HERE: 11}))
+    assert four.consumer._account() == {}
+    assert four.consumer._passed == {HERE: 11}
+
+
+async def test_of_a_partition_of_which_nothing_was_delivered_nothing_is_passed(partition):
+    none = partition(offsets=(), committed=None)
+    none.consumer.fetches.append(Fetch({HERE: (0, 41)}, {HERE: 42}))
+    assert none.consumer._account() == {HERE: 0}
+    none.commit()
+    assert none.commits == []
+
+
+async def test_a_topic_that_was_made_again_is_committed_from_its_start(partition):
+    fresh = partition(offsets=(0, 1), committed=500)
+    for offset in (0, 1):
+        fresh.ack(offset)
+    fresh.commit()
+    assert fresh.commits == [2]
+
+
+async def test_a_partition_that_was_taken_away_is_not_committed(partition):
+    four = partition()
+    four.ack(5)
+    await four.consumer.on_partitions_revoked({HERE})
+    four.commit()
+    assert four.commits == []
+
+
 @given(order=st.permutations(range(12)), committed=st.sampled_from((None, 0)))
 def test_in_any_order_never_past_an_unacked_one_and_to_the_end_at_last(order, committed):
     async def check():
-        dozen = Partition(_Consumer, 0, 12, committed)
+        dozen = Partition(_Consumer, range(12), committed)
         for number, offset in enumerate(order):
             dozen.ack(offset)
             dozen.commit()

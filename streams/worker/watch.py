@@ -1,0 +1,100 @@
+"""What a running worker watches: the broker, its group, its input topics and its deployment."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from rolecall.schemas.rollout import Deployment
+from rolecall.schemas.topics import INPUTS
+from rolecall.streams.errors import FatalError, GaveUp, PublishFailed
+from rolecall.streams.kafka.lag import Progress
+from rolecall.streams.kafka.topic_ids import Made, made
+from rolecall.streams.monitor.contact import Contact
+from rolecall.streams.rollout.steps import stays
+from rolecall.streams.rollout.topic import RolloutTopic
+from rolecall.streams.settings import Settings
+
+log = structlog.get_logger()
+
+WATCH_SECONDS = 1.0
+ANSWER_SECONDS = 5.0
+
+
+class TopicRemade(FatalError):
+    """An input topic was deleted, or made again, while the worker ran. It has to begin anew."""
+
+    exit_code = 1
+
+
+class Watch:
+    def __init__(
+        self,
+        settings: Settings,
+        group: str,
+        rollouts: RolloutTopic,
+        contact: Contact,
+        progress: Callable[[], Progress],
+    ) -> None:
+        self._settings = settings
+        self._group = group
+        self._rollouts = rollouts
+        self._contact = contact
+        self._progress = progress
+        self._joined = time.monotonic()  # when it was last seen in its group
+        self._inputs: dict[str, Made] = {}
+
+    async def until_dropped(self, deployment: Deployment) -> None:
+        """Return when the deployment is to end: it is neither live, nor standing by, nor being built.
+
+        Raises `FatalError` when the broker stays away, the group lets nobody in, or an input was made again.
+        """
+        while True:
+            try:
+                rollout = await self._rollouts.newest()
+                self._compare(await self._ask())
+            except (PublishFailed, KafkaError, OSError, TimeoutError) as error:
+                self._contact.failed(str(error) or f"no answer within {ANSWER_SECONDS:g} s")
+            else:
+                self._contact.answered()
+                self._check_group()
+                if rollout is not None and not stays(rollout, deployment):
+                    return
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _ask(self) -> dict[str, Made]:
+        admin = AIOKafkaAdminClient(**self._settings.client())
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await admin.start()
+                return await made(admin, [topic.name for topic in INPUTS])
+        finally:
+            await admin.close()
+
+    def _compare(self, now: Mapping[str, Made]) -> None:
+        for name, before in self._inputs.items():
+            if name not in now or now[name].id != before.id:
+                was = "deleted" if name not in now else "deleted and made again"
+                raise TopicRemade(
+                    f"topic {name} was {was} while this worker ran, which would miss the new records. "
+                    "It ends, to be started again on the new topic. `rolecall rebuild` removes what only the "
+                    "old one held"
+                )
+            if now[name].partitions > before.partitions:
+                log.warning(
+                    "partitions_added", topic=name, before=before.partitions, now=now[name].partitions
+                )
+        self._inputs = dict(now)
+
+    def _check_group(self) -> None:
+        if self._progress().joined:
+            self._joined = time.monotonic()
+        elif (outside := time.monotonic() - self._joined) > self._settings.retry_seconds:
+            raise GaveUp(
+                f"group {self._group} did not let this worker in for {outside:.0f} s. It needs the "
+                "right to Read the group: kafka-acls.sh --add --allow-principal User:NAME --operation Read "
+                f"--group {self._group}"
+            )
