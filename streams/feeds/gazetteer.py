@@ -3,7 +3,6 @@
 City data: GeoNames, CC BY 4.0.
 """
 
-from collections.abc import Iterable
 from functools import cache, lru_cache
 from string import punctuation
 from typing import NamedTuple
@@ -85,9 +84,17 @@ def countries_with_region(code: str) -> frozenset[str]:
     return _region_codes().get(code, frozenset())
 
 
-def nearest_country(cities_found: Iterable[City], lat: float, lon: float, within_km: float) -> str | None:
-    """The country of the city that lies within this distance of the point, if there is exactly one."""
-    near = {
-        city.country for city in cities_found if distance_km((city.lat, city.lon), (lat, lon)) <= within_km
-    }
-    return near.pop() if len(near) == 1 else None
+@cache
+def _points() -> dict[str, list[tuple[float, float]]]:
+    found: dict[str, set[tuple[float, float]]] = {}
+    for same_name in _index().values():
+        for city in same_name:
+            found.setdefault(city.country, set()).add((city.lat, city.lon))
+    return {country: sorted(points) for country, points in found.items()}
+
+
+@lru_cache(4096)
+def near_country(country: str, lat: float, lon: float, within_km: float) -> bool:
+    """Whether a city of the country lies within this distance of the point; true where no city is known."""
+    points = _points().get(country)
+    return points is None or any(distance_km(point, (lat, lon)) <= within_km for point in points)

@@ -42,6 +42,7 @@ _PAYMENTS = re.compile(r"^(1[2-6])\s*[x×]\s*(.+)$|^(.+?)\s*[x×]\s*(1[2-6])$", 
 _AMOUNT = re.compile(r"(?P<before>[^\d]*?)(?P<digits>\d(?:[\d.,' ]*\d)?)(?P<after>[^\d]*)")
 _HARD = frozenset("EUR USD GBP CHF CAD AUD".split())
 MOST_AN_HOUR = 2000  # in one of these; above it the period or the amount is something else
+LEAST_A_YEAR = 1000
 MOST_TIMES_LEAST = 20  # a range such as 150-190000 is an error of writing
 
 
@@ -177,5 +178,7 @@ def salary(
         return None
     if per is Period.HOUR and currency in _HARD and max(low or 0, high or 0) > MOST_AN_HOUR:
         return None
+    if per is None and currency in _HARD and max(low or 0, high or 0) < LEAST_A_YEAR:
+        return None  # no year's pay, whatever it is
     ends = {"min": low, "max": high, "currency": currency, "period": per}
     return {name: value for name, value in ends.items() if value is not None}

@@ -32,6 +32,7 @@ _WORKPLACE = re.compile(
     r"(?P<onsite>on-?site|in-?office))\b",
     re.I,
 )
+_ALTERNATIVES = re.compile(r"[;|•/\n]|\sor\s(?=\D)", re.I)
 _NEGATED = re.compile(
     r"\b(no|not|non|kein\w*|nicht|pas|sin|senza|niet|geen|nie|bez|não|sem|partly|teilweise|possible|möglich)\b", re.I
 )
@@ -70,11 +71,13 @@ def read_place(text: str) -> Place:
     bare = _WORKPLACE.sub(" - ", text)
     if re.search(r"\w", _WORKPLACE.sub("", outside)):
         bare = re.sub(r"\([^)]*\)", " ", bare)
-    options = [parts for option in re.split(r"(?i)[;|•/\n]|\sor\s(?=\D)", bare) if (parts := _parts(option))]
+    options = [parts for option in re.split(_ALTERNATIVES, bare) if (parts := _parts(option))]
     found = [_resolve(parts) for parts in options]
     named = {_WORKPLACES[str(each.lastgroup)] for each in _WORKPLACE.finditer(text)}
     where = named.pop() if len(named) == 1 else None
-    if len(found) != 1 or (len(options[0]) > 1 and found[0][:2] == (None, None)):
+    written = re.split(_ALTERNATIVES, outside if re.search(r"\w", _WORKPLACE.sub("", outside)) else text)
+    several = len(found) != 1 or len(written) > 1
+    if several or (len(options[0]) > 1 and found[0][:2] == (None, None)):
         # Some of several places may be remote, others not.
         where = where if not found or _every_option_is_remote(text) else None
     countries = {each.country for each in found}
@@ -103,6 +106,11 @@ def locality(city: str, region: str, country: str | None) -> Place:
             found = found if found.country == country else Read(country, None, False)
     location = Location(country=found.country, city=found.city) if found.country or found.city else None
     return Place(location, where, found.whole)
+
+
+def is_one_name(city: str) -> bool:
+    """Whether the text can be the name of one city, and not a list, a code with a city, or a workplace."""
+    return len(_parts(city)) == 1 and not _WORKPLACE.search(city) and not re.search(_ALTERNATIVES, city)
 
 
 def _every_option_is_remote(text: str) -> bool:
@@ -174,10 +182,7 @@ def _is_a_state_elsewhere(part: str, country: str) -> bool:
 def _in_country(parts: list[str], country: str) -> Read:
     """The city among the parts, when exactly one is: the others are its states, or unknown."""
     found = [part for part in parts if _city(part, country)]
-    if len(found) == 2 and (
-        city_key(found[0]) == city_key(found[1])
-        or any(c == country == "US" and _lies_in(found[0], c, code) for c, code in regions_named(found[1]))
-    ):
+    if len(found) == 2 and (city_key(found[0]) == city_key(found[1]) or city_key(found[1]) == "new york"):
         del found[1]  # Berlin in Berlin, Rochester in New York; not Berlin and Hamburg
     left = [part for part in parts if part not in found and not _is_region(part, country)]
     if len(found) != 1:
@@ -242,4 +247,6 @@ def _city(part: str, country: str | None) -> str | None:
     if len(name) > 60 or (name.isupper() and len(name) < 4 and name.isascii()):
         return None
     countries = countries_of(name)
+    if country in _WITHOUT_COUNTRY and name != "New York" and any(c == country for c, _ in regions_named(name)):
+        return None  # a state, though a small town may share its name
     return name if (countries if country is None else country in countries) else None
