@@ -14,8 +14,12 @@ class Board:
     name: str
     items: str
     marks: frozenset[str]
-    fields: Mapping[str, str | tuple[str, ...]]  # several paths: the first one with a value; `=text`: a constant
-    only_if: Mapping[str, tuple[str, Any]] = field(default_factory=dict)  # field: (path, value that forbids it)
+    fields: Mapping[
+        str, str | tuple[str, ...]
+    ]  # several paths: the first one with a value; `=text`: a constant
+    only_if: Mapping[str, tuple[str, Any]] = field(
+        default_factory=dict
+    )  # field: (path, value that forbids it)
 
     def raw(self, item: Json) -> Json:
         found = {name: _first(item, paths) for name, paths in self.fields.items()}

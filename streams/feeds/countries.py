@@ -7,7 +7,25 @@ from babel import Locale
 
 from rolecall.streams.matching.hard_rules import city_key
 
-_NAMED_IN = "en de fr es it nl pl pt sv da nb fi cs sk hu ro tr".split()
+_NAMED_IN = [
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "nl",
+    "pl",
+    "pt",
+    "sv",
+    "da",
+    "nb",
+    "fi",
+    "cs",
+    "sk",
+    "hu",
+    "ro",
+    "tr",
+]
 _ALSO = {
     "US": "us|u.s|u.s.a|usa|america|united states of america|etats unis d amerique|ee uu|eeuu|stany zjednoczone",
     "GB": "uk|u.k|great britain|england|scotland|wales|northern ireland|gran bretana|grossbritannien|england uk",

@@ -75,7 +75,9 @@ def rows(
             next(lines)
             lines.give_back(ahead[:1])
         named = re.fullmatch(r'"?sep=(.)"?\s*', ahead[0], re.I) if ahead else None
-        choices = named[1] if named else sorted(DELIMITERS, key=lambda each: -ahead[0].count(each) if ahead else 0)
+        choices = (
+            named[1] if named else sorted(DELIMITERS, key=lambda each: -ahead[0].count(each) if ahead else 0)
+        )
         delimiter, skipped = _dialect(ahead, choices, mapping, side)
         found = csv_lines.rows(lines, delimiter, 0, 1)
         header = next(islice(found, skipped, None), None)
@@ -92,7 +94,12 @@ def rows(
 
 
 def sheet_rows(
-    found: Iterable[Cells], source: str, *, now: datetime, side: Side | None, mapping: Mapping[str, str] | None
+    found: Iterable[Cells],
+    source: str,
+    *,
+    now: datetime,
+    side: Side | None,
+    mapping: Mapping[str, str] | None,
 ) -> Iterator[Parsed]:
     """The rows of one sheet; the header is the first row that has the columns."""
     numbered = ((number, cells) for number, cells in enumerate(found, start=1) if any(cells))

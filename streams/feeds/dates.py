@@ -12,7 +12,7 @@ from babel import Locale
 from rolecall.streams.feeds.phrases import words
 
 _EARLIEST, _LATEST = 1990, 2200  # before: the zero of a clock, such as Go's year 1
-_MONTHS_IN = "en de fr es it nl pl pt".split()
+_MONTHS_IN = ["en", "de", "fr", "es", "it", "nl", "pl", "pt"]
 _ZONES = {"UTC": 0, "GMT": 0, "Z": 0, "CET": 60, "CEST": 120}  # others are ambiguous: IST has three meanings
 _ZONE = r"\s*(?P<zone>Z|UTC|GMT|CES?T|[+-]\d\d(?::?\d\d)?)?"
 _ISO_DATE = re.compile(rf"(?:\d{{4}}-\d\d-\d\d|\d{{8}}){_ZONE}", re.I)
@@ -124,7 +124,9 @@ def _span(text: str) -> tuple[date, date] | None:
 
 def _named(text: str) -> tuple[date, date] | None:
     """`Nov 20, 2026`, `20. November 2026`, `20 de noviembre de 2026`, `May 2014`."""
-    parts = [word for word in words(re.sub(r"(\d)(st|nd|rd|th|º|er)\b", r"\1", text)) if word not in ("de", "of")]
+    parts = [
+        word for word in words(re.sub(r"(\d)(st|nd|rd|th|º|er)\b", r"\1", text)) if word not in ("de", "of")
+    ]
     months = [_month_names()[word] for word in parts if word in _month_names()]
     numbers = [word for word in parts if word.isdecimal()]
     if len(months) != 1 or len(months) + len(numbers) != len(parts) or len(parts) > 3:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rolecall.schemas.common import Workplace, milliseconds
+from rolecall.schemas.common import Period, Workplace, milliseconds
 from rolecall.streams.feeds import dates, languages, pay, places, words
 from rolecall.streams.feeds.countries import country_code
 from rolecall.streams.feeds.gazetteer import cities, near_country
@@ -22,7 +22,9 @@ Raw = Mapping[str, Any]  # a field of ours -> text, a number, a truth or a list 
 
 FAR_KM = 300  # a point farther from the city that it comes with is somewhere else
 MOST_SKILLS, LONGEST_SKILL = 500, 200
-_UNITS = r"\s*(?:km|kilometer|kilometre|kilometers|kilometres|years?|yrs?|jahre?|ans?|anni|años|jaar|lat|anos)?\.?"
+_UNITS = (
+    r"\s*(?:km|kilometer|kilometre|kilometers|kilometres|years?|yrs?|jahre?|ans?|anni|años|jaar|lat|anos)?\.?"
+)
 
 
 def lines_of(value: Any) -> list[str]:
@@ -62,7 +64,8 @@ def _languages(value: Any) -> list[dict[str, Any]] | None:
 
 
 def _employment_types(value: Any) -> list[str] | None:
-    return _union(words.employment_types(part) for part in lines_of(value) if not says_nothing(part))
+    found = _union(words.employment_types(part) for part in lines_of(value) if not says_nothing(part))
+    return found and sorted(found)
 
 
 def _workplaces(value: Any) -> list[str] | None:
@@ -263,15 +266,17 @@ def _pay(raw: Raw, given: Raw, found: dict[str, Any], notes: list[Note]) -> None
     country = found.get("location", {}).get("country")
     signs = {part.currency for part in read.values() if part and part.currency}
     signs |= {_one(given["salary.currency"])} if "salary.currency" in given else set()
-    currencies = {pay.currency_code(sign, country) for sign in signs}
-    units = {part.period for part in read.values() if part and part.period}
+    currency = pay.one_currency(signs, country)
+    units: set[Period | None] = {part.period for part in read.values() if part and part.period}
     units |= {words.period(_one(given["salary.period"]))} if "salary.period" in given else set()
     salary = None
-    if None not in read.values() and len(currencies) == 1 and len(units) == ("salary.period" in raw or len(units)):
-        low, high = (read.get(f"salary.{end}") or read.get("salary") for end in ("min", "max"))
-        per = units.pop() if len(units) == 1 else None
-        if (per or "salary.period" not in raw) and len(units) == 0:
-            salary = pay.salary(low and low.least, high and high.most, currencies.pop(), per)
+    if None not in read.values() and len(units) < 2 and (units or "salary.period" not in raw):
+        per = units.pop() if units else None
+        low = read.get("salary.min") or read.get("salary")
+        high = read.get("salary.max") or read.get("salary")
+        if per or "salary.period" not in raw:
+            least, most = (low.least if low else None), (high.most if high else None)
+            salary = pay.salary(least, most, currency, per)
     if salary:
         found["salary"] = salary
     else:

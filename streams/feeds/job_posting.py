@@ -12,7 +12,16 @@ from rolecall.streams.feeds.json_values import Json, many, one, text
 from rolecall.streams.feeds.places import read_place
 from rolecall.streams.feeds.text import one_line
 
-_ABOUT = ("title", "name", "url", "hiringOrganization", "jobLocation", "description", "employmentType", "baseSalary")
+_ABOUT = (
+    "title",
+    "name",
+    "url",
+    "hiringOrganization",
+    "jobLocation",
+    "description",
+    "employmentType",
+    "baseSalary",
+)
 _HOLDERS = ("@graph", "itemListElement", "item", "mainEntity", "mainEntityOfPage", "hasPart", "about")
 
 
@@ -70,7 +79,9 @@ def raw_vacancy(item: Json) -> Json:
         "employer": _employer(item),
         "skills": [text(skill) for skill in many(item.get("skills"))],
         "workplace": "remote" if remote else "",
-        "employment_types": [text(kind) for kind in many(item.get("employmentType")) if text(kind).upper() != "OTHER"],
+        "employment_types": [
+            text(kind) for kind in many(item.get("employmentType")) if text(kind).upper() != "OTHER"
+        ],
     }
     open_to = many(item.get("applicantLocationRequirements"))
     raw |= _open_to(open_to) if remote and open_to else _location(many(item.get("jobLocation")))
@@ -94,7 +105,11 @@ def _id(item: Json) -> str:
     value = text(named.get("value")) if named else text(_first(identifier))
     if value and value.casefold() not in (employer.casefold(), text(named.get("name")).casefold()):
         owner = employer or text(named.get("name")) or urlsplit(text(item.get("url"))).netloc
-        return f"{owner}/{value}" if owner and not value.startswith(("http://", "https://", f"{owner}/")) else value
+        return (
+            f"{owner}/{value}"
+            if owner and not value.startswith(("http://", "https://", f"{owner}/"))
+            else value
+        )
     for address in (text(item.get("url")), text(item.get("@id"))):
         if re.search(r"\d", urlsplit(address).path + urlsplit(address).query) or address.startswith("#"):
             return address

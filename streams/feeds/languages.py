@@ -10,7 +10,38 @@ from babel import Locale
 from rolecall.schemas.common import Cefr
 from rolecall.streams.feeds.phrases import only, table, understood, words
 
-NAMED_IN = "en de fr es it nl pl pt sv da nb fi cs sk hu ro tr el ru uk bg hr sl lt lv et ja zh ko ar".split()
+NAMED_IN = [
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "nl",
+    "pl",
+    "pt",
+    "sv",
+    "da",
+    "nb",
+    "fi",
+    "cs",
+    "sk",
+    "hu",
+    "ro",
+    "tr",
+    "el",
+    "ru",
+    "uk",
+    "bg",
+    "hr",
+    "sl",
+    "lt",
+    "lv",
+    "et",
+    "ja",
+    "zh",
+    "ko",
+    "ar",
+]
 # Languages without a code of two letters, under the macro-language that has one.
 _MEMBERS = {"cmn": "zh", "yue": "zh", "fil": "tl", "arb": "ar", "pes": "fa", "zsm": "ms", "nob": "nb"}
 _ALSO = {
@@ -45,7 +76,22 @@ _LEVELS = table(
         "moedertaal|ojczysty|język ojczysty|native level|língua materna",
     }
 )
-_FILLERS = frozenset("level niveau sprache language langue idioma lingua taal język nivel livello poziom".split())
+_FILLERS = frozenset(
+    [
+        "level",
+        "niveau",
+        "sprache",
+        "language",
+        "langue",
+        "idioma",
+        "lingua",
+        "taal",
+        "język",
+        "nivel",
+        "livello",
+        "poziom",
+    ]
+)
 _VARIANTS = table(
     {
         None: "us|usa|uk|gb|united states|united kingdom|american|british|brazil|brazilian|brasil|portugal|mexico|"
@@ -79,12 +125,17 @@ def _codes() -> dict[tuple[str, ...], str]:
     return {name: codes.pop() for name, codes in meanings.items() if name and len(codes) == 1}
 
 
+@cache
+def _named() -> dict[tuple[str, ...], str | None]:
+    return {**_codes(), **_VARIANTS}
+
+
 @lru_cache(4096)
 def language_code(text: str) -> str | None:
     """ISO 639-1 of `German`, `Niemiecki`, `deu`, `de-AT`, `English (US)`."""
     if tag := re.fullmatch(r"\s*([A-Za-z]{2,3})[-_]([A-Za-z]{4}|[A-Za-z]{2}|\d{3})\s*", text):
         return _codes().get(words(tag[1]))
-    found = understood(text, _codes() | _VARIANTS)
+    found = understood(text, _named())
     return only([code for code in found if code]) if found else None
 
 
@@ -106,7 +157,9 @@ def languages(text: str) -> tuple[dict[str, Any], ...] | None:
     parts = [part for part in _MANY.split(text) if words(part)]
     if len(parts) == 1:
         parts = [part for part in _SOME.split(text) if words(part)]
-    if ("no",) in map(words, parts) and not (len(parts) > 1 and all(len(part.strip()) == 2 for part in parts)):
+    if ("no",) in map(words, parts) and not (
+        len(parts) > 1 and all(len(part.strip()) == 2 for part in parts)
+    ):
         return None  # Norwegian, or a negation
     found = {}
     for part in parts:

@@ -49,7 +49,9 @@ class FeedReject:
 
     def line(self) -> bytes:
         """One line of JSON for a rejects file."""
-        return _line(self.source, self.row, self.reason, self.raw, **({"repeated": True} if self.repeated else {}))
+        return _line(
+            self.source, self.row, self.reason, self.raw, **({"repeated": True} if self.repeated else {})
+        )
 
 
 Parsed = FeedEvent | FeedReject

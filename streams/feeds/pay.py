@@ -1,6 +1,7 @@
 """Pay in words: amounts, ranges, currencies. One reading or none."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from babel import Locale
 from rolecall.schemas.common import HISTORIC_CURRENCIES, Period
 from rolecall.streams.feeds.words import period
 
-_NAMED_IN = "en de fr es it nl pl pt".split()
+_NAMED_IN = ["en", "de", "fr", "es", "it", "nl", "pl", "pt"]
 _SIGNS = {
     "€": "EUR", "£": "GBP", "₹": "INR", "zł": "PLN", "zl": "PLN", "kč": "CZK", "us$": "USD", "usd$": "USD",
     "euro": "EUR", "euros": "EUR", "eur": "EUR", "ca$": "CAD", "c$": "CAD", "a$": "AUD", "au$": "AUD",
@@ -35,15 +36,21 @@ _INDIAN = re.compile(r"[1-9]\d?(?:,\d\d)+,\d{3}(?:\.\d{1,2})?")
 _TIMES = {"k": 1e3, "tsd": 1e3, "mil": 1e3, "lakh": 1e5, "lakhs": 1e5, "lac": 1e5, "lpa": 1e5}
 _RANGE = re.compile(r"\s*(?:–|—|-|\bto\b|\bbis\b|\bà\b|\ba\b|\btot\b|\bdo\b|\baté\b|\bhasta\b)\s*", re.I)
 _FROM = re.compile(
-    r"^(?:from|ab|von|à partir de|a partir de|desde|da|vanaf|od|min\.?|at least|mindestens)\s+(?=\D{0,4}\d)", re.I
+    r"^(?:from|ab|von|à partir de|a partir de|desde|da|vanaf|od|min\.?|at least|mindestens)\s+(?=\D{0,4}\d)",
+    re.I,
 )
-_TO = re.compile(r"^(?:up to|bis zu|bis|jusqu'à|hasta|fino a|tot|do|até|max\.?|at most)\s+(?=\D{0,4}\d)", re.I)
+_TO = re.compile(
+    r"^(?:up to|bis zu|bis|jusqu'à|hasta|fino a|tot|do|até|max\.?|at most)\s+(?=\D{0,4}\d)", re.I
+)
 _PAYMENTS = re.compile(r"^(1[2-6])\s*[x×]\s*(.+)$|^(.+?)\s*[x×]\s*(1[2-6])$", re.I)
 _AMOUNT = re.compile(r"(?P<before>[^\d]*?)(?P<digits>\d(?:[\d.,' ]*\d)?)(?P<after>[^\d]*)")
-_HARD = frozenset("EUR USD GBP CHF CAD AUD".split())
+_HARD = frozenset(["EUR", "USD", "GBP", "CHF", "CAD", "AUD"])
 MOST_AN_HOUR = 2000  # in one of these; above it the period or the amount is something else
 LEAST_A_YEAR = 1000
 MOST_TIMES_LEAST = 20  # a range such as 150-190000 is an error of writing
+
+
+_DOLLARS = frozenset(["USD", "CAD", "AUD", "NZD", "SGD", "MXN", "HKD", "TWD", "ARS", "CLP", "COP"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,12 @@ def pay(text: str) -> Pay | None:
     if payments := _PAYMENTS.match(text):
         count, rest = int(payments[1] or payments[4]), payments[2] or payments[3]
         once = pay(rest)
-        if once is None or once.period not in (None, Period.MONTH) or once.least != once.most or not once.least:
+        if (
+            once is None
+            or once.period not in (None, Period.MONTH)
+            or once.least != once.most
+            or not once.least
+        ):
             return None
         return Pay(count * once.least, count * once.least, once.currency, Period.YEAR)
     for pattern, end in ((_FROM, "least"), (_TO, "most")):
@@ -162,6 +174,20 @@ def currency_code(text: str, country: str | None = None) -> str | None:
     if shared := _SHARED.get(name.rstrip(".")):
         return shared.get(country or "")
     return _currencies().get(name)
+
+
+def one_currency(signs: Iterable[str], country: str | None) -> str | None:
+    """What several signs of one pay agree on: `$` agrees with `USD`, and `kr` with `SEK`."""
+    codes = {sign: currency_code(sign, country) for sign in signs}
+    found = {code for code in codes.values() if code}
+    if len(found) != 1:
+        return None
+    (code,) = found
+    for sign, read in codes.items():
+        shared = _SHARED.get(sign.strip().casefold().rstrip("."), {})
+        if read is None and code not in shared.values() and not (sign.strip() == "$" and code in _DOLLARS):
+            return None
+    return code
 
 
 def salary(

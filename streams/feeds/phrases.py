@@ -11,10 +11,52 @@ T = TypeVar("T")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]+")
 _NOTHING = frozenset(
-    "n a|na|none|null|nil|nan|unknown|unbekannt|not specified|not available|not applicable|not provided|tbd|tba|"
-    "k a|keine angabe|keine angaben|inconnu|non renseigné|non spécifié|desconocido|no especificado|sconosciuto|"
-    "non specificato|onbekend|niet opgegeven|nieznany|brak|desconhecido|não informado|undefined|unspecified|any|"
-    "other|sonstige|autre|otro|otros|altro|anders|inne|inny|outro|outros".split("|")
+    [
+        "n a",
+        "na",
+        "none",
+        "null",
+        "nil",
+        "nan",
+        "unknown",
+        "unbekannt",
+        "not specified",
+        "not available",
+        "not applicable",
+        "not provided",
+        "tbd",
+        "tba",
+        "k a",
+        "keine angabe",
+        "keine angaben",
+        "inconnu",
+        "non renseigné",
+        "non spécifié",
+        "desconocido",
+        "no especificado",
+        "sconosciuto",
+        "non specificato",
+        "onbekend",
+        "niet opgegeven",
+        "nieznany",
+        "brak",
+        "desconhecido",
+        "não informado",
+        "undefined",
+        "unspecified",
+        "any",
+        "other",
+        "sonstige",
+        "autre",
+        "otro",
+        "otros",
+        "altro",
+        "anders",
+        "inne",
+        "inny",
+        "outro",
+        "outros",
+    ]
 )
 
 
@@ -61,4 +103,6 @@ def only(found: list[T] | None) -> T | None:
 @cache
 def conjunctions() -> frozenset[str]:
     """`and` and `or`, in eight languages: for lists in which every member counts."""
-    return frozenset("and or und oder et ou y o e i u en of lub oraz bzw".split())
+    return frozenset(
+        ["and", "or", "und", "oder", "et", "ou", "y", "o", "e", "i", "u", "en", "of", "lub", "oraz", "bzw"]
+    )

@@ -17,9 +17,42 @@ _CITY_ALIASES = {
     "washington d c": "Washington",
 }
 _WIDE = frozenset(
-    "africa|americas|apac|asia|asia pacific|dach|emea|eu|europe|european union|europa|global|international|latam|"
-    "latin america|middle east|nordics|north america|south america|multiple locations|usca|various|worldwide|"
-    "central|east coast|west coast|northeast|northwest|southeast|southwest|midwest|hq|headquarters|office".split("|")
+    [
+        "africa",
+        "americas",
+        "apac",
+        "asia",
+        "asia pacific",
+        "dach",
+        "emea",
+        "eu",
+        "europe",
+        "european union",
+        "europa",
+        "global",
+        "international",
+        "latam",
+        "latin america",
+        "middle east",
+        "nordics",
+        "north america",
+        "south america",
+        "multiple locations",
+        "usca",
+        "various",
+        "worldwide",
+        "central",
+        "east coast",
+        "west coast",
+        "northeast",
+        "northwest",
+        "southeast",
+        "southwest",
+        "midwest",
+        "hq",
+        "headquarters",
+        "office",
+    ]
 )
 _WORKPLACES = {
     "remote": Workplace.REMOTE,
@@ -34,10 +67,11 @@ _WORKPLACE = re.compile(
 )
 _ALTERNATIVES = re.compile(r"[;|•/\n]|\sor\s(?=\D)", re.I)
 _NEGATED = re.compile(
-    r"\b(no|not|non|kein\w*|nicht|pas|sin|senza|niet|geen|nie|bez|não|sem|partly|teilweise|possible|möglich)\b", re.I
+    r"\b(no|not|non|kein\w*|nicht|pas|sin|senza|niet|geen|nie|bez|não|sem|partly|teilweise|possible|möglich)\b",
+    re.I,
 )
 # Where the codes of states and provinces stand behind a city.
-_WITH_CODES = frozenset("US CA AU BR IT CH DE ES IN AT NL MX BE AR".split())
+_WITH_CODES = frozenset(["US", "CA", "AU", "BR", "IT", "CH", "DE", "ES", "IN", "AT", "NL", "MX", "BE", "AR"])
 # Where a state or province is named without its country.
 _WITHOUT_COUNTRY = ("US", "CA", "AU")
 _SAME_CODES = frozenset({"US", "CH"})  # GeoNames' codes of their states are the ISO ones
@@ -96,7 +130,9 @@ def locality(city: str, region: str, country: str | None) -> Place:
     where = _WORKPLACES[str(named.lastgroup)] if named and not _NEGATED.search(city) else None
     parts = _parts(bare)
     if country is None:
-        found = _resolve([*parts, region.strip()] if region.strip() and parts else parts) if parts else _NOWHERE
+        found = (
+            _resolve([*parts, region.strip()] if region.strip() and parts else parts) if parts else _NOWHERE
+        )
         if found[:2] == (None, None) and len(parts) == 1:
             found = _resolve(parts)
     else:
@@ -169,6 +205,9 @@ def _with_a_named_country(parts: list[str]) -> Read | None:
         if regions_named(name) & {("US", "GA")}:
             continue  # Georgia the state, unless what stands before it says otherwise
         rest = [part for part in rest if country_named(part) != country or len(rest) == 1]
+        if len(rest) == 1 and country in _WITHOUT_COUNTRY and city_key(rest[0]) != "new york":
+            if any(c == country for c, _ in regions_named(rest[0])):
+                return Read(country, None, True)  # a state, though a small town may share its name
         return _in_country(rest, country)
     return None
 
@@ -203,7 +242,9 @@ def _with_a_code(rest: list[str], code: str) -> Read | None:
         meanings.add((country, ""))
     if not meanings:
         return None
-    fitting = {country for country, region in meanings if any(_lies_in(part, country, region) for part in rest)}
+    fitting = {
+        country for country, region in meanings if any(_lies_in(part, country, region) for part in rest)
+    }
     if len(fitting) == 1:
         return _in_country(rest, fitting.pop())
     known = [part for part in rest if countries_of(part)]
@@ -232,7 +273,12 @@ def _with_a_region(rest: list[str], name: str) -> Read | None:
     if len(fitting) == 1:
         return _in_country(rest, fitting.pop())
     countries = {country for country, _ in regions}
-    if not fitting and len(countries) == 1 and countries & set(_WITHOUT_COUNTRY) and city_key(name) != "georgia":
+    if (
+        not fitting
+        and len(countries) == 1
+        and countries & set(_WITHOUT_COUNTRY)
+        and city_key(name) != "georgia"
+    ):
         return Read(countries.pop(), None, False)
     return None
 
@@ -247,6 +293,4 @@ def _city(part: str, country: str | None) -> str | None:
     if len(name) > 60 or (name.isupper() and len(name) < 4 and name.isascii()):
         return None
     countries = countries_of(name)
-    if country in _WITHOUT_COUNTRY and name != "New York" and any(c == country for c, _ in regions_named(name)):
-        return None  # a state, though a small town may share its name
     return name if (countries if country is None else country in countries) else None

@@ -83,7 +83,9 @@ class _Reading:
             yield self.item(item, row, board)
 
     def reject(self, row: int, reason: str, raw: bytes = b"") -> FeedReject:
-        return FeedReject(self.source, row, reason, raw[:1000].decode(errors="backslashreplace").rstrip("\r\n"))
+        return FeedReject(
+            self.source, row, reason, raw[:1000].decode(errors="backslashreplace").rstrip("\r\n")
+        )
 
 
 def read(
@@ -96,7 +98,7 @@ def read(
     """
     reading = _Reading(str(path), now, side, mapping)
     with path.open("rb") as packed:
-        file = cast(BinaryIO, gzip.GzipFile(fileobj=packed)) if packed.peek(2)[:2] == b"\x1f\x8b" else packed
+        file = gzip.GzipFile(fileobj=packed) if packed.peek(2)[:2] == b"\x1f\x8b" else packed
         try:
             yield from _records(cast(BinaryIO, file), path, reading)
         except (EOFError, gzip.BadGzipFile) as error:
@@ -115,7 +117,10 @@ def _records(file: BinaryIO, path: Path, reading: _Reading) -> Iterator[Parsed]:
         yield from _sheet(file, reading)
     elif start.startswith(b"PAR1"):
         yield from _parquet(file, reading)
-    elif start.startswith((b"\xff\xfe", b"\xfe\xff")) and start.decode("utf-16", "replace").lstrip()[:1] in "[{":
+    elif (
+        start.startswith((b"\xff\xfe", b"\xfe\xff"))
+        and start.decode("utf-16", "replace").lstrip()[:1] in "[{"
+    ):
         yield from _json(io.BytesIO(file.read().decode("utf-16", "replace").encode()), reading)
     elif head.startswith(b"<") and (b"<html" in lowered or b"<!doctype html" in lowered):
         yield from _page(file.read(), reading)
@@ -143,7 +148,7 @@ def _sheet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
 def _parquet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     row = 0
     try:
-        for row, item in enumerate(parquet(file), start=1):  # noqa: B007 - the row is told when reading fails
+        for row, item in enumerate(parquet(file), start=1):
             yield reading.item(_timeless(item), row)
     except (ValueError, OSError) as error:
         yield reading.reject(row + 1, f"no Parquet that can be read: {error}")
@@ -173,7 +178,9 @@ def _xml(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
         yield reading.reject(1, f"invalid XML: {error}")
         return
     found = list(reading.document(document))
-    yield from found or [reading.reject(1, "the XML holds no jobs of a known form; map the fields with --map")]
+    yield from found or [
+        reading.reject(1, "the XML holds no jobs of a known form; map the fields with --map")
+    ]
 
 
 def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
@@ -196,8 +203,10 @@ def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
 
 
 def _starts_with_a_document(file: BinaryIO) -> bool:
-    """Whether one of the first two lines with text is whole, and not the only one of a document."""
-    lines = [line for _, line in zip(range(2), (line for _, line in _lines(file) if line.strip()), strict=False)]
+    """Whether one of the first two lines with text is whole: the first one may be broken."""
+    lines = [
+        line for _, line in zip(range(2), (line for _, line in _lines(file) if line.strip()), strict=False)
+    ]
     file.seek(0)
     whole = []
     for line in lines:
@@ -205,7 +214,7 @@ def _starts_with_a_document(file: BinaryIO) -> bool:
             whole.append(isinstance(loads(line), dict | list))
         except ValueError:
             whole.append(False)
-    return any(whole) and not (len(lines) == 1 and lines[0].lstrip()[:1] == b"[")
+    return any(whole) and len(lines) > 1
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -238,14 +247,20 @@ def _items(document: Any) -> list[Any]:
     """The records of a document: its postings where it has any, else its members, or the only list of objects in it."""
     if isinstance(document, dict) and ("title" in document or "titles" in document or "basics" in document):
         return postings(document) if is_posting(document) else [document]
-    if isinstance(document, list) and not any(isinstance(each, dict) and "@type" in each for each in document):
+    if isinstance(document, list) and not any(
+        isinstance(each, dict) and "@type" in each for each in document
+    ):
         return document
     if found := postings(document):
         return found
     if isinstance(document, dict):
-        lists = [value for value in document.values() if isinstance(value, list) and any(isinstance(v, dict) for v in value)]
-        if len(lists) == 1 and not is_resume(document) and "erase" not in document:
-            return lists[0]
+        lists = [value for value in document.values() if isinstance(value, list) and value]
+        if len(lists) == 1 and not {"id", "erase"} & document.keys() and not is_resume(document):
+            members = [each for each in lists[0] if isinstance(each, dict)]
+            if len(members) == len(lists[0]) and any(
+                {"title", "titles", "id"} & each.keys() for each in members
+            ):
+                return members
     return many(document)
 
 

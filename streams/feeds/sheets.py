@@ -38,4 +38,6 @@ def cell_text(cell: Any) -> str:
         return str(int(cell))
     if isinstance(cell, datetime):
         return cell.date().isoformat() if cell.time() == time(0) and cell.tzinfo is None else cell.isoformat()
-    return cell.isoformat() if isinstance(cell, date | time) and not isinstance(cell, timedelta) else str(cell)
+    return (
+        cell.isoformat() if isinstance(cell, date | time) and not isinstance(cell, timedelta) else str(cell)
+    )

@@ -10,11 +10,55 @@ _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w{1,30});")
 _MOJIBAKE = re.compile(r"[ÃÂâ][\x80-\xbf\u0152-\u02dc\u2013-\u2122€]")
 _EMPTY_TITLES = frozenset(
-    "untitled|title|job|job title|position|vacancy|candidate|applicant|see resume|see cv|see attached|see description|"
-    "see job description|resume|cv|curriculum vitae|lebenslauf|bewerber|bewerberin|john doe|jane doe|test|stelle|"
-    "stellenangebot|offre d emploi|oferta de empleo|offerta di lavoro|vacature|oferta pracy|oferta de emprego|"
-    "siehe lebenslauf|voir cv|ver cv|vedi cv|zie cv|patrz cv|ohne titel|sans titre|sin título|senza titolo|"
-    "zonder titel|bez tytułu|sem título|no title|none given|new job|default".split("|")
+    [
+        "untitled",
+        "title",
+        "job",
+        "job title",
+        "position",
+        "vacancy",
+        "candidate",
+        "applicant",
+        "see resume",
+        "see cv",
+        "see attached",
+        "see description",
+        "see job description",
+        "resume",
+        "cv",
+        "curriculum vitae",
+        "lebenslauf",
+        "bewerber",
+        "bewerberin",
+        "john doe",
+        "jane doe",
+        "test",
+        "stelle",
+        "stellenangebot",
+        "offre d emploi",
+        "oferta de empleo",
+        "offerta di lavoro",
+        "vacature",
+        "oferta pracy",
+        "oferta de emprego",
+        "siehe lebenslauf",
+        "voir cv",
+        "ver cv",
+        "vedi cv",
+        "zie cv",
+        "patrz cv",
+        "ohne titel",
+        "sans titre",
+        "sin título",
+        "senza titolo",
+        "zonder titel",
+        "bez tytułu",
+        "sem título",
+        "no title",
+        "none given",
+        "new job",
+        "default",
+    ]
 )
 
 

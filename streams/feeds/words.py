@@ -30,8 +30,27 @@ _EMPLOYMENT_TYPES = table(
     }
 )
 _ABOUT_EMPLOYMENT = conjunctions() | frozenset(
-    "permanent regular unbefristet festanstellung cdi vast indefinido indeterminato employee employment position job role work type "
-    "staff anstellung beschäftigung only".split()
+    [
+        "permanent",
+        "regular",
+        "unbefristet",
+        "festanstellung",
+        "cdi",
+        "vast",
+        "indefinido",
+        "indeterminato",
+        "employee",
+        "employment",
+        "position",
+        "job",
+        "role",
+        "work",
+        "type",
+        "staff",
+        "anstellung",
+        "beschäftigung",
+        "only",
+    ]
 )
 _SENIORITIES = table(
     {
@@ -63,7 +82,7 @@ _WORKPLACES = table(
         "op locatie|op kantoor|stacjonarna|stacjonarnie|praca stacjonarna|na miejscu|w biurze",
     }
 )
-_ABOUT_WORKPLACES = frozenset("work working job position role workplace".split())
+_ABOUT_WORKPLACES = frozenset(["work", "working", "job", "position", "role", "workplace"])
 _PERIODS = table(
     {
         Period.HOUR: "hour|hours|hourly|hr|hrs|h|hur|an hour|stunde|stündlich|std|heure|horaire|hora|horas|ora|"
@@ -79,9 +98,40 @@ _PERIODS = table(
     }
 )
 _ABOUT_PERIODS = frozenset(
-    "per pro par por al all all' je na za im der die le la los el l à à' brutto gross brut bruto lordi".split()
+    [
+        "per",
+        "pro",
+        "par",
+        "por",
+        "al",
+        "all",
+        "all'",
+        "je",
+        "na",
+        "za",
+        "im",
+        "der",
+        "die",
+        "le",
+        "la",
+        "los",
+        "el",
+        "l",
+        "à",
+        "à'",
+        "brutto",
+        "gross",
+        "brut",
+        "bruto",
+        "lordi",
+    ]
 )
-_YES = table({True: "true|yes|y|1|1 0|ja|oui|sí|si|sì|tak|sim|j|wahr|vrai", False: "false|no|n|0|0 0|nein|non|nee|nie|não"})
+_YES = table(
+    {
+        True: "true|yes|y|1|1 0|ja|oui|sí|si|sì|tak|sim|j|wahr|vrai",
+        False: "false|no|n|0|0 0|nein|non|nee|nie|não",
+    }
+)
 _STATUSES = table(
     {
         Status.OPEN: "open|active|published|live|posted|offen|aktiv",
