@@ -39,13 +39,13 @@ def _suggested(context: click.Context, _: click.Parameter, path: Path | None) ->
 @click.option("--side", type=click.Choice(["vacancy", "candidate"]),
               help="What the records are, where their fields do not tell.")  # fmt: skip
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN",
-              help="Which column, JSON or XML path (or {template}) fills which field; repeat it.")  # fmt: skip
+              help="Which column or path (or {template}) fills which field; repeat it.")  # fmt: skip
 @click.option("--map-file", type=FILE, help="A file of such mappings, one a line.")
 @click.option("--map-suggest", type=FILE, is_eager=True, expose_value=False, callback=_suggested,
-              help="Print a mapping for this file, to edit and give as --map-file; publish nothing.")  # fmt: skip
+              help="Print a mapping for this file, to edit and give as --map-file.")  # fmt: skip
 @click.option("--source", metavar="NAME", help="The name of this feed, for --full-list.")
 @click.option("--full-list", is_flag=True,
-              help="FILES are all that --source has: close what it published before and now lacks.")  # fmt: skip
+              help="FILES are all that --source has: close what they lack now.")  # fmt: skip
 @click.option(
     "--yes",
     is_flag=True,
@@ -61,7 +61,7 @@ def _suggested(context: click.Context, _: click.Parameter, path: Path | None) ->
     "--dry-run", is_flag=True, help="Publish nothing; show ten rows, field by field, beside their text."
 )
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), default=Path("rejects.jsonl"),
-              show_default=True, help="Where unreadable records and notes go, with reasons; overwritten.")  # fmt: skip
+              show_default=True, help="Where rejects and notes go, with reasons; overwritten.")  # fmt: skip
 def publish(
     files: tuple[Path, ...],
     side: str | None,

@@ -1,4 +1,5 @@
-"""Dumps of applicant tracking systems and job boards: where each one's values are. docs/feeds.md has the tables."""
+"""Dumps of applicant tracking systems and job boards: where each one's values are. docs/feeds.md has the
+tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""Records that already have the fields of our contracts, as JSON: checked by the contract, mended where it is certain."""
+"""Records that already have the fields of our contracts, as JSON: checked by the contract, mended where it
+is certain."""
 
 import re
 from typing import Any

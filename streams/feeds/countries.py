@@ -1,4 +1,5 @@
-"""Countries by code and by name in eight languages and their own: ISO 3166 (pycountry) and the CLDR (Babel)."""
+"""Countries by code and by name in eight languages and their own: ISO 3166 (pycountry) and the CLDR
+(Babel)."""
 
 from functools import cache, lru_cache
 
@@ -27,8 +28,10 @@ _NAMED_IN = [
     "tr",
 ]
 _ALSO = {
-    "US": "us|u.s|u.s.a|usa|america|united states of america|etats unis d amerique|ee uu|eeuu|stany zjednoczone",
-    "GB": "uk|u.k|great britain|england|scotland|wales|northern ireland|gran bretana|grossbritannien|england uk",
+    "US": "us|u.s|u.s.a|usa|america|united states of america|etats unis d amerique|ee uu|eeuu|"
+    "stany zjednoczone",
+    "GB": "uk|u.k|great britain|england|scotland|wales|northern ireland|gran bretana|grossbritannien|"
+    "england uk",
     "AE": "uae",
     "KR": "south korea|korea",
     "TR": "turkey|turkiye",

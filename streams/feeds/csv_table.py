@@ -33,7 +33,8 @@ class _Table:
             for column in columns_of(origin):
                 if column not in self.columns:
                     raise ValueError(
-                        f"{field}: there is no column {column!r}; the columns are {', '.join(self.columns)[:500]}; "
+                        f"{field}: there is no column {column!r}; the columns are "
+                        f"{', '.join(self.columns)[:500]}; "
                         f"for a constant write {field}=={column}"
                     )
         self.side = side_of(self.mapping, self.columns, side)
@@ -62,8 +63,8 @@ def rows(
 ) -> Iterator[Parsed]:
     """Without a mapping, columns named after our fields are read.
 
-    The header is the first row that has the columns; what stands before it is skipped. The delimiter is told by
-    the header, or by a line `sep=;`.
+    The header is the first row that has the columns; what stands before it is skipped. The header, or
+    a line `sep=;`, tells the delimiter.
     """
     encoding = encoding_of(file)
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"

@@ -103,7 +103,8 @@ def _zone(text: str | None) -> timezone:
 
 @lru_cache(4096)
 def _span(text: str) -> tuple[date, date] | None:
-    """The first and last day of a day, week, month or year in words or numbers. ValueError: not in the calendar."""
+    """The first and last day of a day, week, month or year in words or numbers. ValueError: not in the
+    calendar."""
     text = text.strip()
     if found := _NUMERIC.fullmatch(text):
         a, b, year = int(found[1]), int(found[3]), int(found[4])
@@ -157,7 +158,8 @@ def _month_names() -> dict[str, int]:
 
 
 def span(value: Any) -> tuple[date, date] | None:
-    """First and last day of a date as resumes write it: `2014`, `2014-06`, `May 2014`, `06.2019`, a whole date."""
+    """First and last day of a date as resumes write it: `2014`, `2014-06`, `May 2014`, `06.2019`, a whole
+    date."""
     text = str(value).strip() if isinstance(value, str | int) else ""
     try:
         if found := re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:T.*)?", text):

@@ -124,9 +124,11 @@ FIELDS = frozenset((*_READERS, *_TIMES, *_PLACE, *_PAY, *_PLAIN))
 
 
 def record(raw: Raw, now: datetime) -> tuple[dict[str, Any], list[Note]]:
-    """The fields that are certain, and notes on the others. ValueError names an id, title or status that is not.
+    """The fields that are certain, and notes on the others. ValueError names an id, title or status that is
+    not.
 
-    The revision is now unless the feed has one: a row edited under the same date must still replace the old one.
+    The revision is now unless the feed has one: a row that is edited under the same date must replace the old
+    one.
     """
     found: dict[str, Any] = {}
     notes: list[Note] = []
@@ -258,7 +260,8 @@ def _fits(location: Mapping[str, Any], lat: float, lon: float) -> bool:
 
 
 def _pay(raw: Raw, given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
-    """All or nothing: amounts, their currency and their period. A year, where the feed has no period at all."""
+    """All or nothing: amounts, their currency and their period. A year, where the feed has no period at
+    all."""
     ends = [field for field in ("salary", "salary.min", "salary.max") if field in given]
     if not ends:
         return

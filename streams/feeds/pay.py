@@ -195,7 +195,7 @@ def salary(
 ) -> dict[str, Any] | None:
     """A salary of our contracts; None unless an amount and the currency are there and the range is one.
 
-    An end of 0 is unknown. The contract takes a year where the period is left out, so the caller must know it.
+    An end of 0 is unknown. The contract takes a year where the period is left out.
     """
     low, high = low or None, high or None
     if currency is None or low is high is None:

@@ -205,11 +205,16 @@ def _with_a_named_country(parts: list[str]) -> Read | None:
         if regions_named(name) & {("US", "GA")}:
             continue  # Georgia the state, unless what stands before it says otherwise
         rest = [part for part in rest if country_named(part) != country or len(rest) == 1]
-        if len(rest) == 1 and country in _WITHOUT_COUNTRY and city_key(rest[0]) != "new york":
-            if any(c == country for c, _ in regions_named(rest[0])):
-                return Read(country, None, True)  # a state, though a small town may share its name
+        if len(rest) == 1 and _is_named_like_a_state(rest[0], country):
+            return Read(country, None, True)  # a state, though a small town may share its name
         return _in_country(rest, country)
     return None
+
+
+def _is_named_like_a_state(part: str, country: str) -> bool:
+    if country not in _WITHOUT_COUNTRY or city_key(part) == "new york":
+        return False
+    return any(c == country for c, _ in regions_named(part))
 
 
 def _is_a_state_elsewhere(part: str, country: str) -> bool:

@@ -184,7 +184,8 @@ class Run:
         )
 
     async def close_missing(self, now: datetime) -> None:
-        """Closes what this feed published before and these files lack. `TooManyToClose` refuses it as a whole."""
+        """Closes what this feed published before and these files lack. `TooManyToClose` refuses it as a
+        whole."""
         assert self._state is not None
         assert self._options.source is not None
         named = source_name(self._options.source)
@@ -193,12 +194,13 @@ class Run:
         if missing and not self._options.close_any_share:
             if self._count.rejected:
                 raise TooManyToClose(
-                    f"{self._count.rejected:,} rows were rejected, and {len(missing):,} entities are not in the list; "
-                    "they may be the same. Nothing was closed; mend the rows, or say --yes"
+                    f"{self._count.rejected:,} rows were rejected, and {len(missing):,} entities are not "
+                    "in the list; they may be the same. Nothing was closed; mend the rows, or say --yes"
                 )
             if len(missing) > LARGEST_CLOSED_SHARE * len(ours):
                 raise TooManyToClose(
-                    f"{len(missing):,} of {len(ours):,} entities of {self._options.source!r} are not in the list. "
+                    f"{len(missing):,} of {len(ours):,} entities of {self._options.source!r} are not in "
+                    "the list. "
                     f"More than {LARGEST_CLOSED_SHARE:.0%} are not closed without --yes; is the list whole?"
                 )
         for some in _chunks(iter(sorted(missing))):

@@ -65,7 +65,8 @@ class _Reading:
         if self.side is None and ("title" in item) == ("titles" in item):
             raise ValueError(
                 "this is neither a vacancy (with `title`) nor a candidate (with `titles`), nor a schema.org "
-                "JobPosting, a JSON Resume or another known format; add the field, say which side the file is, "
+                "JobPosting, a JSON Resume or another known format; add the field, say which side the file "
+                "is, "
                 "or map the fields with --map"
             )
         return contract_event(item, self.side or (Side.VACANCY if "title" in item else Side.CANDIDATE))
@@ -244,7 +245,8 @@ def _json_line(line: bytes, row: int, reading: _Reading) -> Iterator[Parsed]:
 
 
 def _items(document: Any) -> list[Any]:
-    """The records of a document: its postings where it has any, else its members, or the only list of objects in it."""
+    """The records of a document: its postings where it has any, else its members, or the only list of
+    objects in it."""
     if isinstance(document, dict) and ("title" in document or "titles" in document or "basics" in document):
         return postings(document) if is_posting(document) else [document]
     if isinstance(document, list) and not any(

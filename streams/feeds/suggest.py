@@ -1,4 +1,5 @@
-"""A mapping to edit, from the names and contents of a file's columns: `rolecall publish --map-suggest FILE`."""
+"""A mapping to edit, from the names and contents of a file's columns: `rolecall publish --map-suggest
+FILE`."""
 
 import csv
 import re
@@ -16,15 +17,21 @@ SAMPLE = 50
 UNDERSTOOD = 0.6  # the share of values that must be understood for a field of words
 _NAMES = {
     "id": "id|jobid|job id|reference|referencenumber|requisition id|refnr|identifier|stellen id|uuid",
-    "title": "title|job title|jobtitle|position|titel|stellenbezeichnung|intitulé|titre|puesto|titolo|functie|stanowisko|cargo",
+    "title": "title|job title|jobtitle|position|titel|stellenbezeichnung|intitulé|titre|puesto|titolo|"
+    "functie|stanowisko|cargo",
     "titles": "titles|desired titles|desired title|headline|berufswunsch",
-    "employer": "employer|company|company name|firma|unternehmen|arbeitgeber|entreprise|empresa|azienda|bedrijf|pracodawca",
-    "description": "description|job description|beschreibung|text|content|descripción|descrizione|omschrijving|opis|descrição",
-    "skills": "skills|tags|kenntnisse|fähigkeiten|compétences|habilidades|competenze|vaardigheden|umiejętności",
-    "location": "location|locations|place|city|ort|standort|lieu|ville|ubicación|luogo|sede|locatie|plaats|lokalizacja|miasto|local",
+    "employer": "employer|company|company name|firma|unternehmen|arbeitgeber|entreprise|empresa|azienda|"
+    "bedrijf|pracodawca",
+    "description": "description|job description|beschreibung|text|content|descripción|descrizione|"
+    "omschrijving|opis|descrição",
+    "skills": "skills|tags|kenntnisse|fähigkeiten|compétences|habilidades|competenze|vaardigheden|"
+    "umiejętności",
+    "location": "location|locations|place|city|ort|standort|lieu|ville|ubicación|luogo|sede|locatie|plaats|"
+    "lokalizacja|miasto|local",
     "location.country": "country|land|pays|país|paese|kraj",
     "workplace": "workplace|is remote|isremote|remote|remote allowed|workplacetype|homeoffice|télétravail",
-    "employment_types": "employment type|employmenttype|job type|jobtype|work type|contract type|arbeitszeit|anstellungsart|typ umowy",
+    "employment_types": "employment type|employmenttype|job type|jobtype|work type|contract type|"
+    "arbeitszeit|anstellungsart|typ umowy",
     "seniority": "seniority|level|job level|experience level|seniorität|niveau|nivel|livello",
     "salary.min": "salary min|min salary|min amount|salary from|gehalt von|salaire min",
     "salary.max": "salary max|max salary|max amount|salary to|gehalt bis|salaire max",
@@ -32,9 +39,11 @@ _NAMES = {
     "salary.period": "period|pay period|interval|salary period|zeitraum|période",
     "salary": "salary|pay|gehalt|salaire|salario|salaris|wynagrodzenie|salário",
     "languages": "languages|sprachen|langues|idiomas|lingue|talen|języki",
-    "occurred_at": "posted|posted at|date posted|postedat|created at|date|gepostet|veröffentlicht|published at|listed time",
+    "occurred_at": "posted|posted at|date posted|postedat|created at|date|gepostet|veröffentlicht|"
+    "published at|listed time",
     "revision": "updated|updated at|modified|scrapedat|last modified|geändert",
-    "expires_at": "expires|expires at|valid through|expiry|deadline|application deadline|gültig bis|ablaufdatum",
+    "expires_at": "expires|expires at|valid through|expiry|deadline|application deadline|gültig bis|"
+    "ablaufdatum",
 }  # fmt: skip
 _READ = {
     "location": lambda text: places.read_place(text).whole,

@@ -1,4 +1,5 @@
-"""The newest state of the input topics: what is unchanged, erased or gone from a feed is told by comparing with it."""
+"""The newest state of the input topics: what is unchanged, erased or gone from a feed is told by comparing
+with it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -7,26 +7,34 @@ from rolecall.streams.feeds.phrases import conjunctions, only, table, understood
 
 _EMPLOYMENT_TYPES = table(
     {
-        EmploymentType.FULL_TIME: "full time|fulltime|ft|vollzeit|in vollzeit|temps plein|temps complet|à temps plein|"
+        EmploymentType.FULL_TIME: "full time|fulltime|ft|vollzeit|in vollzeit|temps plein|temps complet|"
+        "à temps plein|"
         "à temps complet|a temps plein|a temps complet|tiempo completo|a tiempo completo|jornada completa|"
         "tempo pieno|a tempo pieno|full time equivalent|voltijd|voltijds|fulltijd|pełny etat|pełen etat|"
         "cały etat|tempo integral|a tempo inteiro|tempo inteiro|período integral",
         EmploymentType.PART_TIME: "part time|parttime|pt|teilzeit|in teilzeit|temps partiel|à temps partiel|"
         "a temps partiel|tiempo parcial|a tiempo parcial|media jornada|jornada parcial|tempo parziale|"
-        "a tempo parziale|deeltijd|deeltijds|część etatu|niepełny etat|pół etatu|tempo parcial|a tempo parcial|"
+        "a tempo parziale|deeltijd|deeltijds|część etatu|niepełny etat|pół etatu|tempo parcial|"
+        "a tempo parcial|"
         "meio período",
-        EmploymentType.CONTRACT: "contract|contractor|contract to hire|independent contractor|freelance|freelancer|"
-        "freiberuflich|freie mitarbeit|indépendant|autónomo|libero professionista|zzp|b2b|umowa b2b|kontrakt b2b|"
+        EmploymentType.CONTRACT: "contract|contractor|contract to hire|independent contractor|freelance|"
+        "freelancer|"
+        "freiberuflich|freie mitarbeit|indépendant|autónomo|libero professionista|zzp|b2b|umowa b2b|"
+        "kontrakt b2b|"
         "prestador de serviços",
-        EmploymentType.TEMPORARY: "temporary|temp|fixed term|fixed term contract|seasonal|per diem|casual|befristet|"
+        EmploymentType.TEMPORARY: "temporary|temp|fixed term|fixed term contract|seasonal|per diem|casual|"
+        "befristet|"
         "zeitarbeit|cdd|intérim|interim|saisonnier|temporal|contrato temporal|tempo determinato|"
         "a tempo determinato|stagionale|tijdelijk|tijdelijk contract|praca tymczasowa|czas określony|"
         "umowa na czas określony|temporário|contrato a termo|termo certo",
         EmploymentType.INTERNSHIP: "intern|interns|internship|internships|trainee|traineeship|apprentice|"
         "apprenticeship|praktikum|praktikant|praktikantin|ausbildung|werkstudent|stage|stagiaire|alternance|"
-        "apprentissage|prácticas|becario|tirocinio|stagista|stagiair|staż|praktyka|praktyki|estágio|estagiário",
-        EmploymentType.VOLUNTEER: "volunteer|volunteers|volunteering|ehrenamt|ehrenamtlich|bénévolat|bénévole|"
-        "voluntariado|voluntario|volontariato|volontario|vrijwilliger|vrijwilligerswerk|wolontariat|voluntário",
+        "apprentissage|prácticas|becario|tirocinio|stagista|stagiair|staż|praktyka|praktyki|estágio|"
+        "estagiário",
+        EmploymentType.VOLUNTEER: "volunteer|volunteers|volunteering|ehrenamt|ehrenamtlich|bénévolat|"
+        "bénévole|"
+        "voluntariado|voluntario|volontariato|volontario|vrijwilliger|vrijwilligerswerk|wolontariat|"
+        "voluntário",
     }
 )
 _ABOUT_EMPLOYMENT = conjunctions() | frozenset(
@@ -56,14 +64,16 @@ _SENIORITIES = table(
     {
         Seniority.INTERN: "intern|internship|trainee|apprentice|student|praktikant|praktikum|werkstudent|"
         "stagiaire|becario|prácticas|tirocinante|stagista|stagiair|stażysta|praktykant|estagiário|estágio",
-        Seniority.JUNIOR: "junior|jr|entry|graduate|new grad|berufseinsteiger|einsteiger|débutant|principiante|"
+        Seniority.JUNIOR: "junior|jr|entry|graduate|new grad|berufseinsteiger|einsteiger|débutant|"
+        "principiante|"
         "starter|młodszy|iniciante|júnior",
         Seniority.MID: "mid|middle|mid level|intermediate|mid career|confirmé|intermedio|intermediário|"
         "medior|pleno",
         Seniority.SENIOR: "senior|sr|sénior|sênior|starszy",
         Seniority.LEAD: "lead|principal|head|manager|team lead|teamleiter|team leader|head of|"
         "chef d équipe|jefe de equipo|kierownik|gerente",
-        Seniority.EXECUTIVE: "chief|c level|c suite|vp|svp|evp|vice president|executive|director|geschäftsführer|"
+        Seniority.EXECUTIVE: "chief|c level|c suite|vp|svp|evp|vice president|executive|director|"
+        "geschäftsführer|"
         "geschäftsführung|direktor|directeur|direttore|dyrektor|diretor",
     }
 )
@@ -75,25 +85,33 @@ _WORKPLACES = table(
         "full télétravail|à distance|a distance|en remoto|remoto|teletrabajo|100 remoto|da remoto|telelavoro|"
         "smart working|thuiswerk|thuiswerken|volledig remote|zdalna|zdalnie|praca zdalna|100 zdalnie|"
         "remoto total|teletrabalho|trabalho remoto|ortsunabhängig",
-        Workplace.HYBRID: "hybrid|hybrid remote|remote hybrid work|partially remote|partly remote|teilweise remote|"
-        "hybride|télétravail partiel|híbrido|híbrida|ibrido|ibrida|hybrydowa|hybrydowo|praca hybrydowa|hybrydowy",
+        Workplace.HYBRID: "hybrid|hybrid remote|remote hybrid work|partially remote|partly remote|"
+        "teilweise remote|"
+        "hybride|télétravail partiel|híbrido|híbrida|ibrido|ibrida|hybrydowa|hybrydowo|praca hybrydowa|"
+        "hybrydowy",
         Workplace.ONSITE: "onsite|on site|in office|in person|in the office|on premises|office based|vor ort|"
-        "im büro|präsenz|sur site|sur place|présentiel|en présentiel|presencial|presenziale|in sede|in presenza|"
+        "im büro|präsenz|sur site|sur place|présentiel|en présentiel|presencial|presenziale|in sede|"
+        "in presenza|"
         "op locatie|op kantoor|stacjonarna|stacjonarnie|praca stacjonarna|na miejscu|w biurze",
     }
 )
 _ABOUT_WORKPLACES = frozenset(["work", "working", "job", "position", "role", "workplace"])
 _PERIODS = table(
     {
-        Period.HOUR: "hour|hours|hourly|hr|hrs|h|hur|an hour|stunde|stündlich|std|heure|horaire|hora|horas|ora|"
+        Period.HOUR: "hour|hours|hourly|hr|hrs|h|hur|an hour|stunde|stündlich|std|heure|horaire|hora|horas|"
+        "ora|"
         "orario|uur|godzina|godzinę|godz|por hora|all ora",
-        Period.DAY: "day|days|daily|a day|tag|täglich|jour|journalier|quotidien|día|diario|giorno|giornaliero|"
+        Period.DAY: "day|days|daily|a day|tag|täglich|jour|journalier|quotidien|día|diario|giorno|"
+        "giornaliero|"
         "al giorno|dag|dagelijks|dzień|dziennie|dia|diária|diário",
-        Period.WEEK: "week|weekly|wk|wee|a week|woche|wöchentlich|semaine|hebdomadaire|semana|semanal|settimana|"
+        Period.WEEK: "week|weekly|wk|wee|a week|woche|wöchentlich|semaine|hebdomadaire|semana|semanal|"
+        "settimana|"
         "settimanale|wekelijks|tydzień|tygodniowo",
-        Period.MONTH: "month|months|monthly|mon|mo|mth|a month|monat|monatlich|mtl|mois|mensuel|mensuelle|mes|"
+        Period.MONTH: "month|months|monthly|mon|mo|mth|a month|monat|monatlich|mtl|mois|mensuel|mensuelle|"
+        "mes|"
         "mensual|mese|mensile|maand|maandelijks|miesiąc|miesięcznie|mies|mc|mês|mensal",
-        Period.YEAR: "year|years|yearly|yr|a year|annum|annual|annually|ann|p a|pa|jahr|jährlich|jahresgehalt|"
+        Period.YEAR: "year|years|yearly|yr|a year|annum|annual|annually|ann|p a|pa|jahr|jährlich|"
+        "jahresgehalt|"
         "an|année|annuel|annuelle|año|anual|anno|annuo|annua|annuale|jaar|jaarlijks|rok|rocznie|ano|anuais",
     }
 )
