@@ -104,7 +104,8 @@ def publish(
         None if side is None else Side(side), columns, rejects, source, only_changed, full_list, yes
     )
     with explained():
-        found = changed_files(files, known := {})
+        known: dict[Path, tuple[int, int]] = {}
+        found = changed_files(files, known)
         if dry_run:
             raise SystemExit(0 if _rehearsed(found, options) else FAILED)
         settings = effective_settings()

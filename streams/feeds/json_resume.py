@@ -19,7 +19,8 @@ _REACHABLE = re.compile(
     r"\S+@\S+|(?:https?://|www\.)\S+|\b(?:[\w-]+\.)+(?:com|org|net|io|dev|me|edu)(?:/\S*)?\b", re.I
 )
 _ONGOING = re.compile(
-    r"(till |until |to )?(present|current|currently|now|today|ongoing|to date|heute|jetzt|laufend|aujourd'hui|"
+    r"(till |until |to )?(present|current|currently|now|today|ongoing|"
+    r"to date|heute|jetzt|laufend|aujourd'hui|"
     r"présent|actuel|en cours|actualidad|actual|presente|hoy|oggi|in corso|attuale|heden|nu|"
     r"obecnie|teraz|atual|hoje)",
     re.I,

@@ -3,7 +3,7 @@ FILE`."""
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ _NAMES = {
     "expires_at": "expires|expires at|valid through|expiry|deadline|application deadline|gültig bis|"
     "ablaufdatum",
 }  # fmt: skip
-_READ = {
+_READ: dict[str, Callable[[str], object]] = {
     "location": lambda text: places.read_place(text).whole,
     "workplace": lambda text: words.workplace(text) or words.yes(text) is not None,
     "employment_types": words.employment_types,

@@ -37,7 +37,7 @@ async def newest_state(settings: Settings, sides: Collection[Side], source: str 
     """Reads the topics of these sides from start to end. `source`: the feed whose values are kept."""
     found: State = {}
     for side in sides:
-        async for record in records_to_end(settings, TOPIC_OF_SIDE[side].name):
+        async for record in records_to_end(settings, TOPIC_OF_SIDE[side]):
             headers = dict(record.headers)
             stored = _stored(record.value, record.timestamp, headers.get("ce_source", b"").decode(), source)
             if stored is None or record.key is None:
