@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-import pycountry
 from babel import Locale
 
-from rolecall.schemas.common import HISTORIC_CURRENCIES, Period
+from rolecall.schemas.common import Currency, Period
 from rolecall.streams.feeds.words import period
 
 _NAMED_IN = ["en", "de", "fr", "es", "it", "nl", "pl", "pt"]
@@ -159,7 +158,7 @@ def _code(sign: str | None) -> str | None:
 @cache
 def _currencies() -> dict[str, str]:
     names: dict[str, set[str]] = {}
-    for code in {each.alpha_3 for each in pycountry.currencies} | HISTORIC_CURRENCIES:
+    for code in Currency.allowed_currencies:
         names.setdefault(code.casefold(), set()).add(code)
         for tag in _NAMED_IN:
             if name := Locale(tag).currencies.get(code):

@@ -110,8 +110,11 @@ def read_place(text: str) -> Place:
     named = {_WORKPLACES[str(each.lastgroup)] for each in _WORKPLACE.finditer(text)}
     where = named.pop() if len(named) == 1 else None
     written = re.split(_ALTERNATIVES, outside if re.search(r"\w", _WORKPLACE.sub("", outside)) else text)
+    written = [each for each in written if re.search(r"\w", each)]
     several = len(found) != 1 or len(written) > 1
-    if several or (len(options[0]) > 1 and found[0][:2] == (None, None)):
+    if len(written) > max(1, len(options)):
+        options, found = [], []  # one of the alternatives is no place: Berlin or remote
+    if several or (options and len(options[0]) > 1 and found[0][:2] == (None, None)):
         # Some of several places may be remote, others not.
         where = where if not found or _every_option_is_remote(text) else None
     countries = {each.country for each in found}

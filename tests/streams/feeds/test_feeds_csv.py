@@ -54,7 +54,7 @@ def test_the_documented_mapping_reads_a_row_of_a_scraped_feed(tmp_path: Path) ->
     row = 'Stripe,greenhouse,79,"Account Executive, AI",,"San Francisco, CA",true,FullTime,https://x,'
     dates = "2026-06-02T08:58:57-04:00,2026-08-04T08:24:44.032Z"
     assert one(parsed(tmp_path, f"{HEADER}\n{row}{dates}\n", OPEN_JOBS)) == {
-        "id": "greenhouse-79-San Francisco, CA",
+        "id": "greenhouse-79",
         "title": "Account Executive, AI",
         "location": {"country": "US", "city": "San Francisco"},
         "workplace": "remote",
