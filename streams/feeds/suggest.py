@@ -78,7 +78,7 @@ def suggest(path: Path) -> Iterator[str]:
 def _field(column: str, values: list[str], taken: set[str]) -> str | None:
     name = " ".join(re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column)).casefold().split())
     for field, names in _NAMES.items():
-        if field not in taken and name in names.split("|"):
+        if field not in taken and (name in names.split("|") or column == field):
             read = _READ.get(field)
             filled = [value for value in values if value]
             if read is None or not filled or sum(map(bool, map(read, filled))) >= UNDERSTOOD * len(filled):

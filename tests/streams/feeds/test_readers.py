@@ -266,6 +266,8 @@ def test_text_that_was_decoded_wrongly_is_mended() -> None:
     assert mended("KÃ¶chin") == "Köchin"
 
 
-@pytest.mark.parametrize("text", ["N/A", "Unknown", "Untitled", "See resume", "-", "keine Angabe", "null", "Job"])
+@pytest.mark.parametrize(
+    "text", ["N/A", "Unknown", "Untitled", "See resume", "-", "keine Angabe", "null", "Job"]
+)
 def test_a_title_that_says_nothing_is_none(text: str) -> None:
     assert title(text) == ""
