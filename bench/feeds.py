@@ -1,7 +1,7 @@
 """How fast feeds are read, in how much memory, and whether any input loses a row. No Kafka.
 
-`python -m bench.feeds` ends with one line of JSON. `--gigabytes 2` sizes the large file, `--fuzz-seconds 600` the
-fuzzing, which changes bytes of valid files of every format and counts what comes out.
+`python -m bench.feeds` ends with one line of JSON. `--gigabytes 2` sizes the large file, `--fuzz-seconds 600`
+the fuzzing, which changes bytes of valid files of every format and counts what comes out.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from rolecall.streams.feeds.parsed import FeedEvent
 from rolecall.streams.feeds.read import read
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+PIECES = (b'"', b"\n", b",", b";", b"\0", b"\xff", b"{", b"]", b"<", b"\\", b"\xc3")
 CITIES = (
     "Berlin, DE",
     "München, BY, DE",
@@ -130,9 +131,7 @@ def broken(content: bytes, luck: random.Random) -> bytes:
     out = bytearray(content)
     for _ in range(luck.randint(1, 8)):
         where = luck.randrange(len(out) or 1)
-        piece = luck.choice(
-            [b'"', b"\n", b",", b";", b"\0", b"\xff", b"{", b"]", b"<", b"\\", b"\xc3", luck.randbytes(3)]
-        )
+        piece = luck.choice([*PIECES, luck.randbytes(3)])
         how = luck.randrange(4)
         if how == 0:
             out[where : where + 1] = piece

@@ -29,6 +29,9 @@ _UNITS = (
 
 def lines_of(value: Any) -> list[str]:
     """The texts of a value: of a list its members, of a text itself."""
+    if isinstance(value, str):
+        found = mended(value).strip()
+        return [found] if found else []
     members = value if isinstance(value, list | tuple) else [value]
     return [found for member in members if (found := _text(member))]
 

@@ -1,7 +1,7 @@
 """What files become: events to publish, and rejects with their reason."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -27,7 +27,7 @@ class FeedEvent:
 
     def at(self, source: str, row: int, raw: str) -> "FeedEvent":
         """The same event, with where it was read."""
-        return replace(self, source=source, row=row, raw=raw)
+        return FeedEvent(self.side, self.id, self.value, self.revision, self.notes, source, row, raw)
 
     def line(self) -> bytes:
         """One line of JSON for the file of rejects: the record is published, without what the notes name."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeVar
 from unicodedata import normalize
 
@@ -65,6 +65,7 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(_CAMEL.sub(" ", normalize("NFKC", text)).casefold()))
 
 
+@lru_cache(16_384)
 def says_nothing(text: str) -> bool:
     """`N/A`, `-`, `unbekannt`: no value, and nothing to tell about."""
     found = words(text)

@@ -147,6 +147,7 @@ def locality(city: str, region: str, country: str | None) -> Place:
     return Place(location, where, found.whole)
 
 
+@lru_cache(16_384)
 def is_one_name(city: str) -> bool:
     """Whether the text can be the name of one city, and not a list, a code with a city, or a workplace."""
     return len(_parts(city)) == 1 and not _WORKPLACE.search(city) and not re.search(_ALTERNATIVES, city)

@@ -38,9 +38,9 @@ class _Reading:
     ) -> None:
         self.source, self.now, self.side, self.mapping = source, now, side, mapping
 
-    def item(self, item: Any, row: int, board: Board | None = None) -> Parsed:
+    def item(self, item: Any, row: int, board: Board | None = None, raw: str = "") -> Parsed:
         try:
-            raw = orjson.dumps(item, default=str).decode()
+            raw = raw or orjson.dumps(item, default=str).decode()
         except orjson.JSONEncodeError as error:
             return FeedReject(self.source, row, f"{error}: nested too deep", "")
         try:
@@ -234,6 +234,11 @@ def _json_line(line: bytes, row: int, reading: _Reading) -> Iterator[Parsed]:
         document = loads(line)
     except ValueError as error:
         yield reading.reject(row, str(error), line)
+        return
+    if isinstance(document, dict) and not document.keys().isdisjoint(("occurred_at", "@type", "basics")):
+        whole = line.decode(errors="replace").strip() if "@graph" not in document else ""
+        for item in _items(document):
+            yield reading.item(item, row, raw=whole)
         return
     found = board_of(document) if isinstance(document, dict) and not reading.mapping else None
     if found:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import lru_cache
 from html.parser import HTMLParser
 
 from rolecall.streams.feeds.phrases import says_nothing, words
@@ -114,7 +115,7 @@ def one_line(markup: str) -> str:
 def mended(text: str) -> str:
     """UTF-8 that was read as Windows-1252 and written again: `PflegefachkrÃ¤fte`. NUL characters go."""
     text = text.replace("\0", "")
-    if not _MOJIBAKE.search(text):
+    if text.isascii() or not _MOJIBAKE.search(text):
         return text
     for codec in ("cp1252", "latin-1"):
         try:
@@ -124,6 +125,7 @@ def mended(text: str) -> str:
     return text
 
 
+@lru_cache(16_384)
 def title(markup: str) -> str:
     """Empty for a title that says nothing: `N/A`, `Untitled`, `See resume`."""
     found = one_line(markup)

@@ -29,8 +29,8 @@ BOARDS: list[tuple[str, Any, dict[str, Any]]] = [
     (
         "greenhouse",
         {"jobs": [{"absolute_url": "u", "id": 7, "title": "Miller", "updated_at": "2026-11-20T09:00:00Z",
-                   "location": {"name": "Odense, Denmark"}, "content": "&lt;p&gt;Flour &amp;amp; bran&lt;/p&gt;"}]},
-        {"id": "greenhouse/7", "location": {"country": "DK", "city": "Odense"}, "description": "Flour & bran"},
+                   "location": {"name": "Odense, Denmark"}, "content": "&lt;p&gt;Flour &amp;amp; oat&lt;/p&gt;"}]},
+        {"id": "greenhouse/7", "location": {"country": "DK", "city": "Odense"}, "description": "Flour & oat"},
     ),
     (
         "lever",
@@ -72,7 +72,8 @@ def test_dumps_of_boards(tmp_path: Path, name: str, document: Any, expected: dic
 
 
 def test_a_page_gives_its_ld_json(tmp_path: Path) -> None:
-    page = '<html><script type="application/ld+json">{"@type":"JobPosting","title":"Miller","identifier":"7"}</script>'
+    posting = '{"@type":"JobPosting","title":"Miller","identifier":"7"}'
+    page = f'<html><script type="application/ld+json">{posting}</script>'
     assert [each["id"] for each in values(tmp_path, page.encode())] == ["7"]
 
 
@@ -87,7 +88,8 @@ def test_references_in_a_graph_are_followed(tmp_path: Path) -> None:
 
 def test_an_xml_feed(tmp_path: Path) -> None:
     job = (
-        "<job><title><![CDATA[Miller]]></title><company>Mill</company><referencenumber>7</referencenumber>"
+        "<job><title><![CDATA[Miller]]></title><company>Mill</company>"
+        "<referencenumber>7</referencenumber>"
         "<city>Gent</city><country>BE</country><salary>2.900 € / month</salary><jobtype>parttime</jobtype></job>"
     )
     first, _ = values(
