@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from pydantic_extra_types.country import CountryAlpha2
 
 from rolecall.schemas.common import (
@@ -13,6 +13,7 @@ from rolecall.schemas.common import (
     Location,
     LongText,
     Matching,
+    Moment,
     OccurredAt,
     Revision,
     Salary,
@@ -45,7 +46,7 @@ class CandidateTerms(Contract):
         default=(), description="Accepted types; empty: any."
     )
     salary: Salary | None = Field(default=None, description="Wish; `min` is the least acceptable pay.")
-    available_from: AwareDatetime | None = None
+    available_from: Moment | None = None
 
 
 class Candidate(CandidateTerms):

@@ -1,15 +1,163 @@
 """Parts shared by the contracts: ids, revisions, places, languages, pay."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_extra_types.country import CountryAlpha2
-from pydantic_extra_types.currency_code import Currency
+from pydantic_extra_types.currency_code import Currency as CurrentCurrency
 from pydantic_extra_types.language_code import LanguageAlpha2
+
+# Withdrawn codes of ISO 4217, as the Unicode CLDR lists them. An old posting is paid in what it names, and
+# a code
+# that is withdrawn this year must not make yesterday's events unreadable.
+HISTORIC_CURRENCIES = frozenset(
+    [
+        "ADP",
+        "AFA",
+        "ALK",
+        "ANG",
+        "AOK",
+        "AON",
+        "AOR",
+        "ARA",
+        "ARL",
+        "ARM",
+        "ARP",
+        "ATS",
+        "AZM",
+        "BAD",
+        "BAN",
+        "BEC",
+        "BEF",
+        "BEL",
+        "BGL",
+        "BGM",
+        "BGN",
+        "BGO",
+        "BOL",
+        "BOP",
+        "BRB",
+        "BRC",
+        "BRE",
+        "BRN",
+        "BRR",
+        "BRZ",
+        "BUK",
+        "BYB",
+        "BYR",
+        "CLE",
+        "CSD",
+        "CSK",
+        "CUC",
+        "CYP",
+        "DDM",
+        "DEM",
+        "ECS",
+        "ECV",
+        "EEK",
+        "ESA",
+        "ESB",
+        "ESP",
+        "FIM",
+        "FRF",
+        "GEK",
+        "GHC",
+        "GNS",
+        "GQE",
+        "GRD",
+        "GWE",
+        "GWP",
+        "HRD",
+        "HRK",
+        "IEP",
+        "ILP",
+        "ILR",
+        "ISJ",
+        "ITL",
+        "KRH",
+        "KRO",
+        "LTL",
+        "LTT",
+        "LUC",
+        "LUF",
+        "LUL",
+        "LVL",
+        "LVR",
+        "MAF",
+        "MCF",
+        "MDC",
+        "MGF",
+        "MKN",
+        "MLF",
+        "MRO",
+        "MTL",
+        "MTP",
+        "MVP",
+        "MXP",
+        "MZE",
+        "MZM",
+        "NIC",
+        "NLG",
+        "PEI",
+        "PES",
+        "PLZ",
+        "PTE",
+        "RHD",
+        "ROL",
+        "RUR",
+        "SDD",
+        "SDP",
+        "SIT",
+        "SKK",
+        "SLL",
+        "SRG",
+        "STD",
+        "SUR",
+        "TJR",
+        "TMM",
+        "TPE",
+        "TRL",
+        "UAK",
+        "UGS",
+        "UYP",
+        "VEB",
+        "VEF",
+        "VNN",
+        "YDD",
+        "YUD",
+        "YUM",
+        "YUN",
+        "YUR",
+        "ZAL",
+        "ZMK",
+        "ZRN",
+        "ZRZ",
+        "ZWD",
+        "ZWL",
+        "ZWR",
+    ]
+)
+
+
+class Currency(CurrentCurrency):
+    """A current or withdrawn code of ISO 4217; no metal, no testing code."""
+
+    allowed_currencies = CurrentCurrency.allowed_currencies | HISTORIC_CURRENCIES
+    allowed_countries_list = sorted(allowed_currencies)
 
 
 class Contract(BaseModel):
@@ -27,10 +175,45 @@ Skill = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Skills = Annotated[tuple[Skill, ...], Field(max_length=500)]
 LongText = Annotated[str, StringConstraints(max_length=1_000_000)]
 
-# 2^53: the vector engine compares revisions as 64-bit floats.
-MillisecondsSinceEpoch = Annotated[int, Field(ge=0, le=2**53)]
 
-OccurredAt = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
+def _whole(value: Any) -> Any:
+    """JSON Schema takes 3.0 and 1.79E12 for integers, and so do we."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# 2^53: the vector engine compares revisions as 64-bit floats.
+MillisecondsSinceEpoch = Annotated[int, Field(ge=0, le=2**53), BeforeValidator(_whole)]
+
+
+def _time_as_text(value: Any) -> Any:
+    """pydantic takes numbers, and texts of digits, for seconds since 1970: `20261231` would be a day of
+    1970."""
+    if isinstance(value, datetime):
+        return value
+    kinds: dict[type, str] = {str: "other text", list: "a list", dict: "an object"}
+    kind = kinds.get(type(value), "a number")
+    if isinstance(value, str):
+        if _TIME.match(value):
+            try:
+                return datetime.fromisoformat(value.strip().upper())
+            except ValueError as error:
+                kind = f"not in the calendar ({error})"
+        elif value.strip().replace(".", "").isdecimal():
+            kind = "a number"
+    raise PydanticCustomError(
+        "time_as_text", "a time is text such as 2026-11-28T15:17:27Z, but this is {kind}", {"kind": kind}
+    )
+
+
+_TIME = re.compile(r"\s*\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
+Moment = Annotated[AwareDatetime, BeforeValidator(_time_as_text)]
+OccurredAt = Annotated[
+    AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC)), BeforeValidator(_time_as_text)
+]
+# A clock's zero, such as 0001-01-01 of Go or 1970-01-01, is no time to expire at.
+ExpiresAt = Annotated[
+    AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC)), BeforeValidator(_time_as_text)
+]
 
 
 def milliseconds(moment: AwareDatetime) -> int:
@@ -98,9 +281,21 @@ class Cefr(StrEnum):
         return list(Cefr).index(self)
 
 
+# Members of a macro-language that have a code of two letters themselves: ISO 639-3.
+_MEMBERS = {"no": {"nb", "nn"}, "ms": {"id"}, "ak": {"tw"}, "sh": {"sr", "hr", "bs"}}
+_SPEAKS = {code: {code} | members for code, members in _MEMBERS.items()} | {
+    member: {member, code} for code, members in _MEMBERS.items() for member in members
+}
+
+
 class Language(Contract):
     code: Annotated[LanguageAlpha2, Field(description="ISO 639-1, lower case: `de`.")]
     level: Cefr | None = None
+
+    @property
+    def understood_as(self) -> frozenset[str]:
+        """The codes that a speaker of it fulfils: a macro-language and its members fulfil each other."""
+        return frozenset(_SPEAKS.get(self.code, {self.code}))
 
 
 Languages = Annotated[tuple[Language, ...], Field(max_length=50)]
@@ -171,7 +366,9 @@ class Salary(Contract):
 class Matching(Contract):
     """How the match list of this event is made. For a missing field, the setting of the workers counts."""
 
-    top_k: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Most matches.")
+    top_k: Annotated[int, Field(ge=1, le=1000), BeforeValidator(_whole)] | None = Field(
+        default=None, description="Most matches."
+    )
     min_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
 
 

@@ -1,11 +1,12 @@
 """Vacancies: what an employer is looking for."""
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from rolecall.schemas.common import (
     Contract,
     EmploymentType,
     EntityId,
+    ExpiresAt,
     Languages,
     Location,
     LongText,
@@ -31,7 +32,7 @@ class VacancyTerms(Contract):
     seniority: Seniority | None = None
     employment_types: tuple[EmploymentType, ...] = ()
     salary: Salary | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: ExpiresAt | None = None
 
 
 class Vacancy(VacancyTerms):

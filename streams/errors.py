@@ -21,6 +21,7 @@ RolecallError
 ├── NoReference
 ├── Unexplainable
 ├── ExtraMissing            a package of an extra is not installed
+├── TooManyToClose
 └── Unacceptable            one record breaks the contract
 """
 
@@ -121,6 +122,12 @@ class Unexplainable(RolecallError):
 
 class ExtraMissing(RolecallError):
     """A package is missing. The message names it, and the extra that brings it."""
+
+
+class TooManyToClose(RolecallError):
+    """A full list lacks more than a feed loses in a day, or was not read as a whole. Nothing is closed."""
+
+    exit_code = FAILED
 
 
 class Unacceptable(RolecallError, ValueError):

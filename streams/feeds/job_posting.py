@@ -1,137 +1,195 @@
-"""schema.org JobPosting into our vacancy: https://schema.org/JobPosting."""
+"""schema.org JobPosting: where its values are. https://schema.org/JobPosting."""
 
 import hashlib
 import re
-from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
-from rolecall.schemas.common import milliseconds
-from rolecall.streams.feeds.json_values import many, one, text
-from rolecall.streams.feeds.places import country_code, place
-from rolecall.streams.feeds.words import employment_types, moment, number, period, plain_text
+from rolecall.streams.feeds.countries import country_code
+from rolecall.streams.feeds.json_values import Json, many, one, text
+from rolecall.streams.feeds.places import read_place
+from rolecall.streams.feeds.text import one_line
 
-_CURRENCY_SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR"}
-
-
-def is_posting(item: dict[str, Any]) -> bool:
-    return any(str(kind).rsplit("/", 1)[-1] == "JobPosting" for kind in many(item.get("@type")))
-
-
-def vacancy_from(item: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The fields of a Vacancy. ValueError names the field and value that cannot be read.
-
-    The revision is `dateModified` or now, not `datePosted`: an edited posting keeps its `datePosted` and must
-    still replace the old one.
-    """
-    posted, modified, until = (item.get(name) for name in ("datePosted", "dateModified", "validThrough"))
-    texts = (item.get(name) for name in ("description", "responsibilities", "qualifications"))
-    vacancy = {
-        "id": _id(item),
-        "occurred_at": moment(posted, field="datePosted") if posted else now,
-        "revision": milliseconds(moment(modified, field="dateModified") if modified else now),
-        "title": plain_text(text(item.get("title")) or text(item.get("name"))),
-        "description": "\n".join(
-            part for value in texts for part in map(plain_text, map(text, many(value))) if part
-        ),
-        "employer": text(one(item.get("hiringOrganization")))[:200],
-        "skills": _skills(item.get("skills")),
-        "location": _location(item),
-        "workplace": "remote" if _is_remote(item) else None,
-        "employment_types": sorted(
-            {kind for word in many(item.get("employmentType")) for kind in employment_types(str(word))}
-        ),
-        "salary": _salary(item),
-        "expires_at": moment(until, field="validThrough", last_of_day=True) if until else None,
-    }
-    return {name: value for name, value in vacancy.items() if value not in (None, [], "")}
+_ABOUT = (
+    "title",
+    "name",
+    "url",
+    "hiringOrganization",
+    "jobLocation",
+    "description",
+    "employmentType",
+    "baseSalary",
+)
+_HOLDERS = ("@graph", "itemListElement", "item", "mainEntity", "mainEntityOfPage", "hasPart", "about")
 
 
-def _id(item: dict[str, Any]) -> str:
-    """Identifiers are unique to an employer, so its name goes in front."""
-    identifier = item.get("identifier")
-    if isinstance(identifier, dict):
-        employer, value = text(identifier.get("name")), text(identifier.get("value"))
-        found = f"{employer}/{value}" if employer and value else value
-    else:
-        found = text(identifier)
-    found = found or text(item.get("url")) or text(item.get("@id"))
-    if 0 < len(found) <= 200:
-        return found
-    same = (
-        [found]
-        if found
-        else [item.get(k) for k in ("title", "hiringOrganization", "jobLocation", "datePosted")]
+def is_posting(item: Any) -> bool:
+    return isinstance(item, dict) and any(
+        str(kind).rsplit("/", 1)[-1] == "JobPosting" for kind in many(item.get("@type"))
     )
-    return "posting-" + hashlib.sha256(orjson.dumps(same, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
-def _skills(value: Any) -> list[str]:
-    """A list of texts or DefinedTerms, or one text with separators."""
-    values = [plain_text(text(skill)) for skill in many(value)]
-    if len(values) == 1:
-        separator = r"[;\n•]" if re.search(r"[;\n•]", values[0]) else ","
-        values = [part.strip() for part in re.split(separator, values[0])]
-    return [skill for skill in dict.fromkeys(values) if skill and len(skill) <= 200]
+def postings(document: Any) -> list[Json]:
+    """Every posting in a document: graphs, lists of items, pages; references to other nodes are followed."""
+    nodes: dict[str, Json] = {}
+    found: list[Json] = []
+    left, seen = [document], 0
+    while left and seen < 1_000_000:
+        item, seen = left.pop(0), seen + 1
+        if isinstance(item, list):
+            left = item + left
+        elif isinstance(item, dict):
+            if isinstance(item.get("@id"), str) and len(item) > 1:
+                nodes.setdefault(item["@id"], item)
+            if is_posting(item):
+                found.append(item)
+            else:
+                left = [item[name] for name in _HOLDERS if name in item] + left
+    return [{name: _followed(value, nodes) for name, value in posting.items()} for posting in found]
 
 
-def _is_remote(item: dict[str, Any]) -> bool:
+def _followed(value: Any, nodes: dict[str, Json]) -> Any:
+    if isinstance(value, list):
+        return [_followed(each, nodes) for each in value]
+    if isinstance(value, dict) and set(value) <= {"@id", "@type"} and value.get("@id") in nodes:
+        return nodes[value["@id"]]
+    return value
+
+
+def raw_vacancy(item: Json) -> Json:
+    """The raw fields of a Vacancy.
+
+    The revision is `dateModified`, not `datePosted`: an edited posting keeps its `datePosted` and must still
+    replace the old one.
+    """
+    remote = _is_remote(item)
+    raw = {
+        "id": _id(item),
+        "occurred_at": _first(item.get("datePosted")),
+        "revision": _first(item.get("dateModified")),
+        "expires_at": _first(item.get("validThrough")),
+        "title": text(item.get("title")) or text(item.get("name")),
+        "description": [
+            text(value)
+            for name in ("description", "responsibilities", "qualifications")
+            for value in many(item.get(name))
+        ],
+        "employer": _employer(item),
+        "skills": [text(skill) for skill in many(item.get("skills"))],
+        "workplace": "remote" if remote else "",
+        "employment_types": [
+            text(kind) for kind in many(item.get("employmentType")) if text(kind).upper() != "OTHER"
+        ],
+    }
+    open_to = many(item.get("applicantLocationRequirements"))
+    raw |= _open_to(open_to) if remote and open_to else _location(many(item.get("jobLocation")))
+    return raw | _salary(item)
+
+
+def _first(value: Any) -> str:
+    return text(many(value)[0]) if len(many(value)) == 1 else ""
+
+
+def _employer(item: Json) -> str:
+    value = item.get("hiringOrganization")
+    return one_line(text(value if isinstance(value, str) else one(value)))
+
+
+def _id(item: Json) -> str:
+    """Unique across employers: an identifier is a number of one employer. Without one, the address of the
+    posting
+    where it looks like its own, else a hash of what the posting says."""
+    identifier, employer = item.get("identifier"), _employer(item)
+    named = one(identifier)
+    value = text(named.get("value")) if named else text(_first(identifier))
+    if value and value.casefold() not in (employer.casefold(), text(named.get("name")).casefold()):
+        owner = employer or text(named.get("name")) or urlsplit(text(item.get("url"))).netloc
+        return (
+            f"{owner}/{value}"
+            if owner and not value.startswith(("http://", "https://", f"{owner}/"))
+            else value
+        )
+    for address in (text(item.get("url")), text(item.get("@id"))):
+        if re.search(r"\d", urlsplit(address).path + urlsplit(address).query) or address.startswith("#"):
+            return address
+    about = [item.get(name) for name in _ABOUT]
+    return "posting-" + hashlib.sha256(orjson.dumps(about, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def _is_remote(item: Json) -> bool:
     return any("TELECOMMUTE" in str(kind).upper() for kind in many(item.get("jobLocationType")))
 
 
-def _location(item: dict[str, Any]) -> dict[str, Any] | None:
-    """Where the job is; for remote work, the country it is open to. Of several places, what they share."""
-    if _is_remote(item) and (required := many(item.get("applicantLocationRequirements"))):
-        countries = {country_code(text(area)) or _country_of(text(area)) for area in required}
-        country = countries.pop() if len(countries) == 1 else None
-        return {"country": country} if country else None
-    places = [found for found in map(_one_place, many(item.get("jobLocation"))) if found]
-    if len(places) < 2:
-        return places[0] if places else None
-    countries = {found.get("country") for found in places}
-    return {"country": countries.pop()} if len(countries) == 1 and None not in countries else None
+def _open_to(areas: list[Any]) -> Json:
+    """The one country that remote work is open to. A State is never taken for a country of its name."""
+    countries = {_country_of(area) for area in areas}
+    return {"location.country": countries.pop()} if len(countries) == 1 and None not in countries else {}
 
 
-def _one_place(value: Any) -> dict[str, Any]:
+def _country_of(area: Any) -> str | None:
+    kind = str(area.get("@type", "")) if isinstance(area, dict) else ""
+    name = text(area)
+    if kind in ("", "Country") and (code := country_code(name)):
+        return code
+    found, _ = read = read_place(name)[:2]
+    return found.country if found and read else None
+
+
+def _location(places: list[Any]) -> Json:
+    """Where the job is. Of several places, the country that they share."""
+    found = [raw for raw in map(_one_place, places) if raw]
+    if len(found) < 2:
+        return found[0] if found else {}
+    named = {_country_of_place(raw) for raw in found}
+    return {"location.country": named.pop()} if len(named) == 1 and None not in named else {}
+
+
+def _country_of_place(raw: Json) -> str | None:
+    if "location" in raw:
+        found = read_place(raw["location"]).location
+        return found.country if found else None
+    return country_code(raw.get("location.country", ""))
+
+
+def _one_place(value: Any) -> Json:
     if isinstance(value, str):
-        found, _ = place(value)
-        return found.model_dump(exclude_none=True) if found else {}
+        return {"location": value}
     if not isinstance(value, dict):
         return {}
     address = value.get("address", value)
-    if isinstance(address, str) or not one(address):
-        return _one_place(address) if isinstance(address, str) else {}
-    address, geo = one(address), one(value.get("geo"))
-    location = {
-        "country": country_code(text(address.get("addressCountry"))),
-        "city": text(address.get("addressLocality")),
-        "lat": geo.get("latitude"),
-        "lon": geo.get("longitude"),
+    if isinstance(address, str):
+        return {"location": address}
+    address = one(address)
+    geo = one(value.get("geo")) or value
+    raw = {
+        "location.city": text(address.get("addressLocality")),
+        "location.region": text(address.get("addressRegion")),
+        "location.country": text(address.get("addressCountry")),
+        "location.lat": text(geo.get("latitude")),
+        "location.lon": text(geo.get("longitude")),
     }
-    return {name: found for name, found in location.items() if found not in (None, "")}
+    raw = {field: found for field, found in raw.items() if found}
+    if not raw and isinstance(value.get("name"), str):
+        return {"location": value["name"]}
+    return raw
 
 
-def _country_of(name: str) -> str | None:
-    found, _ = place(name)
-    return found.country if found else None
-
-
-def _salary(item: dict[str, Any]) -> dict[str, Any] | None:
-    """None unless amount, currency and unit are all known: a guessed unit would exclude wrongly."""
-    base = one(item.get("baseSalary"))
-    value = one(base.get("value")) or base
-    unit = period(text(value.get("unitText") or base.get("unitText")))
-    currency = text(base.get("currency") or item.get("salaryCurrency"))
-    exact = value.get("value") if not isinstance(value.get("value"), dict | list) else None
-    low, high = (
-        value[name] if value.get(name) not in (None, "") else exact for name in ("minValue", "maxValue")
-    )
-    ends = {
-        "min": None if low is None else number(low, field="baseSalary.minValue"),
-        "max": None if high is None else number(high, field="baseSalary.maxValue"),
-    }
-    amounts = {name: amount for name, amount in ends.items() if amount}
-    if not (amounts and currency and unit):
-        return None
-    return {**amounts, "currency": _CURRENCY_SIGNS.get(currency, currency.upper()), "period": unit}
+def _salary(item: Json) -> Json:
+    """Without a unit there is no pay: a guessed one would exclude wrongly."""
+    base = item.get("baseSalary")
+    if not base or (isinstance(base, list) and len(base) != 1):
+        return {}
+    base = base[0] if isinstance(base, list) else base
+    if not isinstance(base, dict):
+        return {"salary": base, "salary.currency": text(item.get("salaryCurrency")), "salary.period": ""}
+    value = one(base.get("value")) or {"value": base.get("value")}
+    exact = next((each for each in (value.get("value"), base.get("price")) if each not in (None, "")), "")
+    low, high = (value.get(name, base.get(name)) for name in ("minValue", "maxValue"))
+    units = value.get("unitText") or base.get("unitText") or value.get("unitCode") or ""
+    amounts = {"salary.min": low, "salary.max": high} if low or high else {"salary": exact}
+    if exact and (low or high) and not (low and high):
+        amounts = {"salary.min": low or exact, "salary.max": high or exact}
+    currency = base.get("currency") or base.get("priceCurrency") or item.get("salaryCurrency")
+    return {**amounts, "salary.currency": text(currency), "salary.period": text(units)}

@@ -1,4 +1,4 @@
-"""JSON Resume into our candidate: https://jsonresume.org/schema.
+"""JSON Resume, 0.x to 1.x, and Reactive Resume: where their values are. https://jsonresume.org/schema.
 
 Nothing that names or reaches a person passes: no name, e-mail, phone, address, link, profile, employer.
 """
@@ -6,60 +6,95 @@ Nothing that names or reaches a person passes: no name, e-mail, phone, address, 
 import hashlib
 import re
 from datetime import date, datetime
-from itertools import chain
 from typing import Any
 
 import orjson
 
-from rolecall.streams.feeds.json_values import many, text
-from rolecall.streams.feeds.places import country_code
-from rolecall.streams.feeds.words import fluency, language_code, moment, plain_text
+from rolecall.streams.feeds.dates import span
+from rolecall.streams.feeds.json_values import Json, many, objects, one, text
+from rolecall.streams.feeds.languages import fluency
+from rolecall.streams.feeds.text import plain_text
 
 _REACHABLE = re.compile(
     r"\S+@\S+|(?:https?://|www\.)\S+|\b(?:[\w-]+\.)+(?:com|org|net|io|dev|me|edu)(?:/\S*)?\b", re.I
 )
-_ONGOING = re.compile(r"present|current|now|today|ongoing", re.I)
+_ONGOING = re.compile(
+    r"(till |until |to )?(present|current|currently|now|today|ongoing|"
+    r"to date|heute|jetzt|laufend|aujourd'hui|"
+    r"présent|actuel|en cours|actualidad|actual|presente|hoy|oggi|in corso|attuale|heden|nu|"
+    r"obecnie|teraz|atual|hoje)",
+    re.I,
+)
 _PHONE = re.compile(r"(?<!\w)[+(]?\d[\d\s()./-]{7,}\d(?!\w)")
 
 
 def is_resume(item: dict[str, Any]) -> bool:
-    return "basics" in item or ("work" in item and "titles" not in item)
+    if "titles" in item or "title" in item:
+        return False
+    return "basics" in item or "work" in item or {"education", "skills"} <= set(item)
 
 
-def candidate_from(item: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The fields of a Candidate. ValueError names the field and value that cannot be read."""
-    basics, meta = _object(item.get("basics")), _object(item.get("meta"))
-    work = sorted(
-        _objects(item.get("work")), key=lambda job: text(job.get("endDate")) or "9999", reverse=True
-    )
+def raw_candidate(item: Json, now: datetime) -> Json:
+    """The raw fields of a Candidate. ValueError if it has no title at all."""
+    item = _plain_form(item)
+    basics, meta = one(item.get("basics")), one(item.get("meta"))
+    work = sorted(objects(item.get("work")), key=_ended, reverse=True)
     personal = _personal(basics)
-    titles = [text(basics.get("label")), *(text(job.get("position")) for job in work)]
+    titles = [text(basics.get("label")), text(basics.get("headline"))]
+    titles += [text(job.get("position")) for job in work]
     passages = [basics.get("summary")]
     for job in work:
         passages += [job.get("summary"), *many(job.get("highlights"))]
-    skills = chain.from_iterable(
-        (s.get("name"), *many(s.get("keywords"))) for s in _objects(item.get("skills"))
-    )
+    if not _distinct(titles, personal):
+        raise ValueError("the resume has no title: give basics.label, basics.headline or work[].position")
     modified = text(meta.get("lastModified"))
-    candidate = {
+    return {
         "id": text(item.get("id")) or text(meta.get("id")) or _fingerprint(item),
-        "occurred_at": moment(modified, field="meta.lastModified") if modified else now,
+        "occurred_at": modified,
+        "revision": modified,
         "titles": _distinct(titles, personal)[:50],
-        "summary": "\n".join(_distinct(passages, personal | _name_parts(basics))),
-        "skills": [skill for skill in _distinct(skills, personal) if len(skill) <= 200][:500],
-        "languages": _languages(item.get("languages")),
-        "location": _location(_object(basics.get("location"))),
+        "summary": _distinct(passages, personal | _name_parts(basics)),
+        "skills": _distinct(_skills(item.get("skills")), personal),
+        "languages": [_language(each) for each in many(item.get("languages"))],
+        **_location(basics.get("location")),
         "experience_years": _experience_years(work, now.date()),
     }
-    return {name: value for name, value in candidate.items() if value not in (None, [], "")}
 
 
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _plain_form(item: Json) -> Json:
+    """Reactive Resume keeps the same parts as sections of items."""
+    sections = one(item.get("sections"))
+    if not sections:
+        return item
+    parts = {"work": "experience", "skills": "skills", "languages": "languages", "education": "education"}
+    return item | {
+        name: [each for each in objects(one(sections.get(section)).get("items")) if each.get("visible", True)]
+        for name, section in parts.items()
+    }
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [part for part in many(value) if isinstance(part, dict)]
+def _ended(job: Json) -> date:
+    if found := _dates(job):
+        return found[1]
+    started = span(job.get("startDate"))
+    return started[1] if started else date.min
+
+
+def _skills(value: Any) -> list[Any]:
+    found: list[Any] = []
+    for skill in many(value):
+        found += [skill.get("name"), *many(skill.get("keywords"))] if isinstance(skill, dict) else [skill]
+    return found
+
+
+def _language(value: Any) -> str:
+    """`German (C2)`; a fluency that is not understood leaves the language without a level."""
+    if not isinstance(value, dict):
+        return text(value)
+    name = text(value.get("language")) or text(value.get("name"))
+    said = text(value.get("fluency")) or text(value.get("level")) or text(value.get("description"))
+    level = fluency(said)
+    return f"{name} ({level})" if level else name
 
 
 def _fingerprint(item: dict[str, Any]) -> str:
@@ -70,9 +105,9 @@ def _fingerprint(item: dict[str, Any]) -> str:
 
 def _personal(basics: dict[str, Any]) -> frozenset[str]:
     values = [basics.get(name) for name in ("name", "email", "phone", "url", "website", "image", "picture")]
-    for profile in _objects(basics.get("profiles")):
+    for profile in objects(basics.get("profiles")):
         values += [profile.get("username"), profile.get("url")]
-    values += [_object(basics.get("location")).get(name) for name in ("address", "postalCode")]
+    values += [one(basics.get("location")).get(name) for name in ("address", "postalCode")]
     return frozenset(found for value in values if len(found := text(value)) > 2)
 
 
@@ -94,28 +129,28 @@ def _distinct(values: Any, personal: frozenset[str]) -> list[str]:
     return [value for value in dict.fromkeys(cleaned) if re.search(r"\w", value)]
 
 
-def _languages(value: Any) -> list[dict[str, Any]]:
-    levels = {}
-    for language in _objects(value):
-        if code := language_code(text(language.get("language"))):
-            levels[code] = fluency(text(language.get("fluency")))
-    return [{"code": code, "level": level} if level else {"code": code} for code, level in levels.items()]
+def _location(value: Any) -> Json:
+    if isinstance(value, str):
+        return {"location": value}
+    found = one(value)
+    country = text(found.get("countryCode")) or text(found.get("country"))
+    return {
+        "location.country": country,
+        "location.city": text(found.get("city")),
+        "location.region": text(found.get("region")),
+    }
 
 
-def _location(location: dict[str, Any]) -> dict[str, str] | None:
-    found = {"country": country_code(text(location.get("countryCode"))), "city": text(location.get("city"))}
-    return {name: value for name, value in found.items() if value} or None
-
-
-def _experience_years(work: list[dict[str, Any]], today: date) -> float | None:
-    """Time in work; jobs held at the same time count once."""
+def _experience_years(work: list[Json], today: date) -> float | str | None:
+    """Time in work; jobs held at the same time count once. Text where the dates of a job are not
+    understood."""
     spans = []
     for job in work:
-        start = _day(job.get("startDate"))
-        ended = text(job.get("endDate"))
-        end = today if not ended or _ONGOING.match(ended) else _day(ended)
-        if start and end and start < min(end, today):
-            spans.append((start, min(end, today)))
+        found = _dates(job)
+        if found is None and any(job.get(name) for name in ("startDate", "endDate", "date")):
+            return f"{job.get('startDate') or job.get('date')} to {job.get('endDate', '')}"
+        if found and found[0] < min(found[1], today):
+            spans.append((found[0], min(found[1], today)))
     days, reached = 0, date.min
     for start, end in sorted(spans):
         days += max(0, (end - max(start, reached)).days)
@@ -123,12 +158,15 @@ def _experience_years(work: list[dict[str, Any]], today: date) -> float | None:
     return min(round(days / 365.25, 1), 100) if spans else None
 
 
-def _day(value: Any) -> date | None:
-    """`2014`, `2014-06` and `2014-06-29`."""
-    parts = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?(?:T.*)?", text(value))
-    if not parts:
+def _dates(job: Json) -> tuple[date, date] | None:
+    """Start and end; a job without an end goes on, one with an empty end may. None where one of them is not
+    understood."""
+    start, end = text(job.get("startDate")), text(job.get("endDate"))
+    whole = start or text(job.get("date"))
+    if parts := re.fullmatch(r"(.+?)\s+(?:-|–|—|to|bis)\s+(.+)", whole):
+        start, end = parts[1], end or parts[2]
+    elif (whole and not start) or job.get("endDate") == "":
         return None
-    try:
-        return date(int(parts[1]), int(parts[2] or 1), int(parts[3] or 1))
-    except ValueError:
-        return None
+    first = span(start)
+    last = (date.max, date.max) if not end or _ONGOING.fullmatch(end) else span(end)
+    return (first[0], last[0]) if first and last else None

@@ -1,143 +1,156 @@
-"""Free-text places: a country only where it is clearly given, a city only where it is clearly one."""
+"""Places in words: a country only where it is clearly given, a city only where GeoNames knows it there."""
 
 import re
-from functools import cache, lru_cache
-
-import pycountry
+from functools import lru_cache
+from typing import NamedTuple
 
 from rolecall.schemas.common import Location, Workplace
-from rolecall.streams.feeds.words import workplace
+from rolecall.streams.feeds.countries import country_coded, country_named
+from rolecall.streams.feeds.gazetteer import cities, countries_of, countries_with_region, regions_named
+from rolecall.streams.matching.hard_rules import city_key
 
-_COUNTRY_ALIASES = {
-    "us": "US",
-    "u.s": "US",
-    "u.s.a": "US",
-    "america": "US",
-    "uk": "GB",
-    "u.k": "GB",
-    "great britain": "GB",
-    "england": "GB",
-    "scotland": "GB",
-    "wales": "GB",
-    "northern ireland": "GB",
-    "uae": "AE",
-    "south korea": "KR",
-    "korea": "KR",
-    "turkey": "TR",
-    "russia": "RU",
-    "prc": "CN",
-    "the netherlands": "NL",
-    "holland": "NL",
-    "deutschland": "DE",
-    "österreich": "AT",
-    "schweiz": "CH",
-    "españa": "ES",
-    "italia": "IT",
-    "brasil": "BR",
-    "méxico": "MX",
-    "polska": "PL",
-    "ivory coast": "CI",
-    "macau": "MO",
-}
 _CITY_ALIASES = {
     "nyc": "New York",
     "new york city": "New York",
     "sf": "San Francisco",
     "washington dc": "Washington",
-    "washington d.c": "Washington",
+    "washington d c": "Washington",
 }
-# Georgia is a state and a country.
-_REGIONS = frozenset(
-    {"africa", "americas", "apac", "asia", "asia pacific", "dach", "emea", "eu", "europe", "european union"}
-    | {"georgia", "global", "international", "latam", "latin america", "middle east", "nordics"}
-    | {"north america", "south america", "multiple locations", "usca", "various", "worldwide", "central"}
-    | {"east coast", "west coast", "northeast", "northwest", "southeast", "southwest", "midwest"}
+_WIDE = frozenset(
+    [
+        "africa",
+        "americas",
+        "apac",
+        "asia",
+        "asia pacific",
+        "dach",
+        "emea",
+        "eu",
+        "europe",
+        "european union",
+        "europa",
+        "global",
+        "international",
+        "latam",
+        "latin america",
+        "middle east",
+        "nordics",
+        "north america",
+        "south america",
+        "multiple locations",
+        "usca",
+        "various",
+        "worldwide",
+        "central",
+        "east coast",
+        "west coast",
+        "northeast",
+        "northwest",
+        "southeast",
+        "southwest",
+        "midwest",
+        "hq",
+        "headquarters",
+        "office",
+    ]
 )
+_WORKPLACES = {
+    "remote": Workplace.REMOTE,
+    "hybrid": Workplace.HYBRID,
+    "onsite": Workplace.ONSITE,
+}
 _WORKPLACE = re.compile(
-    r"\b(remote(ly|-friendly)?|virtual|anywhere|distributed|work from home|hybrid|on-?site|in-?office)\b",
+    r"\b(?:(?P<remote>remote(?:ly|-friendly)?|virtual|anywhere|distributed|work from home|home[ -]?office|"
+    r"télétravail|teletrabajo|teletrabalho|remoto|zdalnie|zdalna|thuiswerk(?:en)?)|(?P<hybrid>hybrid)|"
+    r"(?P<onsite>on-?site|in-?office))\b",
     re.I,
 )
-_NOT_A_CITY = re.compile(
-    r"\d|\b(area|region|metro|county|and|locations?|office|headquarters?|hq|warehouse|the|only)\b|[&+]", re.I
+_ALTERNATIVES = re.compile(r"[;|•/\n]|\sor\s(?=\D)", re.I)
+_NEGATED = re.compile(
+    r"\b(no|not|non|kein\w*|nicht|pas|sin|senza|niet|geen|nie|bez|não|sem|partly|teilweise|possible|möglich)\b",
+    re.I,
 )
-# A code that is a state there and a country elsewhere goes with these cities to the country.
-_CITIES_ABROAD = {
-    "AR": {"buenos aires", "cordoba", "córdoba", "rosario"},
-    "CA": {
-        "calgary",
-        "edmonton",
-        "montreal",
-        "montréal",
-        "ottawa",
-        "toronto",
-        "vancouver",
-        "waterloo",
-        "winnipeg",
-    },
-    "CO": {"bogota", "bogotá", "cali", "medellin", "medellín"},
-    "DE": {"berlin", "cologne", "dresden", "frankfurt", "hamburg", "köln", "leipzig", "munich", "münchen"}
-    | {"stuttgart"},
-    "ID": {"bandung", "jakarta", "surabaya"},
-    "IL": {"haifa", "herzliya", "jerusalem", "tel aviv"},
-    "IN": {"bangalore", "bengaluru", "chennai", "delhi", "gurgaon", "gurugram", "hyderabad", "mumbai"}
-    | {"new delhi", "noida", "pune"},
-    "MA": {"casablanca", "marrakesh", "rabat"},
-    "PA": {"panama", "panama city"},
-}
+# Where the codes of states and provinces stand behind a city.
+_WITH_CODES = frozenset(["US", "CA", "AU", "BR", "IT", "CH", "DE", "ES", "IN", "AT", "NL", "MX", "BE", "AR"])
+# Where a state or province is named without its country.
+_WITHOUT_COUNTRY = ("US", "CA", "AU")
+_SAME_CODES = frozenset({"US", "CH"})  # GeoNames' codes of their states are the ISO ones
 
 
-@cache
-def _countries() -> dict[str, str]:
-    names = dict(_COUNTRY_ALIASES)
-    for country in pycountry.countries:
-        for attribute in ("name", "common_name", "official_name"):
-            if name := getattr(country, attribute, None):
-                names[name.casefold()] = country.alpha_2
-    return names
+class Read(NamedTuple):
+    country: str | None
+    city: str | None
+    whole: bool  # whether every part of the text was understood
 
 
-@cache
-def _codes() -> dict[str, str]:
-    return {code: c.alpha_2 for c in pycountry.countries for code in (c.alpha_2, c.alpha_3)}
+class Place(NamedTuple):
+    location: Location | None
+    workplace: Workplace | None
+    whole: bool
 
 
-@cache
-def _states() -> dict[str, str]:
-    """Names of states and provinces, and their codes, to their country."""
-    states: dict[str, str] = {"D.C": "US"}
-    for country in ("CA", "AU", "US"):
-        for part in pycountry.subdivisions.get(country_code=country):  # type: ignore[no-untyped-call]
-            states[part.name.casefold()] = country
-            code = part.code.split("-")[1]
-            if country == "US" or code not in _codes():
-                states[code] = country
-    return states
+_NOWHERE = Read(None, None, False)
 
 
-@lru_cache(4096)
-def country_code(text: str) -> str | None:
-    """ISO 3166-1 alpha-2 of a country's name or code."""
-    name = text.strip().rstrip(".")
-    return _countries().get(name.casefold()) or _codes().get(name.upper())
+def place(text: str) -> tuple[Location | None, Workplace | None]:
+    """`Remote - US` is (US, remote); `London, UK` (London in GB, unknown); `SF, NYC` (unknown, unknown)."""
+    return read_place(text)[:2]
 
 
 @lru_cache(65_536)
-def place(text: str) -> tuple[Location | None, Workplace | None]:
-    """`Remote - US` is (US, remote); `London, UK` (London in GB, unknown); `SF, NYC` (unknown, unknown)."""
-    where = workplace(text)
+def read_place(text: str) -> Place:
+    if _NEGATED.search(text) and _WORKPLACE.search(text):
+        return Place(None, None, False)
     outside = re.sub(r"\([^)]*\)", " ", text)
     bare = _WORKPLACE.sub(" - ", text)
-    if re.search(r"\w", re.sub(r"(?i)\b(remote|hybrid)\b", "", outside)):
+    if re.search(r"\w", _WORKPLACE.sub("", outside)):
         bare = re.sub(r"\([^)]*\)", " ", bare)
-    options = [parts for option in re.split(r"(?i)[;|•/\n]|\sor\s", bare) if (parts := _parts(option))]
-    found = [_country_and_city(parts) for parts in options]
-    countries = {country for country, _ in found}
-    if len(found) != 1 or (len(options[0]) > 1 and found[0] == (None, None)):
+    options = [parts for option in re.split(_ALTERNATIVES, bare) if (parts := _parts(option))]
+    found = [_resolve(parts) for parts in options]
+    named = {_WORKPLACES[str(each.lastgroup)] for each in _WORKPLACE.finditer(text)}
+    where = named.pop() if len(named) == 1 else None
+    written = re.split(_ALTERNATIVES, outside if re.search(r"\w", _WORKPLACE.sub("", outside)) else text)
+    written = [each for each in written if re.search(r"\w", each)]
+    several = len(found) != 1 or len(written) > 1
+    if len(written) > max(1, len(options)):
+        options, found = [], []  # one of the alternatives is no place: Berlin or remote
+    if several or (options and len(options[0]) > 1 and found[0][:2] == (None, None)):
         # Some of several places may be remote, others not.
         where = where if not found or _every_option_is_remote(text) else None
+    countries = {each.country for each in found}
     country = countries.pop() if len(countries) == 1 else None
-    city = found[0][1] if len(found) == 1 else None
-    return (Location(country=country, city=city) if country or city else None), where
+    city = found[0].city if len(found) == 1 else None
+    location = Location(country=country, city=city) if country or city else None
+    whole = len(found) <= 1 and all(each.whole for each in found) and bool(location or where)
+    return Place(location, where, whole)
+
+
+@lru_cache(65_536)
+def locality(city: str, region: str, country: str | None) -> Place:
+    """A city of a structured address; `country` is a code. The text of the city may be anything."""
+    named = _WORKPLACE.search(city)
+    bare = _WORKPLACE.sub(" - ", city)
+    where = _WORKPLACES[str(named.lastgroup)] if named and not _NEGATED.search(city) else None
+    parts = _parts(bare)
+    if country is None:
+        found = (
+            _resolve([*parts, region.strip()] if region.strip() and parts else parts) if parts else _NOWHERE
+        )
+        if found[:2] == (None, None) and len(parts) == 1:
+            found = _resolve(parts)
+    else:
+        found = _in_country(parts, country) if parts else Read(country, None, True)
+        if len(parts) > 1 and not found.whole:
+            found = _resolve(parts)
+            found = found if found.country == country else Read(country, None, False)
+    location = Location(country=found.country, city=found.city) if found.country or found.city else None
+    return Place(location, where, found.whole)
+
+
+@lru_cache(16_384)
+def is_one_name(city: str) -> bool:
+    """Whether the text can be the name of one city, and not a list, a code with a city, or a workplace."""
+    return len(_parts(city)) == 1 and not _WORKPLACE.search(city) and not re.search(_ALTERNATIVES, city)
 
 
 def _every_option_is_remote(text: str) -> bool:
@@ -147,74 +160,146 @@ def _every_option_is_remote(text: str) -> bool:
 
 
 def _parts(option: str) -> list[str]:
-    option = re.sub(r"^\s*([A-Z]{2})-(?=\w)", r"\1, ", option)
-    stripped = (
-        part.strip().strip(" -–—().").strip() for part in re.split(r",|\s[-–—]+\s|\s[-–—]|[-–—]\s", option)
-    )
-    return [part for part in stripped if part and part.casefold() not in _REGIONS]
+    opening = re.match(r"\s*([A-Z]{2,3})-(?=\w)", option)
+    if opening and country_coded(opening[1]):
+        option = re.sub(r"^\s*([A-Z]{2,3})-(?:([A-Z]{2,3})-)?(?=\w)", r"\1, \2, ", option)
+    parts = []
+    for part in re.split(r",|\s[-–—]+\s|\s[-–—]|[-–—]\s", option):
+        part = re.sub(r"^\d{4,5}\s+(?=\D)|(?<=[A-Z]{2})\s\d{5}(-\d{4})?$", "", part.strip())
+        part = part.strip(" -–—().").strip()
+        if part and city_key(part) not in _WIDE:
+            parts.append(part)
+    return parts
 
 
-def _country_and_city(parts: list[str]) -> tuple[str | None, str | None]:
-    country, rest, country_first = _split_country(parts)
-    if [part.casefold() for part in rest] == ["new york"]:
-        return "US", "New York"
-    states = [i for i, part in enumerate(rest) if _state(part)]
-    if country is None and len(rest) > (2 if states else 1):
-        return None, None  # a list of cities
-    if states and country in (None, _state(rest[states[-1]])):
-        # The last one: in `New York, NY` and `Washington, DC` the city is named like a state.
-        country = country or _state_country(rest, states[-1])
-        del rest[states[-1]]
-    if country_first and len(rest) > 1:
-        return country, None
-    return country, _city(rest)
+def _resolve(parts: list[str]) -> Read:
+    if len(parts) == 1:
+        return _alone(parts[0])
+    named = _with_a_named_country(parts)
+    if named:
+        return named
+    for last, rest in ((parts[-1], parts[:-1]), (parts[0], parts[1:])):
+        if found := _with_a_code(rest, last.replace(".", "")) or _with_a_region(rest, last):
+            return found
+    return _NOWHERE
 
 
-def _split_country(parts: list[str]) -> tuple[str | None, list[str], bool]:
-    """The country, what is left, and whether the country came first."""
-    for index, first in ((len(parts) - 1, False), (0, True)):
-        part = parts[index]
+def _alone(part: str) -> Read:
+    name = city_key(part)
+    if name in ("new york", "new york city", "nyc"):
+        return Read("US", "New York", True)
+    if (country := country_named(part)) and not regions_named(part) & {("US", "GA")}:
+        return Read(country, None, True)
+    code = country_coded(part)
+    if code and not countries_with_region(part) & set(_WITHOUT_COUNTRY):
+        return Read(code, None, True)
+    states = {country for country, _ in regions_named(part)} & set(_WITHOUT_COUNTRY)
+    if states and name != "georgia":
+        return Read(states.pop(), None, True) if len(states) == 1 else _NOWHERE
+    return Read(None, city, True) if (city := _city(part, None)) else _NOWHERE
+
+
+def _with_a_named_country(parts: list[str]) -> Read | None:
+    for index in (len(parts) - 1, 0):
         rest = parts[:index] + parts[index + 1 :]
-        country = _countries().get(part.casefold()) if part not in _states() else None
-        if country is None and (part not in _states() or any(map(_state, rest))):
-            country = _codes().get(part)
-        if country:
-            # England in the United Kingdom, but not Singapore in Singapore, names the country once more.
-            other_names = {name for name, code in _countries().items() if code == country} - {part.casefold()}
-            return (
-                country,
-                [each for each in rest if each.casefold() not in other_names],
-                first and bool(rest),
-            )
-    return None, parts, False
+        name = parts[index]
+        country = country_named(name) or (country_coded(name) if len(name) == 3 or name == "US" else None)
+        if country is None or (index == 0 and _is_a_state_elsewhere(rest[-1], country)):
+            continue  # Mexico in Missouri, Salvador in Bahia
+        if regions_named(name) & {("US", "GA")}:
+            continue  # Georgia the state, unless what stands before it says otherwise
+        rest = [part for part in rest if country_named(part) != country or len(rest) == 1]
+        if len(rest) == 1 and _is_named_like_a_state(rest[0], country):
+            return Read(country, None, True)  # a state, though a small town may share its name
+        return _in_country(rest, country)
+    return None
 
 
-def _state(part: str) -> str | None:
-    return _states().get(part) or _states().get(part.casefold())
+def _is_named_like_a_state(part: str, country: str) -> bool:
+    if country not in _WITHOUT_COUNTRY or city_key(part) == "new york":
+        return False
+    return any(c == country for c, _ in regions_named(part))
 
 
-def _state_country(rest: list[str], state: int) -> str | None:
-    code = rest[state]
-    others = {part.casefold() for part in rest[:state] + rest[state + 1 :]}
-    return code if others & _CITIES_ABROAD.get(code, set()) else _state(code)
+def _is_a_state_elsewhere(part: str, country: str) -> bool:
+    if _is_region(part, country):
+        return False
+    return bool(re.fullmatch(r"[A-Z]{2,3}", part)) or any(c == "US" for c, _ in regions_named(part))
 
 
-def _city(rest: list[str]) -> str | None:
-    """The first of at most two parts: a second one is the city's region."""
-    if not 1 <= len(rest) <= 2 or (len(rest) == 2 and _is_city(rest[1])):
+def _in_country(parts: list[str], country: str) -> Read:
+    """The city among the parts, when exactly one is: the others are its states, or unknown."""
+    found = [part for part in parts if _city(part, country)]
+    if len(found) == 2 and (city_key(found[0]) == city_key(found[1]) or city_key(found[1]) == "new york"):
+        del found[1]  # Berlin in Berlin, Rochester in New York; not Berlin and Hamburg
+    left = [part for part in parts if part not in found and not _is_region(part, country)]
+    if len(found) != 1:
+        return Read(country, None, not found and not [p for p in left if country_named(p) != country])
+    return Read(country, _city(found[0], country), not left)
+
+
+def _is_region(part: str, country: str) -> bool:
+    return country in countries_with_region(part) or any(c == country for c, _ in regions_named(part))
+
+
+def _with_a_code(rest: list[str], code: str) -> Read | None:
+    """`Milano, MI`, `Bremen, DE`: a country or state that has the city, if exactly one has."""
+    if not re.fullmatch(r"[A-Z]{2,3}", code):
         return None
-    city = _CITY_ALIASES.get(rest[0].casefold(), rest[0])
+    meanings = {(country, code) for country in countries_with_region(code) & _WITH_CODES}
+    if country := country_coded(code):
+        meanings.add((country, ""))
+    if not meanings:
+        return None
+    fitting = {
+        country for country, region in meanings if any(_lies_in(part, country, region) for part in rest)
+    }
+    if len(fitting) == 1:
+        return _in_country(rest, fitting.pop())
+    known = [part for part in rest if countries_of(part)]
+    if not fitting and len(meanings) == 1 and len(rest) == 1 and not known:
+        return Read(meanings.pop()[0], None, False)
+    city = _city(rest[0], None) if len(rest) == 1 and fitting else None
+    return Read(None, city, False) if city else None
+
+
+def _lies_in(part: str, country: str, region: str) -> bool:
+    if region and country in _SAME_CODES:
+        return any((city.country, city.region) == (country, region) for city in cities(_name(part)))
+    if not region and _is_region(part, country):
+        return True
+    return country in countries_of(_name(part))
+
+
+def _with_a_region(rest: list[str], name: str) -> Read | None:
+    """`Chicago, Illinois`, `Arizona, Phoenix`: the one country that has the region, and the city in it."""
+    regions = regions_named(name)
+    fitting = {
+        country
+        for country, code in regions
+        if any(_lies_in(part, country, code if country == "US" else "~") for part in rest)
+    }
+    if len(fitting) == 1:
+        return _in_country(rest, fitting.pop())
+    countries = {country for country, _ in regions}
     if (
-        not re.search(r"\w", city)
-        or _NOT_A_CITY.search(city)
-        or len(city) > 60
-        or (city.isupper() and len(city) < 5)
+        not fitting
+        and len(countries) == 1
+        and countries & set(_WITHOUT_COUNTRY)
+        and city_key(name) != "georgia"
     ):
+        return Read(countries.pop(), None, False)
+    return None
+
+
+def _name(part: str) -> str:
+    return _CITY_ALIASES.get(city_key(part), part)
+
+
+@lru_cache(65_536)
+def _city(part: str, country: str | None) -> str | None:
+    name = _name(part)
+    if len(name) > 60 or (name.isupper() and len(name) < 4 and name.isascii()):
         return None
-    return city
-
-
-def _is_city(name: str) -> bool:
-    return name.casefold() in _CITY_ALIASES or any(
-        name.casefold() in cities for cities in _CITIES_ABROAD.values()
-    )
+    countries = countries_of(name)
+    return name if (countries if country is None else country in countries) else None

@@ -1,74 +1,221 @@
 """Files into events: what `rolecall publish` reads. Pure: no Kafka, and the clock is a parameter."""
 
+import gzip
+import io
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
+from xml.etree.ElementTree import ParseError
 
 import orjson
+from defusedxml import DefusedXmlException
+from python_calamine import CalamineError
 
 from rolecall.schemas.match import Side
-from rolecall.streams.feeds import csv_table as feed_csv
-from rolecall.streams.feeds.job_posting import is_posting, vacancy_from
-from rolecall.streams.feeds.json_resume import candidate_from, is_resume
-from rolecall.streams.feeds.json_values import many
+from rolecall.streams.feeds import csv_table
+from rolecall.streams.feeds.boards import Board, board_of
+from rolecall.streams.feeds.contract_line import contract_event
+from rolecall.streams.feeds.documents import loads, page_documents, xml_document
+from rolecall.streams.feeds.fields import record
+from rolecall.streams.feeds.job_posting import is_posting, postings, raw_vacancy
+from rolecall.streams.feeds.json_resume import is_resume, raw_candidate
+from rolecall.streams.feeds.json_values import Json, at, many
+from rolecall.streams.feeds.mapping import mapped, side_of
 from rolecall.streams.feeds.parsed import FeedEvent, FeedReject, Parsed, event, explain
+from rolecall.streams.feeds.sheets import parquet, sheet
 
+__all__ = ["LONGEST_LINE", "FeedEvent", "FeedReject", "Parsed", "read"]
 LONGEST_LINE = 16 * 2**20
+
+
+class _Reading:
+    """What is the same for every record of a file."""
+
+    def __init__(
+        self, source: str, now: datetime, side: Side | None, mapping: Mapping[str, str] | None
+    ) -> None:
+        self.source, self.now, self.side, self.mapping = source, now, side, mapping
+
+    def item(self, item: Any, row: int, board: Board | None = None, raw: str = "") -> Parsed:
+        try:
+            raw = raw or orjson.dumps(item, default=str).decode()
+        except orjson.JSONEncodeError as error:
+            return FeedReject(self.source, row, f"{error}: nested too deep", "")
+        try:
+            return self._event(item, board).at(self.source, row, raw)
+        except ValueError as error:
+            return FeedReject(self.source, row, explain(error), raw)
+
+    def _event(self, item: Any, board: Board | None) -> FeedEvent:
+        if not isinstance(item, dict):
+            raise ValueError(f"a record must be a JSON object, but this is {str(item)[:60]!r}")
+        if item.get("erase") is True:
+            return _erase(item, self.side)
+        if self.mapping:
+            side = side_of(self.mapping, item, self.side)
+            return self._from_raw(mapped(partial(at, item), self.mapping), side)
+        if board:
+            return self._from_raw(board.raw(item), Side.VACANCY)
+        if is_posting(item):
+            return self._from_raw(raw_vacancy(item), Side.VACANCY)
+        if is_resume(item):
+            return self._from_raw(raw_candidate(item, self.now), Side.CANDIDATE)
+        if self.side is None and ("title" in item) == ("titles" in item):
+            raise ValueError(
+                "this is neither a vacancy (with `title`) nor a candidate (with `titles`), nor a schema.org "
+                "JobPosting, a JSON Resume or another known format; add the field, say which side the file "
+                "is, "
+                "or map the fields with --map"
+            )
+        return contract_event(item, self.side or (Side.VACANCY if "title" in item else Side.CANDIDATE))
+
+    def _from_raw(self, raw: Mapping[str, Any], side: Side) -> FeedEvent:
+        if self.side not in (None, side):
+            raise ValueError(f"this is a {side}, but the file was said to hold the {self.side} side")
+        data, notes = record(raw, self.now)
+        return event(data, side, notes)
+
+    def document(self, document: Any) -> Iterator[Parsed]:
+        """Every record of a document, numbered."""
+        board, items = (None, _items(document)) if self.mapping else (board_of(document) or (None, None))
+        for row, item in enumerate(_items(document) if items is None else items, start=1):
+            yield self.item(item, row, board)
+
+    def reject(self, row: int, reason: str, raw: bytes = b"") -> FeedReject:
+        return FeedReject(
+            self.source, row, reason, raw[:1000].decode(errors="backslashreplace").rstrip("\r\n")
+        )
 
 
 def read(
     path: Path, *, now: datetime, side: Side | None = None, mapping: Mapping[str, str] | None = None
 ) -> Iterator[Parsed]:
-    """Every record of a file, in order. The format shows in the content.
+    """Every record of a file, in order. The format shows in the content; gzip is unpacked.
 
-    `now` dates records that carry no date of their own. `side` says what contract lines and CSV rows are when
-    their fields do not. `mapping` is for CSV: see `feed_csv.parse_mapping`.
+    `now` dates records that carry no date of their own. `side` says what contract lines and rows are when
+    their fields do not. `mapping`: see `mapping.parse_mapping`; of JSON and XML it names paths.
     """
-    with path.open("rb") as file:
-        head = file.peek(8192).lstrip(b"\xef\xbb\xbf \t\r\n")
-        if not head:
-            yield FeedReject(str(path), 1, "the file is empty", "")
-        elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            yield FeedReject(str(path), 1, "the file is UTF-16; save it as UTF-8", "")
-        elif head[:1] in (b"{", b"[") or path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
-            yield from _json_records(file, str(path), now, side)
-        else:
-            yield from feed_csv.rows(file, str(path), now=now, side=side, mapping=mapping)
+    reading = _Reading(str(path), now, side, mapping)
+    with path.open("rb") as packed:
+        file = gzip.GzipFile(fileobj=packed) if packed.peek(2)[:2] == b"\x1f\x8b" else packed
+        try:
+            yield from _records(cast(BinaryIO, file), path, reading)
+        except (EOFError, gzip.BadGzipFile) as error:
+            yield reading.reject(1, f"the gzip file is damaged: {error}")
 
 
-def _json_records(file: BinaryIO, source: str, now: datetime, side: Side | None) -> Iterator[Parsed]:
+def _records(file: BinaryIO, path: Path, reading: _Reading) -> Iterator[Parsed]:
+    start = file.read(8192)
+    file.seek(0)
+    head = start.lstrip(b"\xef\xbb\xbf \t\r\n\x00")
+    lowered = head[:2000].lower()
+    names = {suffix.lower() for suffix in path.suffixes}
+    if not head:
+        yield reading.reject(1, "the file is empty")
+    elif start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        yield from _sheet(file, reading)
+    elif start.startswith(b"PAR1"):
+        yield from _parquet(file, reading)
+    elif (
+        start.startswith((b"\xff\xfe", b"\xfe\xff"))
+        and start.decode("utf-16", "replace").lstrip()[:1] in "[{"
+    ):
+        yield from _json(io.BytesIO(file.read().decode("utf-16", "replace").encode()), reading)
+    elif head.startswith(b"<") and (b"<html" in lowered or b"<!doctype html" in lowered):
+        yield from _page(file.read(), reading)
+    elif head.startswith(b"<"):
+        yield from _xml(file, reading)
+    elif head[:1] in (b"{", b"[") or names & {".json", ".jsonl", ".ndjson"}:
+        yield from _json(file, reading)
+    else:
+        yield from csv_table.rows(
+            file, reading.source, now=reading.now, side=reading.side, mapping=reading.mapping
+        )
+
+
+def _sheet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+    try:
+        rows = list(sheet(file))
+    except (CalamineError, ValueError) as error:
+        yield reading.reject(1, f"no spreadsheet that can be read: {error}")
+        return
+    yield from csv_table.sheet_rows(
+        rows, reading.source, now=reading.now, side=reading.side, mapping=reading.mapping
+    )
+
+
+def _parquet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+    row = 0
+    try:
+        for row, item in enumerate(parquet(file), start=1):
+            yield reading.item(_timeless(item), row)
+    except (ValueError, OSError) as error:
+        yield reading.reject(row + 1, f"no Parquet that can be read: {error}")
+
+
+def _timeless(item: Json) -> Json:
+    """Times as text, and missing numbers left out."""
+    return {
+        name: value.isoformat() if hasattr(value, "isoformat") else value
+        for name, value in item.items()
+        if value is not None and value == value
+    }
+
+
+def _page(page: bytes, reading: _Reading) -> Iterator[Parsed]:
+    found = [posting for document in page_documents(page) for posting in postings(document)]
+    if not found:
+        yield reading.reject(1, "the page has no JobPosting in application/ld+json", page)
+    for row, item in enumerate(found, start=1):
+        yield reading.item(item, row)
+
+
+def _xml(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+    try:
+        document = xml_document(file)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        yield reading.reject(1, f"invalid XML: {error}")
+        return
+    found = list(reading.document(document))
+    yield from found or [
+        reading.reject(1, "the XML holds no jobs of a known form; map the fields with --map")
+    ]
+
+
+def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     """JSONL when the first line is a document of its own, else one document."""
     if _starts_with_a_document(file):
         for row, line in _lines(file):
             if len(line) > LONGEST_LINE:
-                yield FeedReject(
-                    source, row, f"the line is longer than {LONGEST_LINE:,} bytes", _shown(line[:1000])
-                )
+                yield reading.reject(row, f"the line is longer than {LONGEST_LINE:,} bytes", line)
             elif line.strip():
-                yield from _json_line(line, source, row, now, side)
+                yield from _json_line(line, row, reading)
         return
     content = file.read()
     try:
-        document = orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        yield FeedReject(source, error.lineno, f"invalid JSON: {error}", _shown(content[:1000]))
+        document = loads(content)
+    except ValueError as error:
+        row = error.__cause__.lineno if isinstance(error.__cause__, orjson.JSONDecodeError) else 1
+        yield reading.reject(row, str(error), content)
         return
-    for row, item in enumerate(_items(document), start=1):
-        yield _from_item(item, source, row, now, side)
+    yield from reading.document(document)
 
 
 def _starts_with_a_document(file: BinaryIO) -> bool:
     """Whether one of the first two lines with text is whole: the first one may be broken."""
-    whole = False
-    lines = (line for _, line in _lines(file) if line.strip())
-    for _, line in zip(range(2), lines, strict=False):
-        try:
-            whole = isinstance(orjson.loads(line), dict | list) or whole
-        except orjson.JSONDecodeError:
-            continue
+    lines = [
+        line for _, line in zip(range(2), (line for _, line in _lines(file) if line.strip()), strict=False)
+    ]
     file.seek(0)
-    return whole
+    whole = []
+    for line in lines:
+        try:
+            whole.append(isinstance(loads(line), dict | list))
+        except ValueError:
+            whole.append(False)
+    return any(whole) and len(lines) > 1
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -82,71 +229,52 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield row, line.removeprefix(b"\xef\xbb\xbf")
 
 
-def _json_line(line: bytes, source: str, row: int, now: datetime, side: Side | None) -> Iterator[Parsed]:
+def _json_line(line: bytes, row: int, reading: _Reading) -> Iterator[Parsed]:
     try:
-        document = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        yield FeedReject(source, row, f"invalid JSON: {error}", _shown(line))
+        document = loads(line)
+    except ValueError as error:
+        yield reading.reject(row, str(error), line)
+        return
+    if isinstance(document, dict) and not document.keys().isdisjoint(("occurred_at", "@type", "basics")):
+        whole = line.decode(errors="replace").strip() if "@graph" not in document else ""
+        for item in _items(document):
+            yield reading.item(item, row, raw=whole)
+        return
+    found = board_of(document) if isinstance(document, dict) and not reading.mapping else None
+    if found:
+        for item in found[1]:
+            yield reading.item(item, row, found[0])
         return
     for item in _items(document):
-        yield _from_item(item, source, row, now, side)
+        yield reading.item(item, row)
 
 
 def _items(document: Any) -> list[Any]:
-    """The records of a document. A graph with postings has other nodes too: pages, employers, breadcrumbs."""
-    items = []
-    for item in many(document):
-        graph = item.get("@graph") if isinstance(item, dict) else None
-        if graph is None:
-            items.append(item)
-        else:
-            nodes = many(graph)
-            items += [node for node in nodes if isinstance(node, dict) and is_posting(node)] or nodes
-    return items
+    """The records of a document: its postings where it has any, else its members, or the only list of
+    objects in it."""
+    if isinstance(document, dict) and ("title" in document or "titles" in document or "basics" in document):
+        return postings(document) if is_posting(document) else [document]
+    if isinstance(document, list) and not any(
+        isinstance(each, dict) and "@type" in each for each in document
+    ):
+        return document
+    if found := postings(document):
+        return found
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list) and value]
+        if len(lists) == 1 and not {"id", "erase"} & document.keys() and not is_resume(document):
+            members = [each for each in lists[0] if isinstance(each, dict)]
+            if len(members) == len(lists[0]) and any(
+                {"title", "titles", "id"} & each.keys() for each in members
+            ):
+                return members
+    return many(document)
 
 
-def _from_item(item: Any, source: str, row: int, now: datetime, side: Side | None) -> Parsed:
-    try:
-        raw = orjson.dumps(item).decode()
-    except orjson.JSONEncodeError as error:
-        return FeedReject(source, row, f"{error}: nested too deep", "")
-    try:
-        return _event_from(item, now, side)
-    except ValueError as error:
-        return FeedReject(source, row, explain(error), raw)
-
-
-def _event_from(item: Any, now: datetime, side: Side | None) -> FeedEvent:
-    if not isinstance(item, dict):
-        raise ValueError(f"a record must be a JSON object, but this is {str(item)[:60]!r}")
-    if item.get("erase") is True:
-        return _erase(item, side)
-    if is_posting(item):
-        return _expected(event(vacancy_from(item, now), Side.VACANCY), side)
-    if is_resume(item):
-        return _expected(event(candidate_from(item, now), Side.CANDIDATE), side)
-    if side is None and ("title" in item) == ("titles" in item):
-        raise ValueError(
-            "this is neither a vacancy (with `title`) nor a candidate (with `titles`), nor a schema.org "
-            "JobPosting or a JSON Resume; add the field, or say which side the file is"
-        )
-    return event(item, side or (Side.VACANCY if "title" in item else Side.CANDIDATE))
-
-
-def _erase(item: dict[str, Any], side: Side | None) -> FeedEvent:
+def _erase(item: Json, side: Side | None) -> FeedEvent:
     chosen = side or item.get("side")
     if chosen not in list(Side):
         raise ValueError(f"side: {chosen!r} must be 'vacancy' or 'candidate' to erase")
     if not isinstance(item.get("id"), str) or not item["id"]:
         raise ValueError(f"id: {item.get('id')!r} must be the id of what to erase")
     return FeedEvent(Side(chosen), item["id"], None)
-
-
-def _expected(found: FeedEvent, side: Side | None) -> FeedEvent:
-    if side not in (None, found.side):
-        raise ValueError(f"this is a {found.side}, but the file was said to hold the {side} side")
-    return found
-
-
-def _shown(raw: bytes) -> str:
-    return raw.decode(errors="backslashreplace").rstrip("\r\n")

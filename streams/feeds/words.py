@@ -1,195 +1,199 @@
-"""The words of feeds into ours. What is not recognised is left out: missing data never excludes."""
+"""Workplaces, employment types, levels and periods, in eight languages. Whole texts only: see `phrases`."""
 
-import re
-from datetime import UTC, datetime, time
-from functools import cache, lru_cache
-from html.parser import HTMLParser
-from typing import Any, TypeVar
+from functools import lru_cache
 
-import pycountry
+from rolecall.schemas.common import EmploymentType, Period, Seniority, Status, Workplace
+from rolecall.streams.feeds.phrases import conjunctions, only, table, understood
 
-from rolecall.schemas.common import Cefr, EmploymentType, Period, Seniority, Workplace
-
-T = TypeVar("T")
-
-_EMPLOYMENT_TYPES = (
-    (r"fulltime|vollzeit", EmploymentType.FULL_TIME),
-    (r"parttime|teilzeit", EmploymentType.PART_TIME),
-    (r"contract|freelance", EmploymentType.CONTRACT),
-    (r"temp(orary|$|fulltime|parttime)|fixedterm|seasonal|perdiem|casual", EmploymentType.TEMPORARY),
-    (r"intern(s|ship)?$|trainee|apprentice|praktik", EmploymentType.INTERNSHIP),
-    (r"volunt", EmploymentType.VOLUNTEER),
+_EMPLOYMENT_TYPES = table(
+    {
+        EmploymentType.FULL_TIME: "full time|fulltime|ft|vollzeit|in vollzeit|temps plein|temps complet|"
+        "à temps plein|"
+        "à temps complet|a temps plein|a temps complet|tiempo completo|a tiempo completo|jornada completa|"
+        "tempo pieno|a tempo pieno|full time equivalent|voltijd|voltijds|fulltijd|pełny etat|pełen etat|"
+        "cały etat|tempo integral|a tempo inteiro|tempo inteiro|período integral",
+        EmploymentType.PART_TIME: "part time|parttime|pt|teilzeit|in teilzeit|temps partiel|à temps partiel|"
+        "a temps partiel|tiempo parcial|a tiempo parcial|media jornada|jornada parcial|tempo parziale|"
+        "a tempo parziale|deeltijd|deeltijds|część etatu|niepełny etat|pół etatu|tempo parcial|"
+        "a tempo parcial|"
+        "meio período",
+        EmploymentType.CONTRACT: "contract|contractor|contract to hire|independent contractor|freelance|"
+        "freelancer|"
+        "freiberuflich|freie mitarbeit|indépendant|autónomo|libero professionista|zzp|b2b|umowa b2b|"
+        "kontrakt b2b|"
+        "prestador de serviços",
+        EmploymentType.TEMPORARY: "temporary|temp|fixed term|fixed term contract|seasonal|per diem|casual|"
+        "befristet|"
+        "zeitarbeit|cdd|intérim|interim|saisonnier|temporal|contrato temporal|tempo determinato|"
+        "a tempo determinato|stagionale|tijdelijk|tijdelijk contract|praca tymczasowa|czas określony|"
+        "umowa na czas określony|temporário|contrato a termo|termo certo",
+        EmploymentType.INTERNSHIP: "intern|interns|internship|internships|trainee|traineeship|apprentice|"
+        "apprenticeship|praktikum|praktikant|praktikantin|ausbildung|werkstudent|stage|stagiaire|alternance|"
+        "apprentissage|prácticas|becario|tirocinio|stagista|stagiair|staż|praktyka|praktyki|estágio|"
+        "estagiário",
+        EmploymentType.VOLUNTEER: "volunteer|volunteers|volunteering|ehrenamt|ehrenamtlich|bénévolat|"
+        "bénévole|"
+        "voluntariado|voluntario|volontariato|volontario|vrijwilliger|vrijwilligerswerk|wolontariat|"
+        "voluntário",
+    }
 )
-_SENIORITIES = (
-    (r"intern\b|trainee|apprentice|student", Seniority.INTERN),
-    (r"chief|c-level|\bvp\b|vice president|executive|director", Seniority.EXECUTIVE),
-    (r"lead|principal|staff|head|manager", Seniority.LEAD),
-    (r"\bmid|intermediate", Seniority.MID),
-    (r"senior|\bsr\b|experienced", Seniority.SENIOR),
-    (r"junior|\bjr\b|entry|graduate|associate", Seniority.JUNIOR),
+_ABOUT_EMPLOYMENT = conjunctions() | frozenset(
+    [
+        "permanent",
+        "regular",
+        "unbefristet",
+        "festanstellung",
+        "cdi",
+        "vast",
+        "indefinido",
+        "indeterminato",
+        "employee",
+        "employment",
+        "position",
+        "job",
+        "role",
+        "work",
+        "type",
+        "staff",
+        "anstellung",
+        "beschäftigung",
+        "only",
+    ]
 )
-_FLUENCIES = (
-    (r"native|mother|bilingual|muttersprach|matern", Cefr.C2),
-    (r"full professional|fluent|proficient|excellent|flie(ß|ss)end", Cefr.C1),
-    (r"professional|upper|advanced|very good|business", Cefr.B2),
-    (r"limited|intermediate|conversation|working|good", Cefr.B1),
-    (r"elementary|basic|pre-?intermediate", Cefr.A2),
-    (r"beginner", Cefr.A1),
+_SENIORITIES = table(
+    {
+        Seniority.INTERN: "intern|internship|trainee|apprentice|student|praktikant|praktikum|werkstudent|"
+        "stagiaire|becario|prácticas|tirocinante|stagista|stagiair|stażysta|praktykant|estagiário|estágio",
+        Seniority.JUNIOR: "junior|jr|entry|graduate|new grad|berufseinsteiger|einsteiger|débutant|"
+        "principiante|"
+        "starter|młodszy|iniciante|júnior",
+        Seniority.MID: "mid|middle|mid level|intermediate|mid career|confirmé|intermedio|intermediário|"
+        "medior|pleno",
+        Seniority.SENIOR: "senior|sr|sénior|sênior|starszy",
+        Seniority.LEAD: "lead|principal|head|manager|team lead|teamleiter|team leader|head of|"
+        "chef d équipe|jefe de equipo|kierownik|gerente",
+        Seniority.EXECUTIVE: "chief|c level|c suite|vp|svp|evp|vice president|executive|director|"
+        "geschäftsführer|"
+        "geschäftsführung|direktor|directeur|direttore|dyrektor|diretor",
+    }
 )
-_PERIODS = (
-    (r"hour|stunde|/h|\bhr", Period.HOUR),
-    (r"\bda(y|ily)", Period.DAY),
-    (r"week", Period.WEEK),
-    (r"month", Period.MONTH),
-    (r"year|ann|\bp\.?a\b", Period.YEAR),
+_WORKPLACES = table(
+    {
+        Workplace.REMOTE: "remote|remotely|fully remote|full remote|100 remote|remote only|remote first|"
+        "telecommute|telecommuting|work from home|working from home|wfh|home office|homeoffice|home based|"
+        "distributed|anywhere|work from anywhere|virtual|télétravail|100 télétravail|"
+        "full télétravail|à distance|a distance|en remoto|remoto|teletrabajo|100 remoto|da remoto|telelavoro|"
+        "smart working|thuiswerk|thuiswerken|volledig remote|zdalna|zdalnie|praca zdalna|100 zdalnie|"
+        "remoto total|teletrabalho|trabalho remoto|ortsunabhängig",
+        Workplace.HYBRID: "hybrid|hybrid remote|remote hybrid work|partially remote|partly remote|"
+        "teilweise remote|"
+        "hybride|télétravail partiel|híbrido|híbrida|ibrido|ibrida|hybrydowa|hybrydowo|praca hybrydowa|"
+        "hybrydowy",
+        Workplace.ONSITE: "onsite|on site|in office|in person|in the office|on premises|office based|vor ort|"
+        "im büro|präsenz|sur site|sur place|présentiel|en présentiel|presencial|presenziale|in sede|"
+        "in presenza|"
+        "op locatie|op kantoor|stacjonarna|stacjonarnie|praca stacjonarna|na miejscu|w biurze",
+    }
 )
-_WORKPLACES = (
-    (r"hybrid", Workplace.HYBRID),
-    (r"\bon-?\s?site|in[- ]?(office|person)", Workplace.ONSITE),
-    (r"^(true|yes|1)$|\bremote|telecommute|distributed|work from home|anywhere|virtual", Workplace.REMOTE),
+_ABOUT_WORKPLACES = frozenset(["work", "working", "job", "position", "role", "workplace"])
+_PERIODS = table(
+    {
+        Period.HOUR: "hour|hours|hourly|hr|hrs|h|hur|an hour|stunde|stündlich|std|heure|horaire|hora|horas|"
+        "ora|"
+        "orario|uur|godzina|godzinę|godz|por hora|all ora",
+        Period.DAY: "day|days|daily|a day|tag|täglich|jour|journalier|quotidien|día|diario|giorno|"
+        "giornaliero|"
+        "al giorno|dag|dagelijks|dzień|dziennie|dia|diária|diário",
+        Period.WEEK: "week|weekly|wk|wee|a week|woche|wöchentlich|semaine|hebdomadaire|semana|semanal|"
+        "settimana|"
+        "settimanale|wekelijks|tydzień|tygodniowo",
+        Period.MONTH: "month|months|monthly|mon|mo|mth|a month|monat|monatlich|mtl|mois|mensuel|mensuelle|"
+        "mes|"
+        "mensual|mese|mensile|maand|maandelijks|miesiąc|miesięcznie|mies|mc|mês|mensal",
+        Period.YEAR: "year|years|yearly|yr|a year|annum|annual|annually|ann|p a|pa|jahr|jährlich|"
+        "jahresgehalt|"
+        "an|année|annuel|annuelle|año|anual|anno|annuo|annua|annuale|jaar|jaarlijks|rok|rocznie|ano|anuais",
+    }
 )
-_LANGUAGE_ALIASES = {
-    "chinese": "zh",
-    "mandarin": "zh",
-    "cantonese": "zh",
-    "greek": "el",
-    "farsi": "fa",
-    "punjabi": "pa",
-    "deutsch": "de",
-    "français": "fr",
-    "francais": "fr",
-    "español": "es",
-    "castellano": "es",
-    "italiano": "it",
-    "português": "pt",
-    "nederlands": "nl",
-    "polski": "pl",
-    "svenska": "sv",
-    "dansk": "da",
-    "norsk": "no",
-    "suomi": "fi",
-    "čeština": "cs",
-    "türkçe": "tr",
-    "русский": "ru",
-    "українська": "uk",
-    "日本語": "ja",
-    "中文": "zh",
-    "한국어": "ko",
-    "العربية": "ar",
-}
+_ABOUT_PERIODS = frozenset(
+    [
+        "per",
+        "pro",
+        "par",
+        "por",
+        "al",
+        "all",
+        "all'",
+        "je",
+        "na",
+        "za",
+        "im",
+        "der",
+        "die",
+        "le",
+        "la",
+        "los",
+        "el",
+        "l",
+        "à",
+        "à'",
+        "brutto",
+        "gross",
+        "brut",
+        "bruto",
+        "lordi",
+    ]
+)
+_YES = table(
+    {
+        True: "true|yes|y|1|1 0|ja|oui|sí|si|sì|tak|sim|j|wahr|vrai",
+        False: "false|no|n|0|0 0|nein|non|nee|nie|não",
+    }
+)
+_STATUSES = table(
+    {
+        Status.OPEN: "open|active|published|live|posted|offen|aktiv",
+        Status.CLOSED: "closed|filled|inactive|archived|expired|geschlossen|besetzt|inaktiv",
+    }
+)
 
 
 @lru_cache(4096)
-def employment_types(text: str) -> tuple[EmploymentType, ...]:
-    """`Full-time`, `FULL_TIME`, `fulltime_permanent`, `Temp Part-time`: every type the text names."""
-    letters = re.sub(r"[^a-z]", "", text.casefold())
-    found = tuple(kind for pattern, kind in _EMPLOYMENT_TYPES if re.search(pattern, letters))
-    if not found and "permanent" in letters:
-        return (EmploymentType.FULL_TIME,)
-    return found
+def employment_types(text: str) -> tuple[EmploymentType, ...] | None:
+    """Every type that the text names; None unless every word is understood: `no part-time`."""
+    found = understood(text, _EMPLOYMENT_TYPES, _ABOUT_EMPLOYMENT)
+    return tuple(sorted(found)) if found else None
 
 
 @lru_cache(4096)
 def seniority(text: str) -> Seniority | None:
-    return _first(_SENIORITIES, text)
+    return only(understood(text, _SENIORITIES, ("level", "career", "niveau", "nivel", "livello", "poziom")))
 
 
 @lru_cache(4096)
-def period(text: str) -> Period | None:
-    return _first(_PERIODS, text)
+def workplaces(text: str) -> tuple[Workplace, ...] | None:
+    """Every workplace that the text names: `On-site or remote`."""
+    found = understood(text, _WORKPLACES, _ABOUT_WORKPLACES | conjunctions())
+    return tuple(found) if found else None
 
 
 @lru_cache(4096)
 def workplace(text: str) -> Workplace | None:
-    return _first(_WORKPLACES, text)
+    """`true` and `1` too: columns such as isRemote."""
+    return Workplace.REMOTE if yes(text) else only(understood(text, _WORKPLACES, _ABOUT_WORKPLACES))
 
 
 @lru_cache(4096)
-def fluency(text: str) -> Cefr | None:
-    """`B2`, `C1 (advanced)`, `Native speaker`."""
-    if code := re.search(r"\b([ABC][12])\b", text.upper()):
-        return Cefr(code[1])
-    return _first(_FLUENCIES, text)
-
-
-@cache
-def _language_codes() -> dict[str, str]:
-    codes = dict(_LANGUAGE_ALIASES)
-    for language in pycountry.languages:
-        if two := getattr(language, "alpha_2", None):
-            codes |= {language.name.casefold(): two, two: two, language.alpha_3: two}
-    return codes
+def period(text: str) -> Period | None:
+    """`per hour`, `p.a.`, `monatlich`; not `bi-weekly` or `semi-monthly`: no period of ours is one."""
+    return only(understood(text, _PERIODS, _ABOUT_PERIODS))
 
 
 @lru_cache(4096)
-def language_code(text: str) -> str | None:
-    """ISO 639-1 of `German`, `de`, `deu`, `de-AT`, `English (US)`."""
-    name = text.casefold().strip()
-    return _language_codes().get(name) or _language_codes().get(re.split(r"[-_ (,]", name, maxsplit=1)[0])
+def yes(text: str) -> bool | None:
+    return only(understood(text, _YES))
 
 
-def moment(value: Any, *, field: str, last_of_day: bool = False) -> datetime:
-    """ISO 8601 or seconds or milliseconds since the epoch. Without a zone: UTC. `last_of_day`: a date alone
-    means its end."""
-    text = re.sub(r"\s*(UTC|GMT)$", "Z", str(value).strip())
-    try:
-        if re.fullmatch(r"\d{9,11}(\.\d+)?|\d{12,14}", text):
-            return datetime.fromtimestamp(float(text) / (1000 if len(text.split(".")[0]) > 11 else 1), UTC)
-        parsed = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise ValueError(
-            f"{field}: {text[:60]!r} is not a date; write ISO 8601, such as 2026-11-30T09:00:00Z"
-        ) from None
-    if last_of_day and re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
-        parsed = datetime.combine(parsed.date(), time(23, 59, 59))
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def number(value: Any, *, field: str) -> float | None:
-    """`52000`, `52,000.00`, `52 000`, `€52.5k`; empty is None."""
-    text = re.sub(r"[\s$€£\u00a0'’]|,(?=\d{3}(\D|$))", "", str(value))
-    if not text:
-        return None
-    try:
-        return float(text[:-1]) * 1000 if text[-1] in "kK" else float(text)
-    except ValueError:
-        raise ValueError(f"{field}: {str(value)[:60]!r} is not a number; write 52000 or 52,000.50") from None
-
-
-class _Text(HTMLParser):
-    _BREAKS = frozenset({"article", "br", "div", "li", "ol", "p", "section", "table", "tr", "ul"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden = tag in ("script", "style")
-        if tag in self._BREAKS or re.fullmatch(r"h\d", tag):
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = False
-        if tag in self._BREAKS or re.fullmatch(r"h\d", tag):
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-
-def plain_text(html: str) -> str:
-    """HTML without its tags, one block a line; escaped HTML (`&lt;p&gt;`) as well."""
-    if "<" not in html:
-        html = html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    parser = _Text()
-    parser.feed(html.replace("<!", "&lt;!"))  # the parser raises AssertionError on some declarations
-    parser.close()
-    lines = (" ".join(line.split()) for line in "".join(parser.parts).splitlines())
-    return "\n".join(line for line in lines if line)
-
-
-def _first(table: tuple[tuple[str, T], ...], text: str) -> T | None:
-    folded = text.casefold().strip()
-    return next((meaning for pattern, meaning in table if re.search(pattern, folded)), None)
+@lru_cache(4096)
+def status(text: str) -> Status | None:
+    return only(understood(text, _STATUSES))

@@ -126,7 +126,7 @@ def _lacks_language(vacancy: VacancyTerms, candidate: CandidateTerms) -> bool:
 def _speaks(spoken: tuple[Language, ...], required: Language) -> bool:
     level = required.level or Cefr.A1
     # The names of the levels sort like the levels.
-    return any(each.code == required.code and (each.level or Cefr.C2) >= level for each in spoken)
+    return any(required.code in each.understood_as and (each.level or Cefr.C2) >= level for each in spoken)
 
 
 def _other_employment(vacancy: VacancyTerms, candidate: CandidateTerms) -> bool:

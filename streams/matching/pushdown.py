@@ -200,7 +200,13 @@ def _tag(required: Language) -> str:
 def _spoken_tags(spoken: tuple[Language, ...]) -> list[str]:
     """Every requirement that the speaker fulfils."""
     return sorted(
-        {f"{each.code}>={level}" for each in spoken for level in Cefr if level <= (each.level or Cefr.C2)}
+        {
+            f"{code}>={level}"
+            for each in spoken
+            for code in each.understood_as
+            for level in Cefr
+            if level <= (each.level or Cefr.C2)
+        }
     )
 
 

@@ -92,8 +92,8 @@ def test_publish_counts_what_it_published_and_explains_what_not(rolecall, tmp_pa
     (tmp_path / "some.jsonl").write_text(f'{json.dumps(JOB)}\n{{"id": "bad"}}\n')
     result = rolecall("publish", "some.jsonl", "--rejects", "no.jsonl")
     assert result.returncode == 0
-    assert result.stderr.startswith("1 record published, 1 rejected in ")
-    assert "first reject: some.jsonl, row 2: " in result.stderr
+    assert result.stderr.startswith("2 rows read, 1 entity published in ")
+    assert "1 rejected; first: some.jsonl, row 2: " in result.stderr
     assert json.loads((tmp_path / "no.jsonl").read_text())["row"] == 2
 
 
@@ -112,7 +112,9 @@ def test_publish_says_when_rejects_cannot_be_written(rolecall, tmp_path: Path):
 
 
 async def test_an_interrupted_publish_says_how_far_it_came(up: Up, tmp_path: Path):
-    (tmp_path / "many.jsonl").write_text(f"{json.dumps(JOB)}\n" * 300_000)
+    (tmp_path / "many.jsonl").write_text(
+        "".join(f"{json.dumps(JOB | {'id': f'many-{number}'})}\n" for number in range(300_000))
+    )
     async with AIOKafkaConsumer("vacancies", bootstrap_servers=up.environment["ROLECALL_BROKER"]) as topic:
         for partition in topic.assignment():
             await topic.position(partition)  # from here on nothing is missed

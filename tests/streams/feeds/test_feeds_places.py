@@ -35,7 +35,7 @@ NOTHING = (None, None, None)
         ("Singapore, Singapore", ("SG", "Singapore", None)),
         ("Tokyo, JPN", ("JP", "Tokyo", None)),
         ("London", (None, "London", None)),
-        ("Atlanta, Georgia", (None, "Atlanta", None)),
+        ("Atlanta, Georgia", ("US", "Atlanta", None)),
         ("Atlanta, Georgia, USA", ("US", "Atlanta", None)),
     ],
 )

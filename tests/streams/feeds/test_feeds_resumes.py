@@ -56,7 +56,7 @@ FULL: dict[str, Any] = {
     "languages": [
         {"language": "German", "fluency": "Native speaker"},
         {"language": "en", "fluency": "Full professional"},
-        {"language": "Klingonese", "fluency": "Fluent"},
+        {"language": "Polnisch", "fluency": "quite good"},
         {"language": "Français"},
     ],
     "meta": {
@@ -90,11 +90,17 @@ def test_a_full_resume(tmp_path: Path) -> None:
     assert published(tmp_path, FULL) == {
         "id": "c-77",
         "occurred_at": "2026-05-01T00:00:00Z",
+        "revision": 1_777_593_600_000,
         "titles": ["Backend Developer", "Software Engineer", "Junior Developer"],
         "summary": "I am and build APIs. Write to , call .\nPayments, see for more.\n"
         "Cut latency in half ( )\nFixed bugs.",
         "skills": ["Web", "Python", "Kafka"],
-        "languages": [{"code": "de", "level": "C2"}, {"code": "en", "level": "C1"}, {"code": "fr"}],
+        "languages": [
+            {"code": "de", "level": "C2"},
+            {"code": "en", "level": "C1"},
+            {"code": "pl"},
+            {"code": "fr"},
+        ],
         "location": {"country": "DE", "city": "Berlin"},
         "experience_years": 4.0,
     }

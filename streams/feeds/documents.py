@@ -1,0 +1,94 @@
+"""Bytes -> JSON-like documents: JSON with the faults of its writers, HTML pages, XML feeds."""
+
+import html
+import json
+import re
+from typing import Any, BinaryIO
+from xml.etree.ElementTree import Element
+
+import orjson
+from defusedxml.ElementTree import iterparse
+
+from rolecall.streams.feeds.encodings import not_utf8
+from rolecall.streams.feeds.json_values import Json
+
+_LD_JSON = re.compile(rb"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.S | re.I)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def loads(raw: bytes) -> Any:
+    """JSON; also with raw line breaks in texts, and with half a surrogate pair, which becomes U+FFFD.
+
+    ValueError says what is wrong, and where.
+    """
+    try:
+        return orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        if wrong := not_utf8(raw):
+            raise ValueError(wrong) from error
+        try:
+            return _scrubbed(json.loads(raw.decode("utf-8-sig"), strict=False, parse_constant=_no_number))
+        except (ValueError, RecursionError):
+            raise ValueError(f"invalid JSON: {error}") from error
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _scrubbed(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value) if _SURROGATES.search(value) else value
+    if isinstance(value, list):
+        return [_scrubbed(each) for each in value]
+    if isinstance(value, dict):
+        return {_scrubbed(name): _scrubbed(each) for name, each in value.items()}
+    return value
+
+
+def page_documents(page: bytes) -> list[Any]:
+    """The ld+json of an HTML page; what is broken in it is left out, as search engines do."""
+    found = []
+    for script in _LD_JSON.findall(page):
+        content = script.strip().removeprefix(b"<![CDATA[").removesuffix(b"]]>")
+        for each in (content, html.unescape(content.decode(errors="replace")).encode()):
+            try:
+                found.append(loads(each))
+                break
+            except ValueError:
+                continue
+    return found
+
+
+def xml_document(file: BinaryIO) -> Json:
+    """The root as an object: attributes and children by their names, several of one name as a list."""
+    root = None
+    for event, element in iterparse(file, events=("start", "end")):
+        root = element if root is None else root
+        if event == "end" and element is root:
+            break
+    if root is None:
+        raise ValueError("the XML has no element")
+    document = _value(root)
+    return document if isinstance(document, dict) else {_local(root.tag): document}
+
+
+def _value(element: Element) -> Any:
+    children = list(element)
+    content = (element.text or "").strip()
+    if not children and not element.attrib:
+        return content
+    found: Json = {_local(name): value for name, value in element.attrib.items()}
+    for child in children:
+        name, value = _local(child.tag), _value(child)
+        if name not in found:
+            found[name] = value
+        else:
+            found[name] = [*found[name], value] if isinstance(found[name], list) else [found[name], value]
+    if content:
+        found["value"] = content
+    return found
+
+
+def _local(tag: str) -> str:
+    return tag.rsplit("}", 1)[-1]

@@ -1,0 +1,289 @@
+"""Raw values of a feed -> the fields of a Vacancy or Candidate. Each value is certain, or absent with a note.
+
+Every format says only where its values are (`Raw`); what they mean is decided here, once for all formats.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rolecall.schemas.common import Period, Workplace, milliseconds
+from rolecall.streams.feeds import dates, languages, pay, places, words
+from rolecall.streams.feeds.countries import country_code
+from rolecall.streams.feeds.gazetteer import cities, near_country
+from rolecall.streams.feeds.notes import Note, note
+from rolecall.streams.feeds.phrases import says_nothing
+from rolecall.streams.feeds.text import mended, one_line, plain_text, title
+from rolecall.streams.matching.hard_rules import distance_km
+
+Raw = Mapping[str, Any]  # a field of ours -> text, a number, a truth or a list of these, as the feed has it
+
+FAR_KM = 300  # a point farther from the city that it comes with is somewhere else
+MOST_SKILLS, LONGEST_SKILL = 500, 200
+_UNITS = (
+    r"\s*(?:km|kilometer|kilometre|kilometers|kilometres|years?|yrs?|jahre?|ans?|anni|años|jaar|lat|anos)?\.?"
+)
+
+
+def lines_of(value: Any) -> list[str]:
+    """The texts of a value: of a list its members, of a text itself."""
+    if isinstance(value, str):
+        found = mended(value).strip()
+        return [found] if found else []
+    members = value if isinstance(value, list | tuple) else [value]
+    return [found for member in members if (found := _text(member))]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return mended(str(value)).strip() if isinstance(value, str | int | float) else ""
+
+
+def split(text: str) -> list[str]:
+    """On `;`, `|`, a bullet or line breaks where there are any, else on commas."""
+    separator = r"[;|•\n]" if re.search(r"[;|•\n]", text) else ","
+    return [part.strip() for part in re.split(separator, text) if part.strip()]
+
+
+def _skills(value: Any) -> list[str]:
+    members = lines_of(value)
+    parts = split(members[0]) if len(members) == 1 else members
+    cleaned = (one_line(part) for part in parts)
+    return [part for part in dict.fromkeys(cleaned) if part and len(part) <= LONGEST_SKILL][:MOST_SKILLS]
+
+
+def _titles(value: Any) -> list[str]:
+    members = [part for line in lines_of(value) for part in re.split(r"[;|\n]", line)]
+    return list(dict.fromkeys(found for part in members if (found := title(part)[:1000])))[:50]
+
+
+def _languages(value: Any) -> list[dict[str, Any]] | None:
+    return list(languages.languages("; ".join(lines_of(value))) or ()) or None
+
+
+def _employment_types(value: Any) -> list[str] | None:
+    found = _union(words.employment_types(part) for part in lines_of(value) if not says_nothing(part))
+    return found and sorted(found)
+
+
+def _workplaces(value: Any) -> list[str] | None:
+    found = _union(words.workplaces(re.sub(r"[;|/,\n]", " and ", part)) for part in lines_of(value))
+    return found and list(dict.fromkeys(found))
+
+
+def _union(parts: Iterable[tuple[Any, ...] | None]) -> list[Any] | None:
+    found: list[Any] = []
+    for part in parts:
+        if part is None:
+            return None
+        found += part
+    return list(dict.fromkeys(found))
+
+
+def _countries(value: Any) -> list[str] | None:
+    parts = [part for line in lines_of(value) for part in re.split(r"[;|\n,/]", line) if part.strip()]
+    found = [country_code(part) for part in parts]
+    return None if None in found else list(dict.fromkeys(filter(None, found)))
+
+
+def _quantity(value: Any) -> float | None:
+    """`30`, `30 km`, `5+ years`."""
+    found = re.fullmatch(rf"(\d+(?:[.,]\d+)?)\+?{_UNITS}", _one(value), re.I)
+    return float(found[1].replace(",", ".")) if found else None
+
+
+def _one(value: Any) -> str:
+    found = lines_of(value)
+    return found[0] if len(found) == 1 else ""
+
+
+def _words(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+    return lambda value: read(_one(value)) if _one(value) else None
+
+
+# Each takes the raw value; None leaves the field out, with a note.
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "skills": _skills,
+    "languages": _languages,
+    "employment_types": _employment_types,
+    "workplace": _words(words.workplace),
+    "workplaces": _workplaces,
+    "work_countries": _countries,
+    "seniority": _words(words.seniority),
+    "relocate": _words(words.yes),
+    "radius_km": _quantity,
+    "experience_years": _quantity,
+}
+_TIMES = ("occurred_at", "revision", "expires_at", "available_from")
+_PLACE = ("location", "location.city", "location.region", "location.country", "location.lat", "location.lon")
+_PAY = ("salary", "salary.min", "salary.max", "salary.currency", "salary.period")
+_PLAIN = ("id", "title", "titles", "employer", "description", "summary", "status")
+FIELDS = frozenset((*_READERS, *_TIMES, *_PLACE, *_PAY, *_PLAIN))
+
+
+def record(raw: Raw, now: datetime) -> tuple[dict[str, Any], list[Note]]:
+    """The fields that are certain, and notes on the others. ValueError names an id, title or status that is
+    not.
+
+    The revision is now unless the feed has one: a row that is edited under the same date must replace the old
+    one.
+    """
+    found: dict[str, Any] = {}
+    notes: list[Note] = []
+    given = {field: value for field, value in raw.items() if _says(field, value)}
+    _plain(given, found)
+    for field, read in _READERS.items():
+        if field in given:
+            value = read(given[field])
+            if value is not None and value != []:
+                found[field] = value
+            elif not (field == "workplace" and words.yes(_one(given[field])) is False):
+                notes.append(note(field, given[field]))
+    _times(given, found, notes, now)
+    _place(given, found, notes)
+    _pay(raw, given, found, notes)
+    return found, notes
+
+
+def _says(field: str, value: Any) -> bool:
+    texts = lines_of(value)
+    if field in ("id", "title", "titles", "description", "summary", "languages"):
+        return bool(texts)
+    return any(not says_nothing(text) or re.search(r"[€£$]", text) for text in texts)
+
+
+def _plain(given: Raw, found: dict[str, Any]) -> None:
+    if "id" in given:
+        found["id"] = short_id(" ".join(lines_of(given["id"])))
+    if "title" in given:
+        found["title"] = title(" ".join(lines_of(given["title"])))
+        if not found["title"]:
+            raise ValueError(f"title: {_shown(given['title'])} says nothing; give the vacancy a title")
+    if "titles" in given:
+        found["titles"] = _titles(given["titles"])
+        if not found["titles"]:
+            raise ValueError(f"titles: {_shown(given['titles'])} say nothing; give the candidate a title")
+    if employer := one_line(" ".join(lines_of(given.get("employer")))):
+        found["employer"] = employer[:200]
+    for field in ("description", "summary"):
+        if text := "\n".join(filter(None, map(plain_text, lines_of(given.get(field))))):
+            found[field] = text
+    if "status" in given:
+        found["status"] = words.status(_one(given["status"]))
+        if found["status"] is None:
+            raise ValueError(f"status: {_shown(given['status'])} is not known; write open or closed")
+
+
+def _shown(value: Any) -> str:
+    return repr(" ".join(lines_of(value))[:60])
+
+
+def short_id(text: str) -> str:
+    """An id put together from parts may grow past what an id may be; a hash keeps it apart from others."""
+    if len(text) <= 200:
+        return text
+    return f"{text[:160]}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:32]}"
+
+
+def _times(given: Raw, found: dict[str, Any], notes: list[Note], now: datetime) -> None:
+    for field in _TIMES:
+        if field in given:
+            moment = dates.moment(_one(given[field]), last_of_day=field == "expires_at")
+            if moment is None:
+                notes.append(note(field, given[field], "no certain time"))
+            elif field != "revision":
+                found[field] = moment.at
+            elif not moment.zoned and moment.at > now:
+                notes.append(note(field, given[field], "a local time without a zone that is ahead of UTC"))
+            else:
+                found[field] = milliseconds(moment.at)
+    found.setdefault("occurred_at", now)
+    found.setdefault("revision", milliseconds(now))
+    if found["occurred_at"] < datetime(1970, 1, 2, tzinfo=UTC):
+        found["occurred_at"] = now
+
+
+def _place(given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
+    location: dict[str, Any] = {}
+    if "location" in given:
+        read = places.read_place("; ".join(lines_of(given["location"])))
+        location = read.location.model_dump(exclude_none=True) if read.location else {}
+        _at(read.workplace, found)
+        if not read.whole:
+            notes.append(note("location", given["location"]))
+    city, region, named = (_one(given.get(f"location.{part}")) for part in ("city", "region", "country"))
+    country = country_code(named) or location.get("country")
+    if named and not country_code(named):
+        notes.append(note("location.country", named))
+    if city or country:
+        read = places.locality(city, region, country)
+        location |= read.location.model_dump(exclude_none=True) if read.location else {}
+        _at(read.workplace, found)
+        if city and not read.whole:
+            notes.append(note("location.city", city))
+    if point := _point(given, location, notes):
+        location |= point
+    if location:
+        found["location"] = location
+
+
+def _at(workplace: Workplace | None, found: dict[str, Any]) -> None:
+    if workplace:
+        found.setdefault("workplace", workplace)
+
+
+def _point(given: Raw, location: Mapping[str, Any], notes: list[Note]) -> dict[str, float] | None:
+    texts = [_one(given.get(f"location.{end}")).replace(",", ".") for end in ("lat", "lon")]
+    if not any(texts):
+        return None
+    try:
+        lat, lon = map(float, texts)
+    except ValueError:
+        notes.append(note("location.lat", " ".join(texts).strip(), "no pair of coordinates"))
+        return None
+    if lat == lon == 0 or not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        notes.append(note("location.lat", f"{lat} {lon}", "no place on land"))
+        return None
+    if location.get("country") and not _fits(location, lat, lon):
+        notes.append(note("location.lat", f"{lat} {lon}", f"not in {location['country']}; are they swapped"))
+        return None
+    return {"lat": lat, "lon": lon}
+
+
+def _fits(location: Mapping[str, Any], lat: float, lon: float) -> bool:
+    known = [city for city in cities(location.get("city", "")) if city.country == location["country"]]
+    if known:
+        return any(distance_km((city.lat, city.lon), (lat, lon)) <= FAR_KM for city in known)
+    return near_country(location["country"], lat, lon, FAR_KM)
+
+
+def _pay(raw: Raw, given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
+    """All or nothing: amounts, their currency and their period. A year, where the feed has no period at
+    all."""
+    ends = [field for field in ("salary", "salary.min", "salary.max") if field in given]
+    if not ends:
+        return
+    read = {field: pay.pay(_one(given[field])) for field in ends}
+    country = found.get("location", {}).get("country")
+    signs = {part.currency for part in read.values() if part and part.currency}
+    signs |= {_one(given["salary.currency"])} if "salary.currency" in given else set()
+    currency = pay.one_currency(signs, country)
+    units: set[Period | None] = {part.period for part in read.values() if part and part.period}
+    units |= {words.period(_one(given["salary.period"]))} if "salary.period" in given else set()
+    salary = None
+    if None not in read.values() and len(units) < 2 and (units or "salary.period" not in raw):
+        per = units.pop() if units else None
+        low = read.get("salary.min") or read.get("salary")
+        high = read.get("salary.max") or read.get("salary")
+        if per or "salary.period" not in raw:
+            least, most = (low.least if low else None), (high.most if high else None)
+            salary = pay.salary(least, most, currency, per)
+    if salary:
+        found["salary"] = salary
+    else:
+        notes.append(note("salary", {field: given[field] for field in _PAY if field in given}))

@@ -1,0 +1,109 @@
+"""Texts that are understood as a whole: every word belongs to a known phrase, or nothing is read."""
+
+import re
+from collections.abc import Collection, Mapping
+from functools import cache, lru_cache
+from typing import TypeVar
+from unicodedata import normalize
+
+T = TypeVar("T")
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WORD = re.compile(r"[^\W_]+")
+_NOTHING = frozenset(
+    [
+        "n a",
+        "na",
+        "none",
+        "null",
+        "nil",
+        "nan",
+        "unknown",
+        "unbekannt",
+        "not specified",
+        "not available",
+        "not applicable",
+        "not provided",
+        "tbd",
+        "tba",
+        "k a",
+        "keine angabe",
+        "keine angaben",
+        "inconnu",
+        "non renseigné",
+        "non spécifié",
+        "desconocido",
+        "no especificado",
+        "sconosciuto",
+        "non specificato",
+        "onbekend",
+        "niet opgegeven",
+        "nieznany",
+        "brak",
+        "desconhecido",
+        "não informado",
+        "undefined",
+        "unspecified",
+        "any",
+        "other",
+        "sonstige",
+        "autre",
+        "otro",
+        "otros",
+        "altro",
+        "anders",
+        "inne",
+        "inny",
+        "outro",
+        "outros",
+    ]
+)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """`FullTime`, `FULL_TIME` and `full-time` are the same two words."""
+    return tuple(_WORD.findall(_CAMEL.sub(" ", normalize("NFKC", text)).casefold()))
+
+
+@lru_cache(16_384)
+def says_nothing(text: str) -> bool:
+    """`N/A`, `-`, `unbekannt`: no value, and nothing to tell about."""
+    found = words(text)
+    return not found or " ".join(found) in _NOTHING
+
+
+def table(spelled: Mapping[T, str]) -> dict[tuple[str, ...], T]:
+    """Phrases separated by `|`, to what they mean."""
+    return {words(phrase): meaning for meaning, text in spelled.items() for phrase in text.split("|")}
+
+
+def understood(
+    text: str, phrases: Mapping[tuple[str, ...], T], fillers: Collection[str] = ()
+) -> list[T] | None:
+    """What the phrases of the text mean, in order and once each. None if any word belongs to no phrase."""
+    left, found = words(text), []
+    longest = max(map(len, phrases))
+    while left:
+        for length in range(min(longest, len(left)), 0, -1):
+            if left[:length] in phrases:
+                found.append(phrases[left[:length]])
+                left = left[length:]
+                break
+        else:
+            if left[0] not in fillers:
+                return None
+            left = left[1:]
+    return list(dict.fromkeys(found))
+
+
+def only(found: list[T] | None) -> T | None:
+    """The one meaning; None for no meaning or several."""
+    return found[0] if found and len(found) == 1 else None
+
+
+@cache
+def conjunctions() -> frozenset[str]:
+    """`and` and `or`, in eight languages: for lists in which every member counts."""
+    return frozenset(
+        ["and", "or", "und", "oder", "et", "ou", "y", "o", "e", "i", "u", "en", "of", "lub", "oraz", "bzw"]
+    )

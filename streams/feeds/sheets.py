@@ -1,0 +1,43 @@
+"""Rows of Excel and OpenDocument sheets (calamine) and of Parquet files (pyarrow), every cell as text."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any, BinaryIO
+
+from python_calamine import CalamineWorkbook
+
+Cells = list[str]
+
+
+def sheet(file: BinaryIO) -> Iterator[Cells]:
+    """The first sheet that has a row. Dates come as ISO 8601, whole numbers without a fraction."""
+    workbook = CalamineWorkbook.from_filelike(file)
+    for name in workbook.sheet_names:
+        found = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        if any(any(cell not in ("", None) for cell in cells) for cells in found):
+            yield from ([cell_text(cell) for cell in cells] for cells in found)
+            return
+
+
+def parquet(file: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Records of a Parquet file. ValueError if pyarrow is not installed."""
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ModuleNotFoundError as error:
+        raise ValueError("Parquet needs pyarrow; install rolecall[training]") from error
+    for batch in ParquetFile(file).iter_batches(batch_size=500):
+        yield from batch.to_pylist()
+
+
+def cell_text(cell: Any) -> str:
+    if cell is None or cell != cell:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time(0) and cell.tzinfo is None else cell.isoformat()
+    return (
+        cell.isoformat() if isinstance(cell, date | time) and not isinstance(cell, timedelta) else str(cell)
+    )

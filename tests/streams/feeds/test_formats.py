@@ -1,0 +1,180 @@
+"""Formats told by their content: one small file of each, with values made up here."""
+
+import gzip
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from rolecall.streams.feeds.mapping import parse_mapping
+from rolecall.streams.feeds.read import FeedEvent, FeedReject, read
+from rolecall.streams.feeds.suggest import suggest
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def values(tmp_path: Path, content: bytes, name: str = "feed", mapping: str = "") -> list[dict[str, Any]]:
+    path = tmp_path / name
+    path.write_bytes(content)
+    pairs = parse_mapping(mapping.split("|")) if mapping else None
+    found = list(read(path, now=NOW, mapping=pairs))
+    assert [each.reason for each in found if isinstance(each, FeedReject)] == []
+    return [orjson.loads(each.value or b"") for each in found if isinstance(each, FeedEvent)]
+
+
+BOARDS: list[tuple[str, Any, dict[str, Any]]] = [
+    (
+        "greenhouse",
+        {"jobs": [{"absolute_url": "u", "id": 7, "title": "Miller", "updated_at": "2026-11-20T09:00:00Z",
+                   "location": {"name": "Odense, Denmark"}, "content": "&lt;p&gt;Flour &amp;amp; oat&lt;/p&gt;"}]},
+        {"id": "greenhouse/7", "location": {"country": "DK", "city": "Odense"}, "description": "Flour & oat"},
+    ),
+    (
+        "lever",
+        [{"id": "l", "text": "Miller", "categories": {"location": "Gent", "commitment": "Part-time"},
+          "country": "BE", "workplaceType": "onsite", "createdAt": 1795338000000}],
+        {"id": "lever/l", "location": {"country": "BE", "city": "Gent"}, "workplace": "onsite",
+         "employment_types": ["part_time"]},
+    ),
+    (
+        "ashby",
+        {"jobs": [{"id": "a", "title": "Miller", "location": "Porto, Portugal", "isRemote": False,
+                   "employmentType": "FullTime", "publishedAt": "2026-11-20T09:00:00.000+00:00"}]},
+        {"id": "ashby/a", "location": {"country": "PT", "city": "Porto"}, "employment_types": ["full_time"]},
+    ),
+    (
+        "smartrecruiters",
+        {"content": [{"id": "s", "name": "Miller", "releasedDate": "2026-11-20T09:00:00.000Z",
+                      "location": {"city": "Graz", "country": "at", "remote": True}}]},
+        {"id": "smartrecruiters/s", "location": {"country": "AT", "city": "Graz"}, "workplace": "remote"},
+    ),
+    (
+        "jobsuche",
+        {"stellenangebote": [{"refnr": "10", "titel": "Müller/in", "arbeitsort": {"ort": "Fulda"}}]},
+        {"id": "jobsuche/10", "location": {"country": "DE", "city": "Fulda"}},
+    ),
+    (
+        "adzuna",
+        {"results": [{"id": "z", "title": "Miller", "redirect_url": "u", "salary_min": 30000,
+                      "salary_is_predicted": "1", "location": {"display_name": "Leeds, West Yorkshire"}}]},
+        {"id": "adzuna/z", "salary": None},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "document", "expected"), BOARDS, ids=[board[0] for board in BOARDS])
+def test_dumps_of_boards(tmp_path: Path, name: str, document: Any, expected: dict[str, Any]) -> None:
+    (found,) = values(tmp_path, orjson.dumps(document))
+    assert {field: found.get(field) for field in expected} == expected
+
+
+def test_a_page_gives_its_ld_json(tmp_path: Path) -> None:
+    posting = '{"@type":"JobPosting","title":"Miller","identifier":"7"}'
+    page = f'<html><script type="application/ld+json">{posting}</script>'
+    assert [each["id"] for each in values(tmp_path, page.encode())] == ["7"]
+
+
+def test_references_in_a_graph_are_followed(tmp_path: Path) -> None:
+    graph = [
+        {"@type": "Organization", "@id": "#o", "name": "Mills &amp; S&ouml;hne"},
+        {"@type": "JobPosting", "title": "Miller", "identifier": "7", "hiringOrganization": {"@id": "#o"}},
+    ]
+    (found,) = values(tmp_path, orjson.dumps({"@graph": graph}))
+    assert (found["id"], found["employer"]) == ("Mills & Söhne/7", "Mills & Söhne")
+
+
+def test_an_xml_feed(tmp_path: Path) -> None:
+    job = (
+        "<job><title><![CDATA[Miller]]></title><company>Mill</company>"
+        "<referencenumber>7</referencenumber>"
+        "<city>Gent</city><country>BE</country><salary>2.900 € / month</salary><jobtype>parttime</jobtype></job>"
+    )
+    first, _ = values(
+        tmp_path, f"<?xml version='1.0'?><source>{job}{job.replace('7', '8')}</source>".encode()
+    )
+    assert (first["id"], first["location"]) == ("xml/7", {"country": "BE", "city": "Gent"})
+    assert first["salary"] == {"min": 2900.0, "max": 2900.0, "currency": "EUR", "period": "month"}
+
+
+def test_an_xml_bomb_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.xml"
+    path.write_text('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
+    (found,) = read(path, now=NOW)
+    assert isinstance(found, FeedReject)
+
+
+def test_paths_of_json_are_mapped(tmp_path: Path) -> None:
+    items = [{"nr": 4, "role": {"name": "Miller"}, "office": {"city": "Gent", "land": "Belgium"}}]
+    mapping = "id=nr|title=role.name|location={office.city}, {office.land}"
+    (found,) = values(tmp_path, orjson.dumps(items), mapping=mapping)
+    assert (found["id"], found["title"], found["location"]["country"]) == ("4", "Miller", "BE")
+
+
+def test_gzip_is_unpacked(tmp_path: Path) -> None:
+    assert values(tmp_path, gzip.compress(b"id,title\n1,Miller\n"))[0]["title"] == "Miller"
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table({"id": [1], "title": ["Miller"], "country": ["NO"]}), buffer)
+    (found,) = values(tmp_path, buffer.getvalue(), mapping="id=id|title=title|location.country=country")
+    assert found["location"] == {"country": "NO"}
+
+
+def test_what_stands_before_the_header_is_skipped(tmp_path: Path) -> None:
+    text = b'Export of today\n"some rows, perhaps"\n\nid;title (name, role)\n1;Miller\n'
+    assert values(tmp_path, text, mapping="id=id|title=title (name, role)")[0]["title"] == "Miller"
+
+
+def test_a_quote_that_is_not_closed_costs_its_line_only(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text('id,title,place\n1,"Miller,Gent\n2,Baker,Gent\n3,"Cook, pastry",Gent\n')
+    found = list(read(path, now=NOW))
+    assert [each.row for each in found if isinstance(each, FeedReject)] == [2]
+    assert [each.id for each in found if isinstance(each, FeedEvent)] == ["2", "3"]
+
+
+def test_quotes_may_be_escaped_by_a_backslash(tmp_path: Path) -> None:
+    text = b'"id","title","place"\n"1","Miller \\"night\\", mill 3","Gent"\n'
+    assert values(tmp_path, text)[0]["title"] == 'Miller "night", mill 3'
+
+
+def test_half_an_emoji_becomes_a_replacement_character(tmp_path: Path) -> None:
+    line = (
+        b'{"id":"1","occurred_at":"2026-11-20T09:00:00Z","title":"Miller","description":"Join us \\ud83d"}\n'
+    )
+    assert values(tmp_path, line)[0]["description"] == "Join us \ufffd"
+
+
+def test_a_contract_line_is_mended_where_that_is_certain(tmp_path: Path) -> None:
+    line = {
+        "id": "1", "occurred_at": "2026-11-20T09:00:00Z", "title": "R&amp;D miller", "skills": None,
+        "expires_at": "31.12.2026", "salary": {"min": 3000, "currency": "zł", "period": "month"},
+        "location": {"city": "USA-TX-Austin"}, "Status": "closed",
+    }  # fmt: skip
+    path = tmp_path / "feed.jsonl"
+    path.write_bytes(orjson.dumps(line))
+    (found,) = read(path, now=NOW)
+    assert isinstance(found, FeedEvent)
+    value = orjson.loads(found.value or b"")
+    assert (value["title"], value["expires_at"]) == ("R&D miller", "2026-12-31T23:59:59Z")
+    assert (value["salary"]["currency"], value["location"]) == ("PLN", {"country": "US", "city": "Austin"})
+    assert [note.field for note in found.notes] == ["Status"]
+
+
+def test_a_mapping_is_suggested_from_names_and_contents(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text("jobId;Titel;Ort;Gehalt von;Laune\n1;Müller;Gent;3.000;gut\n")
+    assert list(suggest(path)) == [
+        "id=jobId",
+        "title=Titel",
+        "location=Ort",
+        "salary.min=Gehalt von",
+        "# Laune: no field fits; for example 'gut'",
+    ]
