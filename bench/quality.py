@@ -85,7 +85,7 @@ def quality(system: System, split: Split, data: Path) -> dict[str, float]:
         "MELO usa en MRR": _mrr(system, benchmarks.melo(data / "melo_usa_en")),
         "JobBERT dev MRR": metrics.mean_reciprocal_rank(ranks),
         "JobBERT dev MRR, unseen titles": metrics.mean_reciprocal_rank(
-            ranks[_unseen(preferred.queries, split)]
+            ranks[_unseen([query.title for query in preferred.queries], split)]
         ),
         "JobBERT dev MRR, best label": _mrr(system, benchmarks.jobbert(titles, esco, preferred_only=False)),
         **evaluate.held_out(system, split),
