@@ -10,8 +10,8 @@ import orjson
 import torch
 
 from bench.wild import judge
-from encoder.artifact import BUNDLED
-from encoder.model import Encoder
+from rolecall.encoder.artifact import BUNDLED
+from rolecall.encoder.model import Encoder
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -27,7 +27,7 @@ def main(data: Path, model: Path, validation: bool, threads: int) -> None:
     """Judge any fields, descriptions, skills, 21 languages and garbage. The last line is one JSON object."""
     torch.set_num_threads(threads)
     encoder = Encoder.load(model, device="cpu")
-    found = judge.judge(encoder, judge.Held.read(data, "validation" if validation else "test"))
+    found = judge.judge(encoder, judge.read(data, "validation" if validation else "test"))
     for line in judge.lines(found):
         click.echo(line)
     rounded = {name: round(value, 4) for name, value in found.figures.items()}

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.document import Document
-from encoder.model import Encoder
+from rolecall.encoder.document import Document
+from rolecall.encoder.model import Encoder
 
 FILE = Path(__file__).parents[2] / "tests" / "encoder" / "hard_pairs.tsv"
 MATCH_FROM = 0.5  # least confidence of a pair that must match

@@ -5,18 +5,18 @@ tells one of the three, drawn by chance.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
-from encoder.calibration import Calibration
-from encoder.document import Document
-from encoder.model import Encoder
-from training import evaluate, metrics
-from training.evaluate import Corpus, Encode, Floats, Pairs, System
-from training.ontology import Occupation
+from rolecall.encoder.calibration import Calibration
+from rolecall.encoder.document import Document
+from rolecall.encoder.model import Encoder
+from rolecall.training.judge import evaluate, metrics
+from rolecall.training.judge.evaluate import Corpus, Encode, Floats, Pairs, System
+from rolecall.training.data.ontology import Occupation
 
 TELLS = ("title", "title, skills", "title, skills, text")
 MIXED = "mixed"
@@ -113,7 +113,7 @@ def same_title_one_side_skills(encoder: Encoder, judged: Sequence[Occupation], *
     return float(np.median(encoder.confidence(score, alone.certainty, beside.certainty)))
 
 
-def figures(cells: dict[Cell, float]) -> dict[str, float]:
+def figures(cells: Mapping[Cell, float]) -> dict[str, float]:
     nine = [cells[cell] for cell in product(TELLS, TELLS)]
     return {
         "presence_worst": min(nine),
@@ -122,7 +122,7 @@ def figures(cells: dict[Cell, float]) -> dict[str, float]:
     }
 
 
-def mean_of(tables: Sequence[dict[Cell, float]]) -> dict[Cell, float]:
+def mean_of(tables: Sequence[Mapping[Cell, float]]) -> dict[Cell, float]:
     return {cell: float(np.mean([table[cell] for table in tables])) for cell in tables[0]}
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from bench.benchmarks import Ranking
 from bench.wild import splits
 from bench.wild.splits import Labels
-from encoder.document import Document
-from training.ontology import Occupation
+from rolecall.encoder.document import Document
+from rolecall.training.data.ontology import Occupation
 
 JUDGED_LANGUAGES = ("de", "fr", "es", "it", "nl", "pl", "pt")
 MOST_NAMES = 3  # of a skill that ask
@@ -44,10 +44,10 @@ def skills(known: Sequence[Occupation], part: str, *, seed: int = 0) -> dict[str
     told = [n for n in judged if known[n].texts]
     numbers = np.arange(len(labels))
     return {
-        "skill by another name": Ranking(
+        "another name": Ranking(
             [Document(name) for name in names], [owners[name.casefold()] for name in names], labels, numbers
         ),
-        "skill by its description": Ranking(
+        "description": Ranking(
             [Document("", text=known[n].texts[0]) for n in told], [{n} for n in told], labels, numbers
         ),
     }

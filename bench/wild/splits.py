@@ -7,8 +7,8 @@ language is held out in all. Ids are "esco:<uuid>" for occupations and "skill:<u
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from training import labels as labels_of
-from training.ontology import Occupation, split_of
+from rolecall.training.data import labels as labels_of
+from rolecall.training.data.ontology import Occupation, split_of
 
 LANGUAGES = (
     "bg", "cs", "da", "de", "en", "es", "et", "fr", "hr", "hu", "it",
