@@ -59,9 +59,4 @@ def _gender_forms(label: str) -> Sequence[str]:
         return ()
     head, first = before.split()[:-1], before.split()[-1]
     second, tail = after.split()[0], after.split()[1:]
-    return (
-        before,
-        after,
-        " ".join([*head, first, *tail]),
-        " ".join([*head, second, *tail]),
-    )
+    return (before, " ".join([*head, first, *tail]), after, " ".join([*head, second, *tail]))
