@@ -23,8 +23,10 @@ class StaticBag(nn.Module):
         super().__init__()
         self.table = nn.Embedding(vocabulary, hidden)
         self.token_weights = nn.Embedding(vocabulary, 2)  # logarithms: in a title, in skills and text
-        self.field_weights = nn.Parameter(torch.zeros(len(FIELDS)))  # logarithms
+        self.field_weights = nn.Parameter(torch.zeros(2 ** len(FIELDS), len(FIELDS)))  # logarithms
         nn.init.zeros_(self.token_weights.weight)
+        import os
+        if os.environ.get("GATE"): self.gates = nn.Parameter(torch.zeros(len(FIELDS), 3))
         self.mix = Mix(hidden, mix) if mix else None
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
@@ -32,8 +34,8 @@ class StaticBag(nn.Module):
         pooled = self.pool(tokens)
         return pooled if self.mix is None else self.mix(pooled)
 
-    def pool(self, tokens: Tokens) -> torch.Tensor:
-        """(documents, hidden)"""
+    def per_field(self, tokens: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hidden states of the filled fields, (filled, hidden), and which are filled, (documents, fields)."""
         counts = tokens.counts()  # (documents, fields)
         kinds = (torch.arange(len(FIELDS), device=counts.device) != FIELDS.index("title")).long()
         kind = torch.repeat_interleave(kinds.expand_as(counts).flatten(), counts.flatten())  # (tokens,)
@@ -47,9 +49,23 @@ class StaticBag(nn.Module):
             per_sample_weights=weights,
         )  # (fields with a token, hidden)
         # Normalised, a weighted sum is the same as a weighted mean.
-        fields = functional.layer_norm(sums, sums.shape[-1:])
-        shares = filled * self.field_weights.exp()
-        shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
+        self.last_gate = None
+        import os
+        if os.environ.get("GATE"):
+            norms = self.table.weight.detach().norm(dim=1)
+            bag = torch.repeat_interleave(torch.arange(int(filled.sum())), counts[filled])
+            total = torch.zeros(len(sums)).index_add(0, bag, norms[tokens.ids] * weights)
+            coh = (sums.norm(dim=1) / total.clamp(min=1e-9)).clamp(min=1e-3).log()
+            n = counts[filled].float().log()
+            kind3 = torch.arange(len(FIELDS)).expand_as(counts)[filled]
+            g = self.gates[kind3]
+            self.last_gate = (g[:, 0] + g[:, 1] * coh + g[:, 2] * n).exp()
+        return functional.layer_norm(sums, sums.shape[-1:]), filled
+
+    def pool(self, tokens: Tokens) -> torch.Tensor:
+        """(documents, hidden)"""
+        fields, filled = self.per_field(tokens)
+        shares = field_shares(filled, self.field_weights)
         ends = filled.sum(-1).cumsum(0)  # (documents,)
         return functional.embedding_bag(
             torch.arange(len(fields), device=fields.device),
@@ -58,6 +74,18 @@ class StaticBag(nn.Module):
             mode="sum",
             per_sample_weights=shares[filled],
         )
+
+
+def field_shares(filled: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """How much each field counts; the shares of a document sum to 1. (documents, fields)
+
+    filled: (documents, fields) bool. weights: (2 ** fields, fields) logarithms, a row for each set of filled
+    fields: what a title counts for beside a text is not what it counts for beside skills.
+    """
+    places = 1 << torch.arange(filled.shape[1], device=filled.device)
+    known = weights.exp()[(filled * places).sum(-1)]  # (documents, fields)
+    shares = filled * known
+    return shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
 
 
 class Mix(nn.Module):
@@ -92,7 +120,7 @@ class Transformer(nn.Module):
         self.kind = nn.Parameter(torch.zeros(hidden))  # BERT's token type 0, the only one used
         self.norm = nn.LayerNorm(hidden, eps=1e-12)
         self.blocks = nn.ModuleList(Block(hidden, heads) for _ in range(layers))
-        self.field_weights = nn.Parameter(torch.zeros(len(FIELDS)))  # logarithms
+        self.field_weights = nn.Parameter(torch.zeros(2 ** len(FIELDS), len(FIELDS)))  # logarithms
         self.edges = nn.Parameter(torch.zeros(2, hidden))  # vectors of [CLS] and [SEP]
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
@@ -106,8 +134,7 @@ class Transformer(nn.Module):
             words = self.table(tokens.ids)  # (tokens, hidden)
             parts = [self.pool(words, tokens.offsets[p], counts[p]) for p in torch.split(order, SEQUENCES)]
             pooled = pooled.index_copy(0, order, torch.cat(parts).float())
-        shares = (counts.view(-1, len(FIELDS)) > 0) * self.field_weights.exp()
-        shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
+        shares = field_shares(counts.view(-1, len(FIELDS)) > 0, self.field_weights)
         return torch.einsum("dfh,df->dh", pooled.view(*shares.shape, -1), shares)
 
     def pool(self, words: torch.Tensor, starts: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

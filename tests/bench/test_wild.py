@@ -4,11 +4,11 @@ from itertools import count
 import numpy as np
 import pytest
 
-from bench.wild import judge, presence, rankings, splits
-from bench.wild.presence import MIXED, TELLS, Market
-from encoder.document import Document
-from training.evaluate import Corpus, Floats
-from training.ontology import Occupation
+from bench.wild import judge, rankings, splits
+from rolecall.training.judge.presence import MIXED, TELLS, Market
+from rolecall.encoder.document import Document
+from rolecall.training.judge.evaluate import Corpus, Floats
+from rolecall.training.data.ontology import Occupation
 
 
 def id_of(part: str, kind: str = "esco") -> str:

@@ -18,7 +18,7 @@ Turns vacancies, candidate profiles and bare job titles into vectors of {dims} n
 product says how likely they mean the same work. {kind}
 
 ```python
-from encoder import Document, Encoder
+from rolecall.encoder import Document, Encoder
 
 encoder = Encoder.load()  # or a directory
 found = encoder.encode([Document("Senior Java Developer"), Document("software engineer")])

@@ -14,22 +14,23 @@ from rolecall.encoder.artifact import Artifact, Config
 from rolecall.encoder.calibration import Calibration
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder, Network
+from rolecall.encoder.tokens import Vocabulary
 from rolecall.encoder.usage import Usage
-from rolecall.training.config import TrainConfig
 from rolecall.training.data import dataset
+from rolecall.training.fit import calibrate, card, loop, mixture, start, teacher, words
+from rolecall.training.judge import evaluate
+from rolecall.training.fit.checkpoint import Progress
+from rolecall.training.config import TrainConfig
 from rolecall.training.data.dataset import Dataset
 from rolecall.training.data.ontology import Split
 from rolecall.training.data.sampler import PairSampler
 from rolecall.training.data.sources import Sources
-from rolecall.training.fit import calibrate, card, loop, start, teacher
-from rolecall.training.fit.checkpoint import Progress
 from rolecall.training.fit.start import Pretrained
 from rolecall.training.fit.validate import Validation, encode
-from rolecall.training.judge import evaluate
 
 GARBAGE = 400  # texts that calibration sees match nothing
 Plot = Callable[[str, Mapping[str, float]], None]  # (student or teacher, an epoch's figures)
-UNCALIBRATED = Calibration((1.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0))
+UNCALIBRATED = Calibration((1.0, 0.0, 0.0, 0.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,18 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
     minutes = 0.0
     if config.meanings:
-        words = pretrained.words  # each by itself, as in model2vec
-        run.say(f"{config.meanings} reads {len(words)} words")
-        meanings = _kept(run, "words", lambda: start.read(words, config.meanings))
+        run.say(f"{config.meanings} reads {len(pretrained.tokens)} words")
+        # Each by itself, as in model2vec.
+        meanings = _kept(run, "words", lambda: start.read(pretrained.words, config.meanings))
         pretrained, minutes = pretrained.joined(meanings.vectors), meanings.minutes
+    if config.pieces:
+        groups = [*split.train, *split.aside]
+        names = (name for o in groups for _, each in o.translations for name in each)
+        pieces = words.foreign_pieces(names, pretrained.tokens, config.pieces)
+        run.say(f"{len(pieces)} pieces of other languages start from what their names mean in English")
+        vocabulary, english = Vocabulary([*pretrained.tokens, *pieces]), pretrained.weights["table.weight"]
+        table = _kept(run, "pieces", lambda: words.meanings(vocabulary, english, groups))
+        pretrained, minutes = pretrained.extended(pieces, table.vectors), minutes + table.minutes
     data = dataset.build(
         split.train,
         pretrained.vocabulary,
@@ -185,14 +194,22 @@ def _read_titles(ground: Ground, config: TrainConfig) -> Read:
 def finish(network: Network, ground: Ground) -> Encoder:
     """Saved, then calibrated and named with the weights as saved: rounded to int8 and fp16."""
     encoder = _save(ground, network, UNCALIBRATED, ())
-    texts = ground.data.store.texts
+    split, texts = ground.split, ground.data.store.texts
     junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
-    pairs = evaluate.held_out_pairs(encoder.encode, ground.split.validation, ground.split, garbage=junk)
-    titles = sorted({title for o in ground.split.train for title in o.titles})
+    pairs, weights = mixture.pairs(encoder.encode, split, junk)
+    certain = mixture.least_certainty(encoder.encode, split)
+    calibration = calibrate.fit(pairs, certain=certain, weights=weights)
+    names, used = described(encoder, split)
+    return _save(ground, network, calibration, names, used=used)
+
+
+def described(encoder: Encoder, split: Split) -> tuple[tuple[tuple[str, ...], ...], Usage]:
+    """What the values of the groups stand for, and how titles use them."""
+    titles = sorted({title for o in split.train for title in o.titles})
     known = encoder.encode([Document(title) for title in titles])
-    names = calibrate.name_values(known.vectors, titles, groups=network.shape.groups)
-    used = calibrate.usage_of_titles(known, groups=network.shape.groups)
-    return _save(ground, network, calibrate.fit(pairs), names, used=used)
+    learned, held_out = (calibrate.Titles.read(encoder.encode, each) for each in (split.train, split.validation))
+    names = calibrate.name_values(learned, held_out, groups=encoder.groups)
+    return names, calibrate.usage_of_titles(known, groups=encoder.groups)
 
 
 def judge(encoder: Encoder, split: Split) -> dict[str, float]:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from rolecall.encoder.artifact import Shape
 from rolecall.encoder.backbone import StaticBag, bert_weights
 from rolecall.encoder.model import Network
-from rolecall.encoder.tokens import UNKNOWN, Vocabulary
+from rolecall.encoder.tokens import Vocabulary
 from rolecall.training.config import TrainConfig
 
 
@@ -49,7 +49,7 @@ class Pretrained:
     def read(cls, folder: Path, texts: Iterable[str]) -> "Pretrained":
         pieces = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
         whole = Vocabulary(pieces)
-        needed = {index for text in texts for index in whole.read(text)} | {whole.ids[UNKNOWN]}
+        needed = {index for text in texts for index in whole.read(text)}
         rows = [index for index, piece in enumerate(pieces) if index in needed or _latin(piece)]
         weights = bert_weights(
             load_file(folder / "model.safetensors"), rows, (whole.ids["[CLS]"], whole.ids["[SEP]"])
@@ -67,6 +67,11 @@ class Pretrained:
         both = torch.cat([part / part.std() for part in parts], dim=1)
         axes = torch.linalg.svd(both, full_matrices=False).Vh[: self.hidden]
         return replace(self, weights=self.weights | {"table.weight": both @ axes.T})
+
+
+    def extended(self, pieces: Sequence[str], table: torch.Tensor) -> "Pretrained":
+        """With more pieces. table: (all tokens, hidden)"""
+        return replace(self, tokens=(*self.tokens, *pieces), weights=self.weights | {"table.weight": table})
 
 
 def read(texts: Sequence[str], name: str) -> torch.Tensor:

@@ -101,16 +101,20 @@ def pairs_of(encode: Encode, tasks: Sequence[Market], cell: Cell) -> Pairs:
     )
 
 
-def same_title_one_side_skills(encoder: Encoder, judged: Sequence[Occupation], *, seed: int = 0) -> float:
-    """Median confidence of a title with itself when one side adds three skills of its occupation."""
+def same_titles(encode: Encode, judged: Sequence[Occupation], *, seed: int = 0) -> Pairs:
+    """Each title with itself, where one side adds three skills of its occupation."""
     rng = random.Random(seed)
     full = [(title, o) for o in judged if _is_full(o) for title in o.titles]
-    alone = encoder.encode([Document(title) for title, _ in full])
-    beside = encoder.encode(
-        [Document(title, tuple(rng.sample(sorted(set(o.skills)), ONE_SIDE))) for title, o in full]
-    )
+    alone = encode([Document(title) for title, _ in full])
+    beside = encode([Document(title, tuple(rng.sample(sorted(set(o.skills)), ONE_SIDE))) for title, o in full])
     score: Floats = (alone.vectors * beside.vectors).sum(1)
-    return float(np.median(encoder.confidence(score, alone.certainty, beside.certainty)))
+    return Pairs(score, alone.certainty, beside.certainty, np.ones(len(full), np.bool_))
+
+
+def same_title_one_side_skills(encoder: Encoder, judged: Sequence[Occupation], *, seed: int = 0) -> float:
+    """The median confidence of these."""
+    pairs = same_titles(encoder.encode, judged, seed=seed)
+    return float(np.median(encoder.confidence(pairs.score, pairs.certainty_a, pairs.certainty_b)))
 
 
 def figures(cells: Mapping[Cell, float]) -> dict[str, float]:
