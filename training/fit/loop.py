@@ -117,6 +117,8 @@ def batch_loss(
         else:
             same = occupations[:, None] == occupations
             loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
+        if config.absolute:
+            loss = loss + config.absolute * losses.absolute(scores, masked, temperature=config.temperature)
         if teacher is not None and config.distil and batch.bare.any():
             known_a, known_b = teacher[batch.a.titles[batch.bare]], teacher[batch.b.titles[batch.bare]]
             copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)
