@@ -16,9 +16,9 @@ from rolecall.encoder.artifact import BUNDLED
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder
 from rolecall.training.data import sources
+from rolecall.training.data.ontology import Split
 from rolecall.training.judge import baselines, evaluate, metrics
 from rolecall.training.judge.evaluate import System
-from rolecall.training.data.ontology import Split
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

@@ -9,14 +9,14 @@ import numpy as np
 from bench import benchmarks
 from bench.benchmarks import Ranking
 from bench.wild import rankings, splits, unreadable
-from rolecall.training.judge.presence import MIXED, TELLS, Cell, Market
 from bench.wild.splits import Labels
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder
 from rolecall.training.data import skills, sources
+from rolecall.training.data.ontology import Occupation
 from rolecall.training.judge import baselines, presence
 from rolecall.training.judge.evaluate import Floats, System
-from rolecall.training.data.ontology import Occupation
+from rolecall.training.judge.presence import MIXED, TELLS, Cell, Market
 
 DRAWS = 3  # of titles, skills and tasks: 42 occupations are few
 

@@ -10,9 +10,9 @@ from bench.wild import splits
 from bench.wild.splits import Labels
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder
+from rolecall.training.data.ontology import Occupation
 from rolecall.training.judge import evaluate, metrics
 from rolecall.training.judge.evaluate import Encode
-from rolecall.training.data.ontology import Occupation
 
 PAIRS = 5_000  # of a language
 ALIKE = 0.2  # confidence from which two different jobs count as confused

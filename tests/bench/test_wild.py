@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from bench.wild import judge, rankings, splits
-from rolecall.training.judge.presence import MIXED, TELLS, Market
 from rolecall.encoder.document import Document
-from rolecall.training.judge.evaluate import Corpus, Floats
 from rolecall.training.data.ontology import Occupation
+from rolecall.training.judge import presence
+from rolecall.training.judge.evaluate import Corpus, Floats
+from rolecall.training.judge.presence import MIXED, TELLS, Market
 
 
 def id_of(part: str, kind: str = "esco") -> str:
