@@ -51,7 +51,8 @@ def read(data: Path, part: str) -> Held:
         labels=labels,
         groups={o.id: o.branch[:3] for o in esco},
         rankings={
-            "description_to_title_mrr": {"en": rankings.descriptions(judged, others)},
+            "description_to_title_mrr": {"en": rankings.descriptions(judged, others, named=True)},
+            "unnamed_description_to_title_mrr": {"en": rankings.descriptions(judged, others, named=False)},
             "skill_mrr": rankings.skills(skills.read(data / "esco_skills"), part),
             "multilingual_mrr": {
                 code: rankings.alternatives(mine, part) for code, mine in judged_labels.items()

@@ -9,22 +9,33 @@ from bench.benchmarks import Ranking
 from bench.wild import splits
 from bench.wild.splits import Labels
 from rolecall.encoder.document import Document
-from rolecall.training.data.ontology import Occupation
+from rolecall.training.data.ontology import Occupation, key
 
 JUDGED_LANGUAGES = ("de", "fr", "es", "it", "nl", "pl", "pt")
 MOST_NAMES = 3  # of a skill that ask
 
 
-def descriptions(judged: Sequence[Occupation], others: Sequence[Occupation]) -> Ranking:
-    """The description of an ESCO occupation looks for its preferred label among all of them."""
+def descriptions(judged: Sequence[Occupation], others: Sequence[Occupation], *, named: bool) -> Ranking:
+    """The description of an ESCO occupation looks for its preferred label among all of them.
+
+    ESCO's descriptions begin with that label ("Florists create ..."), so finding it is mostly finding the
+    same words. named=False takes the words of the label out of the description.
+    """
     mine = [o for o in judged if o.source == "esco" and any(o.texts)]
     rest = [o for o in [*judged, *others] if o.source == "esco" and o not in mine]
     return Ranking(
-        queries=[Document("", text=" ".join(o.texts)) for o in mine],
+        queries=[Document("", text=" ".join(o.texts) if named else unnamed(o)) for o in mine],
         wanted=[{number} for number in range(len(mine))],
         labels=[Document(o.titles[0]) for o in [*mine, *rest]],
         concepts=np.arange(len(mine) + len(rest)),
     )
+
+
+def unnamed(occupation: Occupation) -> str:
+    """The description without the words of the preferred label, plural or not."""
+    label = set(key(occupation.titles[0]).split())
+    words = " ".join(occupation.texts).split()
+    return " ".join(word for word in words if not label & set(key(word).split()))
 
 
 def skills(known: Sequence[Occupation], part: str, *, seed: int = 0) -> dict[str, Ranking]:

@@ -89,6 +89,13 @@ def test_a_name_that_two_occupations_have_may_find_either() -> None:
     assert {names[n] for n in ranking.wanted[0]} == {"cook", "aid"}
 
 
+def test_an_unnamed_description_has_no_word_of_the_label() -> None:
+    maker = Occupation(
+        "esco:1", "", ("pastry maker", "baker"), texts=("Pastry makers bake a pastry, and bread.",)
+    )
+    assert rankings.unnamed(maker) == "bake a and bread."
+
+
 def test_only_held_out_skills_ask() -> None:
     known = [
         Occupation(id_of("train", "skill"), "", ("cook", "prepare food"), texts=("Heat.",)),
