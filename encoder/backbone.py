@@ -8,14 +8,15 @@ from rolecall.encoder.document import FIELDS
 from rolecall.encoder.tokens import Tokens
 
 MAX_POSITIONS = 512
-SEQUENCES = 128  # that go through the transformer together
+SEQUENCES, CUDA_SEQUENCES = 128, 4096  # that go through the transformer together
 
 
 class StaticBag(nn.Module):
     """Weighted mean of token vectors per field, each normalised; then a weighted mean of these fields.
 
-    Fields are averaged apart, so a long text never drowns a title; and normalised, so that the title does not
-    drown the text either: the mean of three words is many times longer than the mean of two hundred.
+    Fields are averaged apart, so a long text never drowns a title; and normalised, so that the title does
+    not drown the text either: the mean of three words is many times longer than the mean of two hundred. A
+    field that is absent has no share, so it pulls the document nowhere.
     """
 
     def __init__(self, vocabulary: int, hidden: int, *, mix: int = 0) -> None:
@@ -25,8 +26,6 @@ class StaticBag(nn.Module):
         self.token_weights = nn.Embedding(vocabulary, 2)  # logarithms: in a title, in skills and text
         self.field_weights = nn.Parameter(torch.zeros(2 ** len(FIELDS), len(FIELDS)))  # logarithms
         nn.init.zeros_(self.token_weights.weight)
-        import os
-        if os.environ.get("GATE"): self.gates = nn.Parameter(torch.zeros(len(FIELDS), 3))
         self.mix = Mix(hidden, mix) if mix else None
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
@@ -34,8 +33,8 @@ class StaticBag(nn.Module):
         pooled = self.pool(tokens)
         return pooled if self.mix is None else self.mix(pooled)
 
-    def per_field(self, tokens: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
-        """Hidden states of the filled fields, (filled, hidden), and which are filled, (documents, fields)."""
+    def pool(self, tokens: Tokens) -> torch.Tensor:
+        """(documents, hidden)"""
         counts = tokens.counts()  # (documents, fields)
         kinds = (torch.arange(len(FIELDS), device=counts.device) != FIELDS.index("title")).long()
         kind = torch.repeat_interleave(kinds.expand_as(counts).flatten(), counts.flatten())  # (tokens,)
@@ -49,30 +48,14 @@ class StaticBag(nn.Module):
             per_sample_weights=weights,
         )  # (fields with a token, hidden)
         # Normalised, a weighted sum is the same as a weighted mean.
-        self.last_gate = None
-        import os
-        if os.environ.get("GATE"):
-            norms = self.table.weight.detach().norm(dim=1)
-            bag = torch.repeat_interleave(torch.arange(int(filled.sum())), counts[filled])
-            total = torch.zeros(len(sums)).index_add(0, bag, norms[tokens.ids] * weights)
-            coh = (sums.norm(dim=1) / total.clamp(min=1e-9)).clamp(min=1e-3).log()
-            n = counts[filled].float().log()
-            kind3 = torch.arange(len(FIELDS)).expand_as(counts)[filled]
-            g = self.gates[kind3]
-            self.last_gate = (g[:, 0] + g[:, 1] * coh + g[:, 2] * n).exp()
-        return functional.layer_norm(sums, sums.shape[-1:]), filled
-
-    def pool(self, tokens: Tokens) -> torch.Tensor:
-        """(documents, hidden)"""
-        fields, filled = self.per_field(tokens)
-        shares = field_shares(filled, self.field_weights)
+        fields = functional.layer_norm(sums, sums.shape[-1:])
         ends = filled.sum(-1).cumsum(0)  # (documents,)
         return functional.embedding_bag(
             torch.arange(len(fields), device=fields.device),
             fields,
             functional.pad(ends[:-1], (1, 0)),
             mode="sum",
-            per_sample_weights=shares[filled],
+            per_sample_weights=field_shares(filled, self.field_weights)[filled],
         )
 
 
@@ -83,8 +66,7 @@ def field_shares(filled: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     fields: what a title counts for beside a text is not what it counts for beside skills.
     """
     places = 1 << torch.arange(filled.shape[1], device=filled.device)
-    known = weights.exp()[(filled * places).sum(-1)]  # (documents, fields)
-    shares = filled * known
+    shares = filled * weights.exp()[(filled * places).sum(-1)]  # (documents, fields)
     return shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
 
 
@@ -132,7 +114,8 @@ class Transformer(nn.Module):
         if len(order):
             # One look-up for all: the gradient of every look-up is as large as the table.
             words = self.table(tokens.ids)  # (tokens, hidden)
-            parts = [self.pool(words, tokens.offsets[p], counts[p]) for p in torch.split(order, SEQUENCES)]
+            size = CUDA_SEQUENCES if words.is_cuda else SEQUENCES
+            parts = [self.pool(words, tokens.offsets[p], counts[p]) for p in torch.split(order, size)]
             pooled = pooled.index_copy(0, order, torch.cat(parts).float())
         shares = field_shares(counts.view(-1, len(FIELDS)) > 0, self.field_weights)
         return torch.einsum("dfh,df->dh", pooled.view(*shares.shape, -1), shares)

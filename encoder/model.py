@@ -43,23 +43,6 @@ class Network(nn.Module):
 
     def forward(self, tokens: Tokens) -> Embedded:
         present = (tokens.counts().sum(-1) > 0).float()  # (documents,)
-        import os
-        if os.environ.get("EVIDENCE") and isinstance(self.backbone, StaticBag):
-            b = self.backbone
-            fields, filled = b.per_field(tokens)
-            h = b.mix(fields) if b.mix is not None else fields
-            lf = self.head.project(self.head.norm(h).to(self.head.project.weight.dtype)).float()
-            if b.last_gate is not None:
-                lf = lf * b.last_gate[:, None]
-            places = 1 << torch.arange(3)
-            w = b.field_weights.exp()[(filled * places).sum(-1)]
-            if os.environ["EVIDENCE"] == "mean":
-                w = w * filled; w = w / w.sum(-1, keepdim=True).clamp(min=1e-9)
-            ends = filled.sum(-1).cumsum(0)
-            logits = nn.functional.embedding_bag(torch.arange(len(lf)), lf, nn.functional.pad(ends[:-1], (1, 0)), mode="sum", per_sample_weights=w[filled])
-            from rolecall.encoder import similarity
-            log_p = logits.unflatten(-1, (self.head.groups, self.head.size)).log_softmax(-1)
-            return Embedded(similarity.embedding(log_p), similarity.certainty(log_p) * present)
         embedded: Embedded = self.head(self.backbone(tokens), present)
         return embedded
 

@@ -99,8 +99,8 @@ class Vocabulary:
 def plain(text: str) -> str:
     """Lower case without accents and ligatures: `Schweißer` is `schweisser`.
 
-    Invisible characters (category Cf, for instance soft hyphens) are removed, because texts that differ only in
-    these look the same.
+    Invisible characters (category Cf, for instance soft hyphens) are removed, because texts that differ
+    only in these look the same.
     """
     if text.isascii():
         return text.lower()

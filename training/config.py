@@ -51,7 +51,6 @@ class TrainConfig(BaseModel):
     noise: Share = 0.0  # titles with something a recruiter adds
     variants: Share = 0.0  # titles abbreviated, in the plural or mistyped
     garbage: float = 0.0  # weight of "garbage is less certain than a bare title"
-    absolute: float = 0.0  # weight of "a score means the same whatever the two documents leave out"
     distil: float = 0.0  # weight of the opinion that `teacher`, or else `meanings`, has of the batch
     vacancies: int = 0  # titles of vacancies a batch, on which the teacher is imitated too
     adapt: int = 0  # epochs in which the teacher's vectors learn the occupations; 0: taken as they are

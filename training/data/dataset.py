@@ -134,8 +134,16 @@ def build(
         {word for o in occupations for text in (*o.texts, *o.tasks, *o.titles) for word in text.split()}
     )
     foreign = [
-        sorted({word for o in groups for each, titles in o.translations for t in titles for word in t.split()
-                if each == code})
+        sorted(
+            {
+                word
+                for o in groups
+                for each, titles in o.translations
+                for t in titles
+                for word in t.split()
+                if each == code
+            }
+        )
         for code in codes
     ]
     return Dataset(

@@ -29,37 +29,39 @@ GRADES = _listed("""
     I, IV, Mid-Senior
 """)
 TERMS = _listed("""
-    Full Time, Part Time, Permanent, Contract, Temporary, Remote, Hybrid, On Site, Night Shift,
-    Weekend, Day Shift, m/f/d, m/w/d, f/m/x, 12 Month FTC, Maternity Cover, Freelance, Casual,
-    Immediate Start, Urgent, Urgently Required, No Experience Needed, Bonus, Sign On Bonus,
-    Excellent Salary, Work From Home, Seasonal, Relocation Offered, Visa Sponsorship, 5 days week,
-    Up to 40k, Competitive Salary, 3 positions, Walk In, Fresh Graduates Welcome, Hiring Now, New,
-    Career Opportunity, Immediate Vacancy, per hour, Flexible Hours, m/w/d Vollzeit, Teilzeit, unbefristet,
-    ab sofort, Ausbildung, Praktikum, H/F, CDI, CDD, temps plein, temps partiel, stage, alternance, urgent,
-    jornada completa, media jornada, contrato indefinido, prácticas, tempo pieno, part time, tirocinio,
-    tempo indeterminato, fulltime, parttime, vaste baan, bijbaan, pełny etat, umowa o pracę, staż, praca zdalna,
-    tempo inteiro, meio período, estágio, heltid, deltid, vikariat, plný úvazek, teljes munkaidő, normă întreagă
+    Full Time, Part Time, Permanent, Contract, Temporary, Remote, Hybrid, On Site, Night Shift, Weekend, Day
+    Shift, m/f/d, m/w/d, f/m/x, 12 Month FTC, Maternity Cover, Freelance, Casual, Immediate Start, Urgent,
+    Urgently Required, No Experience Needed, Bonus, Sign On Bonus, Excellent Salary, Work From Home,
+    Seasonal, Relocation Offered, Visa Sponsorship, 5 days week, Up to 40k, Competitive Salary, 3 positions,
+    Walk In, Fresh Graduates Welcome, Hiring Now, New, Career Opportunity, Immediate Vacancy, per hour,
+    Flexible Hours, m/w/d Vollzeit, Teilzeit, unbefristet, ab sofort, Ausbildung, Praktikum, H/F, CDI, CDD,
+    temps plein, temps partiel, stage, alternance, urgent, jornada completa, media jornada, contrato
+    indefinido, prácticas, tempo pieno, part time, tirocinio, tempo indeterminato, fulltime, parttime, vaste
+    baan, bijbaan, pełny etat, umowa o pracę, staż, praca zdalna, tempo inteiro, meio período, estágio,
+    heltid, deltid, vikariat, plný úvazek, teljes munkaidő, normă întreagă
 """)
 # What stands behind a comma or a dash: a team, a market, a product.
 SPECIALISMS = _listed("""
-    Sales, Marketing, Engineering, Platform, Payments, Growth, Enterprise, Mid Market, SMB, Public Sector, Healthcare,
-    Financial Services, Retail, Data, Infrastructure, Security, Core, Mobile, Web, Consumer, Partnerships, Operations,
-    Customer Experience, Product, People, Finance, Legal, Research, AI, Cloud, Hardware, Supply Chain, Logistics,
-    Strategy, Commercial, Corporate, Trust and Safety, Developer Experience, Internal Tools, New Business, Key Accounts,
-    Strategic Accounts, Federal, Education, Energy, Automotive, Aerospace, Manufacturing, Pharma, Insurance, Banking,
-    Real Estate, Hospitality, Gaming, Media, Telecom, Digital, Innovation, Quality, Compliance, Risk, Procurement
+    Sales, Marketing, Engineering, Platform, Payments, Growth, Enterprise, Mid Market, SMB, Public Sector,
+    Healthcare, Financial Services, Retail, Data, Infrastructure, Security, Core, Mobile, Web, Consumer,
+    Partnerships, Operations, Customer Experience, Product, People, Finance, Legal, Research, AI, Cloud,
+    Hardware, Supply Chain, Logistics, Strategy, Commercial, Corporate, Trust and Safety, Developer
+    Experience, Internal Tools, New Business, Key Accounts, Strategic Accounts, Federal, Education, Energy,
+    Automotive, Aerospace, Manufacturing, Pharma, Insurance, Banking, Real Estate, Hospitality, Gaming,
+    Media, Telecom, Digital, Innovation, Quality, Compliance, Risk, Procurement
 """)
 # What people write where a form insists on a title.
 NOTHING = _listed("""
-    Unknown, N/A, None, Not specified, Not applicable, Other, Various, TBD, TBC, Untitled, Test, No title, Job, Position,
-    Vacancy, Employee, Candidate, Applicant, Unemployed, Looking for work, Open to work, Seeking new opportunities,
-    Profile, Curriculum vitae, Resume, See CV, General application, Miscellaneous, Null, Undefined, asdf, xxx,
-    unbekannt, keine Angabe, sonstiges, Bewerbung, Lebenslauf, arbeitssuchend, inconnu, non renseigné, autre, divers,
-    candidature spontanée, sans emploi, desconocido, otros, sin especificar, varios, candidatura espontánea,
-    sconosciuto, altro, non specificato, candidatura spontanea, disoccupato, onbekend, overig, niet opgegeven,
-    nieznany, inne, nie dotyczy, brak danych, desconhecido, outro, não informado, okänd, övrigt, ukendt, andet, ukjent,
-    annet, neznámý, jiné, neznámy, iné, ismeretlen, egyéb, necunoscut, altele, nepoznato, ostalo, neznano, drugo,
-    teadmata, muu, nezināms, cits, nežinoma, kita, неизвестно, друго, безработен
+    Unknown, N/A, None, Not specified, Not applicable, Other, Various, TBD, TBC, Untitled, Test, No title,
+    Job, Position, Vacancy, Employee, Candidate, Applicant, Unemployed, Looking for work, Open to work,
+    Seeking new opportunities, Profile, Curriculum vitae, Resume, See CV, General application,
+    Miscellaneous, Null, Undefined, asdf, xxx, unbekannt, keine Angabe, sonstiges, Bewerbung, Lebenslauf,
+    arbeitssuchend, inconnu, non renseigné, autre, divers, candidature spontanée, sans emploi, desconocido,
+    otros, sin especificar, varios, candidatura espontánea, sconosciuto, altro, non specificato, candidatura
+    spontanea, disoccupato, onbekend, overig, niet opgegeven, nieznany, inne, nie dotyczy, brak danych,
+    desconhecido, outro, não informado, okänd, övrigt, ukendt, andet, ukjent, annet, neznámý, jiné, neznámy,
+    iné, ismeretlen, egyéb, necunoscut, altele, nepoznato, ostalo, neznano, drugo, teadmata, muu, nezināms,
+    cits, nežinoma, kita, неизвестно, друго, безработен
 """)
 # Sentences that stand in every advertisement and say nothing about the work.
 BOILERPLATE = _listed("""
@@ -110,7 +112,9 @@ def surroundings(rng: random.Random) -> str:
         lambda: rng.choice(GRADES),
         lambda: rng.choice(TERMS),
         lambda: rng.choice((rng.choice(CITIES), f"{rng.choice(CITIES)} {rng.choice(REGIONS)}")),
-        lambda: rng.choice((f"REF {rng.randrange(1000, 99999)}", f"{rng.choice('RJQ')}{rng.randrange(10**5, 10**6)}")),
+        lambda: rng.choice(
+            (f"REF {rng.randrange(1000, 99999)}", f"{rng.choice('RJQ')}{rng.randrange(10**5, 10**6)}")
+        ),
         lambda: rng.choice((rng.choice(REGIONS), f"{rng.randrange(15, 90)}k")),
     )
     return rng.choice(makers)()
@@ -120,7 +124,9 @@ def torn(rng: random.Random, words: Sequence[str]) -> str:
     """What a résumé parser leaves among skills: part of a word, a number, a word out of its sentence."""
     word = rng.choice(words)
     cut = rng.randrange(1, len(word)) if len(word) > 1 else 1
-    return rng.choice((word, word[:cut], word[cut:], str(rng.randrange(2100)), f"{word[:cut]} {rng.choice(words)[:4]}"))
+    return rng.choice(
+        (word, word[:cut], word[cut:], str(rng.randrange(2100)), f"{word[:cut]} {rng.choice(words)[:4]}")
+    )
 
 
 def variant(title: str, rng: random.Random) -> str:

@@ -178,9 +178,9 @@ def split(
 ) -> Split:
     """By occupation, the same in every language.
 
-    No title of a held-out occupation stays in training, not even under another, and no name of a held-out skill.
-    Nor does an unlabelled title stay that any occupation has, held out or not.
-    more: titles that training occupations have besides, by the occupation's id.
+    No title of a held-out occupation stays in training, not even under another, and no name of a held-out
+    skill. Nor does an unlabelled title stay that any occupation has, held out or not. more: titles that
+    training occupations have besides, by the occupation's id.
     """
     parts: dict[str, list[Occupation]] = {"train": [], "validation": [], "test": []}
     for occupation in occupations:

@@ -11,7 +11,11 @@ from rolecall.training.config import TrainConfig
 from rolecall.training.data.dataset import Dataset, Ints, Views
 
 MOST_PARTS = 8  # tasks, and skills, in one view
-SAME_LANGUAGE, ENGLISH = 0.5, 0.35  # partners of a title that is not English; the rest is in any other language
+SAME_LANGUAGE, ENGLISH = (
+    0.5,
+    0.35,
+)  # partners of a title that is not English; the rest is in any other language
+ITSELF = 0.15  # of the pairs with fields, those that have one title on both sides
 SKILLS, TEXT = 0.6, 0.5  # of the sides that draw their fields, those that carry skills, and texts
 
 
@@ -81,7 +85,7 @@ class PairSampler:
 
     def _shares(self) -> NDArray[np.float64]:
         """How often each anchor is drawn in an epoch, on average. (anchors,)"""
-        groups, titles = self._anchors.T
+        groups = self._anchors[:, 0]
         sources = self._data.sources[groups]
         views = self._data.views
         languages = np.array([views[g].languages[t] for g, t in self._anchors], np.int64)
@@ -92,7 +96,11 @@ class PairSampler:
         weights = counts[places].astype(np.float64) ** -self._config.balance
         pairs = float((kinds == 0).sum())
         total = pairs / (1 - self._config.aside - self._config.foreign)
-        blocks = ((kinds == 0, pairs), (kinds > 0, total * self._config.aside), (kinds < 0, total * self._config.foreign))
+        blocks = (
+            (kinds == 0, pairs),
+            (kinds > 0, total * self._config.aside),
+            (kinds < 0, total * self._config.foreign),
+        )
         for block, share in blocks:
             sizes = {kind: float((kinds == kind).sum()) ** 0.5 for kind in np.unique(kinds[block])}
             for kind, size in sizes.items():
@@ -109,8 +117,11 @@ class PairSampler:
     def _draw(self, anchors: Ints, rng: np.random.Generator) -> Batch:
         views = [self._data.views[o] for o, _ in anchors]
         first = anchors[:, 1]
-        second = np.array([self._partner(v, t, rng) for t, v in zip(first, views, strict=True)])
         with_fields = rng.random(len(anchors)) < self._config.documents
+        itself = with_fields & (rng.random(len(anchors)) < ITSELF)
+        second = np.array(
+            [t if same else self._partner(v, t, rng) for t, v, same in zip(first, views, itself, strict=True)]
+        )
         sides_a: list[_View] = []
         sides_b: list[_View] = []
         for view, (group, t), u, drawn in zip(views, anchors, second, with_fields, strict=True):
@@ -122,7 +133,10 @@ class PairSampler:
             and not (a.skills or a.text or b.skills or b.text)
             for view, (group, t), u, a, b in zip(views, anchors, second, sides_a, sides_b, strict=True)
         ]
-        plain = [not (side.skills or side.text) and not self._data.skills[g] for side, (g, _) in zip(sides_a, anchors, strict=True)]
+        plain = [
+            not (side.skills or side.text) and not self._data.skills[g]
+            for side, (g, _) in zip(sides_a, anchors, strict=True)
+        ]
         known = self._data.vacancies
         vacancies = rng.choice(known, size=min(len(known), self._config.vacancies))
         junk = rng.choice(self._data.garbage, size=max(1, len(anchors) // 4) if self._config.garbage else 0)

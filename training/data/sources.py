@@ -43,9 +43,10 @@ def read(folder: Path) -> Sources:
     """Reads what is there: `onet/`, the newest `esco/occupations_*.csv`, and `*.csv` of (concept, text).
 
     `esco_labels/` adds names in other languages, `esco_skills/` the skills that occupations need,
-    `onet_newer/` titles for training. Skills, titles in `noc2016/titles.tsv` and technologies are learned from
-    and are no occupations to be judged. Titles in `vacancies/*.csv` (column title) are read without a label.
-    Titles that are queries of a benchmark (`melo_*/queries.tsv`) are dropped: they were taken from O*NET.
+    `onet_newer/` titles for training. Skills, titles in `noc2016/titles.tsv` and technologies are learned
+    from and are no occupations to be judged. Titles in `vacancies/*.csv` (column title) are read without a
+    label. Titles that are queries of a benchmark (`melo_*/queries.tsv`) are dropped: they were taken from
+    O*NET.
     """
     queries = sorted(folder.glob("melo_*/queries.tsv"))
     banned = {line.split("\t")[1] for file in queries for line in file.read_text("utf-8").splitlines()}

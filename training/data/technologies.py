@@ -1,7 +1,8 @@
 """Technologies and modern kinds of developers, written by hand: what the ontologies lack or throw together.
 
 O*NET and ESCO know one software developer. Vacancies ask for a Java developer and do not take a JavaScript
-developer. Each technology is a group whose titles belong together, and whose titles are negatives of every other.
+developer. Each technology is a group whose titles belong together, and whose titles are negatives of every
+other.
 """
 
 from itertools import product
@@ -10,17 +11,19 @@ from rolecall.training.data.ontology import Occupation
 
 # Each line is one technology by its names.
 TECHNOLOGIES = """
-    Java; JavaScript, JS; TypeScript; Python; C++; C#, C sharp; C; Go, Golang; Rust; Ruby; Ruby on Rails, Rails
-    PHP; Laravel; Perl; Scala; Kotlin; Swift; Objective-C; R; MATLAB; COBOL; Fortran; Haskell; Elixir; Erlang
-    Clojure; Lua; Dart; Flutter; React, React.js, ReactJS; React Native; Angular, AngularJS; Vue, Vue.js
-    Node.js, NodeJS, Node; .NET, dotnet, ASP.NET; Spring Boot, Spring; Django; Flask; WordPress; Drupal; Magento
-    Shopify; Salesforce, SFDC; SAP; SAP ABAP, ABAP; SAP FICO; SAP MM; ServiceNow; Dynamics 365; Oracle
-    PeopleSoft; Workday; SharePoint; Power BI; Tableau; Qlik; Excel VBA, VBA; SQL; PL/SQL; MySQL; PostgreSQL, Postgres
-    MongoDB; Snowflake; Databricks; Apache Spark, Spark; Hadoop; Kafka; Airflow; dbt; AWS, Amazon Web Services
-    Azure; Google Cloud, GCP; Kubernetes, K8s; Docker; Terraform; Ansible; Jenkins; Linux; Windows Server
-    VMware; Cisco; Unity; Unreal Engine, Unreal; iOS; Android; Embedded C; FPGA; VHDL; PLC; SCADA; AutoCAD
-    SolidWorks; Revit; CATIA; GIS, ArcGIS; Figma; Photoshop; Selenium; Cypress; PyTorch; TensorFlow; LLM; NLP
-    Blockchain; Solidity; GraphQL; Elasticsearch; Microsoft Access; Mainframe; Delphi; Visual Basic; Groovy
+    Java; JavaScript, JS; TypeScript; Python; C++; C#, C sharp; C; Go, Golang; Rust; Ruby
+    Ruby on Rails, Rails; PHP; Laravel; Perl; Scala; Kotlin; Swift; Objective-C; R; MATLAB; COBOL
+    Fortran; Haskell; Elixir; Erlang; Clojure; Lua; Dart; Flutter; React, React.js, ReactJS
+    React Native; Angular, AngularJS; Vue, Vue.js; Node.js, NodeJS, Node; .NET, dotnet, ASP.NET
+    Spring Boot, Spring; Django; Flask; WordPress; Drupal; Magento; Shopify; Salesforce, SFDC; SAP
+    SAP ABAP, ABAP; SAP FICO; SAP MM; ServiceNow; Dynamics 365; Oracle; PeopleSoft; Workday; SharePoint
+    Power BI; Tableau; Qlik; Excel VBA, VBA; SQL; PL/SQL; MySQL; PostgreSQL, Postgres; MongoDB
+    Snowflake; Databricks; Apache Spark, Spark; Hadoop; Kafka; Airflow; dbt; AWS, Amazon Web Services
+    Azure; Google Cloud, GCP; Kubernetes, K8s; Docker; Terraform; Ansible; Jenkins; Linux
+    Windows Server; VMware; Cisco; Unity; Unreal Engine, Unreal; iOS; Android; Embedded C; FPGA; VHDL
+    PLC; SCADA; AutoCAD; SolidWorks; Revit; CATIA; GIS, ArcGIS; Figma; Photoshop; Selenium; Cypress
+    PyTorch; TensorFlow; LLM; NLP; Blockchain; Solidity; GraphQL; Elasticsearch; Microsoft Access
+    Mainframe; Delphi; Visual Basic; Groovy
 """
 FORMS = ("{} developer", "{} engineer", "{} programmer", "developer {}", "developer, {}", "{} specialist")
 
@@ -32,13 +35,13 @@ KINDS = """
     mobile developer, mobile app developer, mobile application engineer, app developer
     game developer, video game programmer, gameplay programmer, game engineer
     embedded software engineer, firmware engineer, embedded systems developer, firmware developer
-    machine learning engineer, ML engineer, AI engineer, applied machine learning engineer, deep learning engineer
+    machine learning engineer, ML engineer, AI engineer, deep learning engineer
     machine learning researcher, research scientist machine learning, AI researcher, ML scientist
     data scientist, applied data scientist, senior data scientist, statistical modeller
     data engineer, ETL developer, big data engineer, data pipeline engineer, analytics engineer
     data analyst, business intelligence analyst, BI analyst, reporting analyst, insights analyst
     site reliability engineer, SRE, production engineer, reliability engineer cloud platform
-    DevOps engineer, build and release engineer, CI/CD engineer, platform engineer, infrastructure automation engineer
+    DevOps engineer, build and release engineer, CI/CD engineer, platform engineer
     cloud engineer, cloud architect, cloud infrastructure engineer, cloud solutions architect
     QA engineer, test automation engineer, SDET, quality assurance tester, software tester
     cyber security analyst, information security analyst, SOC analyst, security operations analyst

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import orjson
+from rolecall.training.feedback.feedback import Pair
+from rolecall.training.retrain_config import RetrainConfig
 
 from rolecall.encoder import artifact
 from rolecall.encoder.artifact import Artifact, Config
@@ -16,17 +18,15 @@ from rolecall.encoder.model import Encoder, Network, weight_shapes
 from rolecall.encoder.usage import Usage
 from rolecall.schemas.match import Side
 from rolecall.training.data import dataset
-from rolecall.training.feedback import gate
-from rolecall.training.fit import calibrate, mixture
 from rolecall.training.data.dataset import Dataset
-from rolecall.training.judge.evaluate import Pairs
-from rolecall.training.feedback.feedback import Pair
+from rolecall.training.data.ontology import Split
+from rolecall.training.data.sampler import PairSampler
+from rolecall.training.feedback import gate
 from rolecall.training.feedback.finetune import Judged, by_time, finetune
 from rolecall.training.feedback.gate import Decision
-from rolecall.training.data.ontology import Split
+from rolecall.training.fit import calibrate, mixture
 from rolecall.training.fit.recipe import GARBAGE, UNCALIBRATED, described
-from rolecall.training.retrain_config import RetrainConfig
-from rolecall.training.data.sampler import PairSampler
+from rolecall.training.judge.evaluate import Pairs
 
 
 @dataclass(frozen=True, slots=True)

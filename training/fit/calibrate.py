@@ -11,9 +11,9 @@ from rolecall.encoder.calibration import Calibration, inputs
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Embeddings
 from rolecall.encoder.usage import Usage, usage
-from rolecall.training.judge.evaluate import Encode, Pairs
 from rolecall.training.data.ontology import Occupation
 from rolecall.training.data.sources import SourceError
+from rolecall.training.judge.evaluate import Encode, Pairs
 
 KNOTS = 24
 MOST_TITLES = 3  # that name a value
@@ -92,7 +92,10 @@ def _rising_logistic(
 
 
 def _means_between(
-    edges: NDArray[np.float64], raw: NDArray[np.float64], fitted: NDArray[np.float64], counts: NDArray[np.float64]
+    edges: NDArray[np.float64],
+    raw: NDArray[np.float64],
+    fitted: NDArray[np.float64],
+    counts: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean place and mean fitted probability of the pairs between each two edges."""
     place = np.clip(np.searchsorted(edges, raw, side="right") - 1, 0, len(edges) - 1)
@@ -108,15 +111,16 @@ def usage_of_titles(titles: Embeddings, *, groups: int) -> Usage:
     return usage(titles.vectors, titles.certainty, groups, "titles of the occupations trained on, each once")
 
 
-def name_values(
-    known: Titles, held_out: Titles, *, groups: int
-) -> tuple[tuple[str, ...], ...]:
-    """The titles that put most weight on each value, joined with " · "; "" for a value that has no clear kind.
+def name_values(known: Titles, held_out: Titles, *, groups: int) -> tuple[tuple[str, ...], ...]:
+    """The titles that put most weight on each value, joined with " · "; "" for a value of no clear kind.
 
-    A value has a kind if its most typical titles, of one occupation each, are of one ISCO minor group, and if the
-    held-out titles that choose it as firmly are of that group too.
+    A value has a kind if its most typical titles, of one occupation each, are of one ISCO minor group, and
+    if the held-out titles that choose it as firmly are of that group too.
     """
-    chosen, firm = (each.vectors.reshape(len(each.names), groups, -1) for each in (known, held_out))
+    chosen, firm = (
+        each.vectors.reshape(len(each.names), groups, each.vectors.shape[-1] // groups)
+        for each in (known, held_out)
+    )
     first, firsts = chosen.argmax(2), firm.argmax(2)  # (titles, groups)
     names: list[tuple[str, ...]] = []
     for group in range(groups):
@@ -133,9 +137,11 @@ def name_values(
 def _typical(weights: NDArray[np.float32], titles: "Titles") -> list[int]:
     """Numbers of the titles with most weight, one of each occupation."""
     found: dict[str, int] = {}
-    for index in np.argsort(-weights, kind="stable")[: 20 * TYPICAL]:
-        if weights[index] > 0 and len(found) < TYPICAL:
-            found.setdefault(titles.occupations[index], int(index))
+    chosen = np.flatnonzero(weights)
+    for index in chosen[np.argsort(-weights[chosen], kind="stable")]:
+        found.setdefault(titles.occupations[index], int(index))
+        if len(found) == TYPICAL:
+            break
     return list(found.values())
 
 

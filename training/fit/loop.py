@@ -11,10 +11,10 @@ import torch
 from rolecall.encoder.model import Network, multiplies_bfloat16
 from rolecall.encoder.softmax_groups import Embedded
 from rolecall.encoder.tokens import Tokens
-from rolecall.training.fit import checkpoint, large_batch, losses
-from rolecall.training.fit.checkpoint import Progress
 from rolecall.training.config import TrainConfig
 from rolecall.training.data.sampler import Batch, PairSampler
+from rolecall.training.fit import checkpoint, large_batch, losses
+from rolecall.training.fit.checkpoint import Progress
 
 SCALARS = 10.0  # times the learning rate
 MOST_SCORES = 4096  # pairs whose scores are held in memory at once
@@ -117,8 +117,6 @@ def batch_loss(
         else:
             same = occupations[:, None] == occupations
             loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
-        if config.absolute:
-            loss = loss + config.absolute * losses.absolute(scores, masked, temperature=config.temperature)
         if teacher is not None and config.distil and batch.bare.any():
             known_a, known_b = teacher[batch.a.titles[batch.bare]], teacher[batch.b.titles[batch.bare]]
             copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)
@@ -158,7 +156,7 @@ def _groups(network: Network, config: TrainConfig) -> list[dict[str, object]]:
             {"params": list(network.backbone.parameters()), "lr": config.learning_rate},
             {"params": list(network.head.parameters()), "lr": max(config.learning_rate, 1e-3)},
         ]
-    paces = {"backbone.token_weights.weight": SCALARS, "backbone.field_weights": SCALARS, "backbone.gates": SCALARS}
+    paces = {"backbone.token_weights.weight": SCALARS, "backbone.field_weights": SCALARS}
     return [
         {"params": [parameter], "lr": config.learning_rate * paces.get(name, 1.0)}
         for name, parameter in network.named_parameters()

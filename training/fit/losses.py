@@ -7,7 +7,6 @@ masked: (n, n) bool, pairs that are no negatives although they are off the diago
 import torch
 from torch.nn import functional
 
-ROWS, HALVINGS = 64, 14  # to find the middle of `absolute`
 LOW = -1e4  # what a masked logit becomes; large enough for exp to vanish, small enough for half precision
 
 
@@ -115,25 +114,6 @@ def imitation(
     rows = functional.cross_entropy(logits, wanted.softmax(1))
     columns = functional.cross_entropy(logits.T, wanted.T.softmax(1))
     return (rows + columns) / 2
-
-
-def absolute(scores: torch.Tensor, masked: torch.Tensor, *, temperature: float = 0.05) -> torch.Tensor:
-    """Every pair by itself, match or not, by one curve for all (Zhai et al. 2023, SigLIP).
-
-    Cross-entropy compares the scores of one row, so each kind of document may have a level of its own. Here a
-    score has to mean the same in every row. The middle of the curve is where it expects as many matches as there
-    are.
-    """
-    logits = (scores / temperature).masked_fill(masked, LOW)
-    known = logits.detach()
-    low, high = float(known.diagonal().min()) - 20, float(known.diagonal().max()) + 20
-    sample = known[:: max(1, len(known) // ROWS)]  # (rows, n)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        many = float((sample - middle).sigmoid().sum()) > len(sample)
-        low, high = (middle, high) if many else (low, middle)
-    logits = logits - (low + high) / 2
-    return (functional.softplus(logits).sum() - logits.diagonal().sum()) / len(scores)
 
 
 def certainty_ranking(

@@ -1,23 +1,25 @@
 """The pairs that confidence is calibrated on: what searches of every kind return on validation occupations.
 
-Every cell of the presence table counts the same, so that a confidence means the same whatever a document leaves out.
-Beside these stand titles alone in every language and across languages, the same title on both sides with skills on
-one of them, and garbage, which matches nothing, not even itself.
+Every cell of the presence table counts the same, so that a confidence means the same whatever a document
+leaves out. Beside these stand titles alone in every language and across languages, the same title on both
+sides with skills on one of them, and garbage, which matches nothing, not even itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 
 import numpy as np
 
 from rolecall.encoder.document import Document
+from rolecall.training.data.ontology import Occupation, Split
 from rolecall.training.judge import evaluate, presence
 from rolecall.training.judge.evaluate import Corpus, Encode, Floats, Pairs
-from rolecall.training.data.ontology import Occupation, Split
 
 DRAWS = 3  # of titles, skills and tasks for the presence table
 LEAST = 0.02  # share of titles that are less certain than what counts as read in full
-CELLS, ENGLISH, FOREIGN, ACROSS, SAME, GARBAGE = 9.0, 2.0, 2.0, 1.0, 0.5, 1.0  # weights of the kinds of pairs
+# Weights of the kinds of pairs.
+CELLS, ENGLISH, FOREIGN, ACROSS, SAME, ITSELF, GARBAGE = 9.0, 0.5, 0.5, 0.25, 0.5, 0.3, 0.5
 
 Weighted = tuple[Pairs, float]
 
@@ -54,28 +56,38 @@ def _kinds(encode: Encode, split: Split, garbage: Sequence[Document]) -> Iterato
         yield evaluate.retrieved_pairs(encode, evaluate.titles_of(mine), corpus), ENGLISH / len(sources)
         nothing = Corpus(list(garbage), np.full(len(garbage), -1, np.int64))
         yield evaluate.retrieved_pairs(encode, nothing, corpus), GARBAGE / len(sources) / 2
-    yield _with_itself(encode, garbage), GARBAGE / 2
+    yield _with_itself(encode, garbage, match=False), GARBAGE / 2
+    names = [Document(name) for o in judged for name in o.names]
+    yield _with_itself(encode, names, match=True), ITSELF
     yield from _languages(encode, judged, others)
 
 
-def _with_itself(encode: Encode, documents: Sequence[Document]) -> Pairs:
+def _with_itself(encode: Encode, documents: Sequence[Document], *, match: bool) -> Pairs:
     certainty = encode(documents).certainty
-    return Pairs(np.ones_like(certainty), certainty, certainty, np.zeros(len(certainty), np.bool_))
+    return Pairs(np.ones_like(certainty), certainty, certainty, np.full(len(certainty), match))
 
 
-def _languages(encode: Encode, judged: Sequence[Occupation], others: Sequence[Occupation]) -> Iterator[Weighted]:
+def _languages(
+    encode: Encode, judged: Sequence[Occupation], others: Sequence[Occupation]
+) -> Iterator[Weighted]:
     codes = sorted({code for o in judged for code, _ in o.translations})
     known = [o for o in [*judged, *others] if o.translations]
     english = _named(known, lambda o: o.titles[:1])
     for code in codes:
-        corpus = _named(known, lambda o, code=code: dict(o.translations).get(code, ()))
+        corpus = _named(known, partial(_in_language, code))
         mine = corpus.occupations < sum(1 for o in judged if o.translations)
-        queries = Corpus([d for d, here in zip(corpus.documents, mine, strict=True) if here], corpus.occupations[mine])
+        queries = Corpus(
+            [d for d, here in zip(corpus.documents, mine, strict=True) if here], corpus.occupations[mine]
+        )
         if len(queries) and len(corpus) > evaluate.TOP:
             yield evaluate.retrieved_pairs(encode, queries, corpus), FOREIGN / len(codes)
             yield evaluate.retrieved_pairs(encode, queries, english), ACROSS / len(codes)
 
 
-def _named(occupations: Sequence[Occupation], names: object) -> Corpus:
-    pairs = [(Document(name), n) for n, o in enumerate(occupations) for name in names(o)]  # type: ignore[operator]
+def _in_language(code: str, occupation: Occupation) -> Sequence[str]:
+    return dict(occupation.translations).get(code, ())
+
+
+def _named(occupations: Sequence[Occupation], names: Callable[[Occupation], Sequence[str]]) -> Corpus:
+    pairs = [(Document(name), n) for n, o in enumerate(occupations) for name in names(o)]
     return Corpus([document for document, _ in pairs], np.array([n for _, n in pairs], np.int64))

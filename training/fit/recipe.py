@@ -16,17 +16,17 @@ from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder, Network
 from rolecall.encoder.tokens import Vocabulary
 from rolecall.encoder.usage import Usage
-from rolecall.training.data import dataset
-from rolecall.training.fit import calibrate, card, loop, mixture, start, teacher, words
-from rolecall.training.judge import evaluate
-from rolecall.training.fit.checkpoint import Progress
 from rolecall.training.config import TrainConfig
+from rolecall.training.data import dataset
 from rolecall.training.data.dataset import Dataset
 from rolecall.training.data.ontology import Split
 from rolecall.training.data.sampler import PairSampler
 from rolecall.training.data.sources import Sources
+from rolecall.training.fit import calibrate, card, loop, mixture, start, teacher, words
+from rolecall.training.fit.checkpoint import Progress
 from rolecall.training.fit.start import Pretrained
 from rolecall.training.fit.validate import Validation, encode
+from rolecall.training.judge import evaluate
 
 GARBAGE = 400  # texts that calibration sees match nothing
 Plot = Callable[[str, Mapping[str, float]], None]  # (student or teacher, an epoch's figures)
@@ -71,22 +71,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
         f"{len(split.train)} occupations to learn from, {len(split.validation)} to stop by, "
         f"{len(split.test)} to be judged by; {sources.excluded_titles} benchmark titles left out"
     )
-    texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
-    pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
-    minutes = 0.0
-    if config.meanings:
-        run.say(f"{config.meanings} reads {len(pretrained.tokens)} words")
-        # Each by itself, as in model2vec.
-        meanings = _kept(run, "words", lambda: start.read(pretrained.words, config.meanings))
-        pretrained, minutes = pretrained.joined(meanings.vectors), meanings.minutes
-    if config.pieces:
-        groups = [*split.train, *split.aside]
-        names = (name for o in groups for _, each in o.translations for name in each)
-        pieces = words.foreign_pieces(names, pretrained.tokens, config.pieces)
-        run.say(f"{len(pieces)} pieces of other languages start from what their names mean in English")
-        vocabulary, english = Vocabulary([*pretrained.tokens, *pieces]), pretrained.weights["table.weight"]
-        table = _kept(run, "pieces", lambda: words.meanings(vocabulary, english, groups))
-        pretrained, minutes = pretrained.extended(pieces, table.vectors), minutes + table.minutes
+    pretrained, minutes = _pretrained(split, config, run)
     data = dataset.build(
         split.train,
         pretrained.vocabulary,
@@ -119,6 +104,31 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     return encoder.version
 
 
+def _pretrained(split: Split, config: TrainConfig, run: Run) -> tuple[Pretrained, float]:
+    """Word pieces with what they mean to begin with, and the minutes that reading took."""
+    texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
+    pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
+    minutes = 0.0
+    if config.meanings:
+        run.say(f"{config.meanings} reads {len(pretrained.tokens)} words")
+        # Each by itself, as in model2vec.
+        meanings = _kept(run, "words", lambda: start.read(pretrained.words, config.meanings))
+        pretrained, minutes = pretrained.joined(meanings.vectors), meanings.minutes
+    groups = [o for o in (*split.train, *split.aside) if o.translations]
+    if config.pieces and groups:
+        file = run.work / "pieces.txt"  # kept, because learning them again may give others
+        if not file.is_file():
+            names = (name for o in groups for _, each in o.translations for name in each)
+            pieces = words.foreign_pieces(names, pretrained.tokens, config.pieces)
+            file.write_text("\n".join(pieces), encoding="utf-8")
+        pieces = file.read_text(encoding="utf-8").split("\n")
+        run.say(f"{len(pieces)} pieces of other languages start from what their names mean in English")
+        vocabulary, english = Vocabulary([*pretrained.tokens, *pieces]), pretrained.weights["table.weight"]
+        table = _kept(run, "pieces", lambda: words.meanings(vocabulary, english, groups))
+        pretrained, minutes = pretrained.extended(pieces, table.vectors), minutes + table.minutes
+    return pretrained, minutes
+
+
 def _kept(run: Run, what: str, make: Callable[[], torch.Tensor]) -> Read:
     """Made once, and kept for when this run is killed and started again."""
     file = run.work / f"{what}.safetensors"
@@ -141,12 +151,11 @@ def fit(
             ground.run.plot(name, figures)
 
     torch.manual_seed(config.seed)
+    network = start.network(
+        ground.pretrained, config, frequencies=torch.from_numpy(ground.data.store.frequencies())
+    )
     return loop.train(
-        start.network(
-            ground.pretrained,
-            config,
-            frequencies=torch.from_numpy(ground.data.store.frequencies()),
-        ),
+        network.to("cuda" if torch.cuda.is_available() else "cpu"),
         PairSampler(ground.data, config, stream=batches),
         config,
         validate=Validation(ground.split, ground.pretrained.vocabulary, documents=config.documents > 0),
@@ -162,7 +171,7 @@ def soup(networks: Sequence[Network]) -> Network:
     states = [network.state_dict() for network in networks]
     mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
     networks[0].load_state_dict(mean)
-    return networks[0]
+    return networks[0].cpu()
 
 
 def teach(ground: Ground, config: TrainConfig) -> Read:
@@ -207,7 +216,9 @@ def described(encoder: Encoder, split: Split) -> tuple[tuple[tuple[str, ...], ..
     """What the values of the groups stand for, and how titles use them."""
     titles = sorted({title for o in split.train for title in o.titles})
     known = encoder.encode([Document(title) for title in titles])
-    learned, held_out = (calibrate.Titles.read(encoder.encode, each) for each in (split.train, split.validation))
+    learned, held_out = (
+        calibrate.Titles.read(encoder.encode, each) for each in (split.train, split.validation)
+    )
     names = calibrate.name_values(learned, held_out, groups=encoder.groups)
     return names, calibrate.usage_of_titles(known, groups=encoder.groups)
 

@@ -54,6 +54,7 @@ class Pretrained:
         weights = bert_weights(
             load_file(folder / "model.safetensors"), rows, (whole.ids["[CLS]"], whole.ids["[SEP]"])
         )
+        weights = {name: weight.float() for name, weight in weights.items()}
         layers = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
         return cls(tuple(pieces[row] for row in rows), weights, layers, weights["table.weight"].shape[1])
 
@@ -67,7 +68,6 @@ class Pretrained:
         both = torch.cat([part / part.std() for part in parts], dim=1)
         axes = torch.linalg.svd(both, full_matrices=False).Vh[: self.hidden]
         return replace(self, weights=self.weights | {"table.weight": both @ axes.T})
-
 
     def extended(self, pieces: Sequence[str], table: torch.Tensor) -> "Pretrained":
         """With more pieces. table: (all tokens, hidden)"""

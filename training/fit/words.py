@@ -1,8 +1,8 @@
 """Word pieces of other languages than English, and what they mean to begin with.
 
-English pieces come from a checkpoint (training/start.py). Pieces of other languages are learned from ESCO's names of
-occupations. Each starts as the vector with which the names of a concept come closest to its English names: a ridge
-regression, so that rare pieces stay near nothing.
+English pieces come from a checkpoint (training/start.py). Pieces of other languages are learned from ESCO's
+names of occupations. Each starts as the vector with which the names of a concept come closest to its
+English names: a ridge regression, so that rare pieces stay near nothing.
 """
 
 from collections import Counter
@@ -27,7 +27,12 @@ ROUNDS = 25  # of conjugate gradients
 
 
 def foreign_pieces(texts: Iterable[str], english: Sequence[str], count: int) -> list[str]:
-    """The `count` pieces that the words of `texts` need most beside the English ones; every letter is among them."""
+    """The `count` pieces that the words of `texts` need most beside the English ones.
+
+    Every letter is among them.
+
+    Two calls may differ in a few rare pieces: the trainer of `tokenizers` breaks ties by chance.
+    """
     words = Counter(word for text in texts for word in WORD.findall(plain(text)))
     letters = {letter for word in words for letter in word}
     learned = _learned(words, CANDIDATES * count)
@@ -40,7 +45,7 @@ def foreign_pieces(texts: Iterable[str], english: Sequence[str], count: int) -> 
         for word, times in words.items():
             for index in vocabulary.read(word):
                 used[index] += times
-        order = sorted((piece for piece in chosen if piece not in basic), key=lambda p: -used[vocabulary.ids[p]])
+        order = sorted(set(chosen) - set(basic), key=lambda piece: (-used[vocabulary.ids[piece]], piece))
         chosen = order[: max(0, size - len(basic))]
     return [*basic, *chosen]
 
@@ -54,7 +59,9 @@ def _learned(words: Counter[str], count: int) -> list[str]:
     return sorted(vocabulary, key=vocabulary.__getitem__)
 
 
-def meanings(vocabulary: Vocabulary, english: torch.Tensor, occupations: Sequence[Occupation]) -> torch.Tensor:
+def meanings(
+    vocabulary: Vocabulary, english: torch.Tensor, occupations: Sequence[Occupation]
+) -> torch.Tensor:
     """Vectors of all pieces. (vocabulary, hidden)
 
     english: (English pieces, hidden) vectors of the first pieces of the vocabulary.

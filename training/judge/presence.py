@@ -14,9 +14,9 @@ import numpy as np
 from rolecall.encoder.calibration import Calibration
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder
+from rolecall.training.data.ontology import Occupation
 from rolecall.training.judge import evaluate, metrics
 from rolecall.training.judge.evaluate import Corpus, Encode, Floats, Pairs, System
-from rolecall.training.data.ontology import Occupation
 
 TELLS = ("title", "title, skills", "title, skills, text")
 MIXED = "mixed"
@@ -64,16 +64,21 @@ def market(judged: Sequence[Occupation], others: Sequence[Occupation], *, seed: 
 
 def recalls(system: System, task: Market) -> dict[Cell, float]:
     """Recall@10 of the candidates of the vacancy's occupation, in each of the twelve cells."""
+    return {cell: float(each.mean()) for cell, each in vacancy_recalls(system, task).items()}
+
+
+def vacancy_recalls(system: System, task: Market) -> dict[Cell, Floats]:
+    """The same of every vacancy. (vacancies,)"""
     vacancies = {tells: system(told(task.vacancies, tells).documents) for tells in TELLS}
     candidates = {tells: system(told(task.candidates, tells).documents) for tells in TELLS}
     relevant = task.vacancies.occupations[:, None] == task.candidates.occupations
-    found: dict[Cell, float] = {}
+    found: dict[Cell, Floats] = {}
     for tells, rows in vacancies.items():
         scores = {other: evaluate.dense_scores(rows, candidates[other]) for other in TELLS}
         column = np.array([TELLS.index(other) for other in task.mixed])
         scores[MIXED] = np.choose(column[None, :], [scores[other] for other in TELLS])
         for other, seen in scores.items():
-            found[tells, other] = float(metrics.recall_at(seen, relevant, TOP).mean())
+            found[tells, other] = metrics.recall_at(seen, relevant, TOP)
     return found
 
 
@@ -106,7 +111,9 @@ def same_titles(encode: Encode, judged: Sequence[Occupation], *, seed: int = 0) 
     rng = random.Random(seed)
     full = [(title, o) for o in judged if _is_full(o) for title in o.titles]
     alone = encode([Document(title) for title, _ in full])
-    beside = encode([Document(title, tuple(rng.sample(sorted(set(o.skills)), ONE_SIDE))) for title, o in full])
+    beside = encode(
+        [Document(title, tuple(rng.sample(sorted(set(o.skills)), ONE_SIDE))) for title, o in full]
+    )
     score: Floats = (alone.vectors * beside.vectors).sum(1)
     return Pairs(score, alone.certainty, beside.certainty, np.ones(len(full), np.bool_))
 
