@@ -6,7 +6,7 @@ The files come from a folder `esco_labels/`: `concepts.tsv` numbers the concepts
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,12 +27,10 @@ def read(folder: Path, language: str) -> dict[str, tuple[str, ...]]:
 
     A concept is named as in `Occupation.id`: `esco:<uuid>`, or `isco:<code>` for a group of ISCO-08.
     """
-    with (folder / "concepts.tsv").open(encoding="utf-8", newline="") as lines:
-        concepts = {row["n"]: _name(row["conceptUri"]) for row in _rows(lines)}
+    concepts = {row["n"]: _name(row["conceptUri"]) for row in _rows(folder / "concepts.tsv")}
     found: dict[str, list[str]] = {}
-    with (folder / f"{language}.tsv").open(encoding="utf-8", newline="") as lines:
-        for row in _rows(lines):
-            found.setdefault(concepts[row["n"]], []).append(clean(row["label"]))
+    for row in _rows(folder / f"{language}.tsv"):
+        found.setdefault(concepts[row["n"]], []).append(clean(row["label"]))
     labels = {concept: unique(each) for concept, each in found.items()}
     return {concept: each for concept, each in labels.items() if each}
 
@@ -64,5 +62,6 @@ def _name(uri: str) -> str:
     return f"esco:{name}" if kind == "occupation" else f"{kind}:{name}"
 
 
-def _rows(lines: object) -> "csv.DictReader[str]":
-    return csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)  # type: ignore[arg-type]
+def _rows(file: Path) -> Iterator[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)

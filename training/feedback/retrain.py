@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from rolecall.training.feedback.feedback import Pair
-from rolecall.training.retrain_config import RetrainConfig
 
 from rolecall.encoder import artifact
 from rolecall.encoder.artifact import Artifact, Config
@@ -22,8 +20,10 @@ from rolecall.training.data.dataset import Dataset
 from rolecall.training.data.ontology import Split
 from rolecall.training.data.sampler import PairSampler
 from rolecall.training.feedback import gate
+from rolecall.training.feedback.config import RetrainConfig
 from rolecall.training.feedback.finetune import Judged, by_time, finetune
 from rolecall.training.feedback.gate import Decision
+from rolecall.training.feedback.pairs import Pair
 from rolecall.training.fit import calibrate, mixture
 from rolecall.training.fit.recipe import GARBAGE, UNCALIBRATED, described
 from rolecall.training.judge.evaluate import Pairs
@@ -108,7 +108,7 @@ def _finish(
     calibration = calibrate.fit(
         mixture.joined([pairs, own]),
         certain=mixture.least_certainty(encoder.encode, split),
-        weights=np.append(weights, np.full(len(own.match), weights.sum() / len(weights), np.float32)),
+        weights=np.append(weights, np.full(len(own.match), weights.sum() / len(weights))),
     )
     names, used = described(encoder, split)
     return _save(ground, network, calibration, names, out, used=used)

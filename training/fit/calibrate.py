@@ -138,8 +138,8 @@ def _typical(weights: NDArray[np.float32], titles: "Titles") -> list[int]:
     """Numbers of the titles with most weight, one of each occupation."""
     found: dict[str, int] = {}
     chosen = np.flatnonzero(weights)
-    for index in chosen[np.argsort(-weights[chosen], kind="stable")]:
-        found.setdefault(titles.occupations[index], int(index))
+    for index in chosen[np.argsort(-weights[chosen], kind="stable")].tolist():
+        found.setdefault(titles.occupations[index], index)
         if len(found) == TYPICAL:
             break
     return list(found.values())
@@ -155,7 +155,7 @@ def _name(
     if len(typical) < MOST_TITLES:
         return ""
     kind, count = Counter(known.kinds[index] for index in typical).most_common(1)[0]
-    as_firm = np.flatnonzero(others >= weights[typical[-1]])
+    as_firm = np.flatnonzero(others >= weights[typical[-1]]).tolist()
     agreeing = sum(held_out.kinds[index] == kind for index in as_firm)
     if count < PURITY * len(typical) or agreeing < PURITY * len(as_firm):
         return ""

@@ -10,11 +10,12 @@ from functools import partial
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rolecall.encoder.document import Document
 from rolecall.training.data.ontology import Occupation, Split
 from rolecall.training.judge import evaluate, presence
-from rolecall.training.judge.evaluate import Corpus, Encode, Floats, Pairs
+from rolecall.training.judge.evaluate import Corpus, Encode, Pairs
 
 DRAWS = 3  # of titles, skills and tasks for the presence table
 LEAST = 0.02  # share of titles that are less certain than what counts as read in full
@@ -24,10 +25,10 @@ CELLS, ENGLISH, FOREIGN, ACROSS, SAME, ITSELF, GARBAGE = 9.0, 0.5, 0.5, 0.25, 0.
 Weighted = tuple[Pairs, float]
 
 
-def pairs(encode: Encode, split: Split, garbage: Sequence[Document]) -> tuple[Pairs, Floats]:
+def pairs(encode: Encode, split: Split, garbage: Sequence[Document]) -> tuple[Pairs, NDArray[np.float64]]:
     """The pairs and how much each counts. (pairs,)"""
     kinds = [part for part in _kinds(encode, split, garbage) if len(part[0].match)]
-    weights = [np.full(len(part.match), weight / len(part.match), np.float32) for part, weight in kinds]
+    weights = [np.full(len(part.match), weight / len(part.match)) for part, weight in kinds]
     return joined([part for part, _ in kinds]), np.concatenate(weights)
 
 

@@ -185,11 +185,11 @@ def teach(ground: Ground, config: TrainConfig) -> Read:
 
 
 def _read_titles(ground: Ground, config: TrainConfig) -> Read:
-    """By a transformer trained for it, or by `meanings`."""
+    """By a transformer trained for it, or by `opinions`."""
     texts = ground.data.store.texts[: ground.data.readable]
     ground.run.say(f"the teacher reads {len(texts)} titles")
     if not config.teacher:
-        return _kept(ground.run, "titles", lambda: start.read(texts, config.meanings))
+        return _kept(ground.run, "titles", lambda: start.read(texts, config.opinions))
     transformer, progress = fit(ground, config.teacher, "teacher", None)
     documents = [Document(text) for text in texts]
     titles = _kept(

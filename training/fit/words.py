@@ -51,7 +51,7 @@ def foreign_pieces(texts: Iterable[str], english: Sequence[str], count: int) -> 
 
 
 def _learned(words: Counter[str], count: int) -> list[str]:
-    tokenizer = Tokenizer(WordPiece())  # type: ignore[no-untyped-call]
+    tokenizer = Tokenizer(WordPiece())
     trainer = WordPieceTrainer(vocab_size=count, min_frequency=2, show_progress=False)
     repeated = (word for word, times in words.items() for _ in range(times))
     tokenizer.train_from_iterator(repeated, trainer=trainer)

@@ -246,7 +246,7 @@ def test_a_teacher_of_titles_has_no_say_on_what_stands_aside() -> None:
 
 
 def test_a_teacher_that_read_no_name_aside_has_its_say_on_the_others() -> None:
-    data, settings = uneven(skills=3), config(batch=40, aside=0.5, distil=1.0, meanings="someone")
+    data, settings = uneven(skills=3), config(batch=40, aside=0.5, distil=1.0, opinions="someone")
     (batch,) = PairSampler(data, settings).epoch(0)
     teacher = torch.nn.functional.normalize(torch.rand(data.readable, 3), dim=1)
     without = loop.batch_loss(network(), batch, config(), None)
@@ -272,7 +272,7 @@ def test_a_teacher_without_weight_changes_nothing() -> None:
     teacher = torch.rand(len(DATA.store), 3)
     without = loop.batch_loss(network(), batch, config(), None)
     torch.testing.assert_close(loop.batch_loss(network(), batch, config(distil=0.0), teacher), without)
-    imitating = loop.batch_loss(network(), batch, config(distil=1.0, meanings="someone"), teacher)
+    imitating = loop.batch_loss(network(), batch, config(distil=1.0, opinions="someone"), teacher)
     a, b = (loop.embed(network(), side.tokens) for side in (batch.a, batch.b))
     wanted = losses.imitation(a @ b.T, teacher[batch.a.titles], teacher[batch.b.titles])
     torch.testing.assert_close(imitating, without + wanted)
@@ -280,7 +280,7 @@ def test_a_teacher_without_weight_changes_nothing() -> None:
 
 def test_imitating_takes_someone_to_imitate() -> None:
     with pytest.raises(
-        ValueError, match=r"distil = 0.5 but nobody to imitate: set `meanings` or `\[teacher\]`"
+        ValueError, match=r"distil = 0.5 but nobody to imitate: set `opinions` or `\[teacher\]`"
     ):
         config(distil=0.5)
 
