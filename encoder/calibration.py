@@ -16,13 +16,13 @@ ALIKE = 0.01  # how far from 1 a score has to be to count as another document's
 
 
 def inputs(score: Floats, certainty_a: Floats, certainty_b: Floats) -> NDArray[np.float64]:
-    """What the logistic curve sees: (pairs, 6), symmetric in the two sides.
+    """What the logistic curve sees: (pairs, 4), symmetric in the two sides.
 
     None of them falls when an argument rises.
     """
-    low, high = np.minimum(certainty_a, certainty_b), np.maximum(certainty_a, certainty_b)
     near = -np.log(1 - np.minimum(score, 1) + ALIKE) + np.log(1 + ALIKE)  # 0 for a score of 0
-    return np.stack([score, near, low, high, score * low, score * high], axis=-1).astype(np.float64)
+    low, high = np.minimum(certainty_a, certainty_b), np.maximum(certainty_a, certainty_b)
+    return np.stack([score, near, near * low, near * high], axis=-1).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

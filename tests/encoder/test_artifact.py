@@ -14,7 +14,7 @@ from rolecall.encoder.model import Encoder, Network, weight_shapes
 from rolecall.encoder.usage import Usage
 
 SHAPE = Shape(vocabulary=4, hidden=6, groups=2, size=3)
-CALIBRATION = Calibration((5.0, 1.0, 1.0, 0.0, 0.0, 0.0), -3.0, (0.0, 1.0), (0.0, 1.0), 0.1)
+CALIBRATION = Calibration((5.0, 1.0, 1.0, 0.0), -3.0, (0.0, 1.0), (0.0, 1.0), 0.1)
 TOKENS = ("[UNK]", "nurse", "pilot", "welder")
 
 
@@ -44,7 +44,7 @@ def test_the_version_changes_with_the_content(tmp_path: Path) -> None:
     again = artifact.load(saved(tmp_path / "b"), weight_shapes)
     assert first.config.version == again.config.version
     calmer = first.config.model_copy(
-        update={"calibration": Calibration((1.0, 1.0, 1.0, 0.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 0.1)}
+        update={"calibration": Calibration((1.0, 1.0, 1.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 0.1)}
     )
     other = artifact.save(tmp_path / "c", Artifact(calmer, first.weights, TOKENS, first.features))
     assert other != first.config.version

@@ -30,7 +30,7 @@ from rolecall.training.judge import evaluate
 
 GARBAGE = 400  # texts that calibration sees match nothing
 Plot = Callable[[str, Mapping[str, float]], None]  # (student or teacher, an epoch's figures)
-UNCALIBRATED = Calibration((1.0, 0.0, 0.0, 0.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 1.0)
+UNCALIBRATED = Calibration((1.0, 0.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
