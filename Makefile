@@ -10,7 +10,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 TORCH_INDEX := $(if $(filter cpu,$(TORCH)),--retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka check bench chaos clean
+.PHONY: help demo test test-kafka check bench gpu-check chaos clean
 
 help:
 	@echo "make demo   start the embedded stack, publish a sample, match it live, show the matches"
@@ -19,6 +19,7 @@ help:
 	@echo "make check  lint, types, import direction"
 	@echo "make chaos  one fault after another while events flow: nothing may be lost (about 20 minutes)"
 	@echo "make bench  DATA=path/to/data: speed and quality figures"
+	@echo "make gpu-check  DATA=path/to/data: test, time and train the encoder on a GPU (at most 8 minutes)"
 	@echo
 	@echo "PYTHON=python3.13 takes another Python; TORCH=cuda takes the build of torch with CUDA"
 
@@ -53,6 +54,10 @@ test-kafka: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench.pipeline --vacancies $(DATA)/vacancies/open_jobs.csv --onet $(DATA)/onet
 	$(BIN)/python -m bench.quality --data $(DATA)
+
+gpu-check: $(STAMP)
+	$(BIN)/python -m bench.gpu_check pack .rolecall/gpu-check --data $(DATA)
+	$(BIN)/python -m bench.gpu_check run .rolecall/gpu-check
 
 chaos: $(STAMP)
 	$(BIN)/python -m bench.chaos

@@ -20,9 +20,9 @@ ROWS = 512
 class Ranking:
     """Queries, the labels they are to find, and the concept of each label."""
 
-    queries: list[str]
+    queries: list[Document]
     wanted: list[set[int]]  # concepts that are right for a query
-    labels: list[str]
+    labels: list[Document]
     concepts: NDArray[np.int64]  # of the labels, ascending
 
 
@@ -38,7 +38,10 @@ def melo(folder: Path) -> Ranking:
     for query, _, label, _ in _table(folder / "annotations.tsv"):
         wanted[query].add(place[label])
     return Ranking(
-        list(queries.values()), list(wanted.values()), list(labels.values()), np.arange(len(labels))
+        [Document(query) for query in queries.values()],
+        list(wanted.values()),
+        [Document(label) for label in labels.values()],
+        np.arange(len(labels)),
     )
 
 
@@ -56,17 +59,16 @@ def jobbert(titles: Path, esco: Path, *, preferred_only: bool) -> Ranking:
     with titles.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return Ranking(
-        [row["vacancyTitle"] for row in rows],
+        [Document(row["vacancyTitle"]) for row in rows],
         [{number[row["conceptUri"]]} for row in rows],
-        [label for label, _ in pairs],
+        [Document(label) for label, _ in pairs],
         np.array([n for _, n in pairs]),
     )
 
 
 def ranks(system: System, ranking: Ranking) -> NDArray[np.int64]:
     """Rank of the first right concept for every query; a concept scores what its best label scores."""
-    texts = [*ranking.queries, *ranking.labels]
-    rows = system([Document(text) for text in texts])
+    rows = system([*ranking.queries, *ranking.labels])
     queries, labels = rows[: len(ranking.queries)], rows[len(ranking.queries) :]
     starts = np.flatnonzero(np.diff(ranking.concepts, prepend=-1))
     found = []
@@ -78,6 +80,11 @@ def ranks(system: System, ranking: Ranking) -> NDArray[np.int64]:
             relevant[row, list(wanted)] = True
         found.append(metrics.first_ranks(scores, relevant))
     return np.concatenate(found)
+
+
+def reciprocal_rank(system: System, ranking: Ranking) -> float:
+    """The mean over the queries."""
+    return metrics.mean_reciprocal_rank(ranks(system, ranking))
 
 
 def _table(file: Path) -> Sequence[list[str]]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import benchmarks, encode
+from bench.wild import hard_pairs, judge
 from rolecall.encoder.artifact import BUNDLED
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder
@@ -24,7 +25,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.command()
 @click.option(
-    "--data", type=FOLDER, required=True, help="Folder with onet/, esco/, melo_usa_en/, jobbert_dev/."
+    "--data", type=FOLDER, required=True, help="Folder with onet/, esco*/, melo_usa_en/, jobbert_dev/."
 )
 @click.option("--model", type=FOLDER, default=BUNDLED, help="Model directory; the bundled one by default.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Keep MiniLM's vectors here between runs.")
@@ -35,29 +36,41 @@ def main(data: Path, model: Path, cache: Path | None, threads: int) -> None:
     console = Console()
     encoder = Encoder.load(model, device="cpu")
     split = sources.read(data).split()
+    zero_shot = judge.remembering(baselines.minilm(cache))
     systems: dict[str, System] = {
         "char TF-IDF": baselines.char_tfidf(title for o in split.train for title in o.titles),
-        "MiniLM zero-shot": baselines.minilm(cache),
+        "MiniLM zero-shot": zero_shot,
         "rolecall": lambda documents: encoder.encode(documents).vectors,
     }
     found = {name: quality(system, split, data) for name, system in systems.items()}
     console.print(_table(found))
-    ours, minilm = found["rolecall"], found["MiniLM zero-shot"]
     pairs = evaluate.held_out_pairs(encoder.encode, split.test, split)
     garbage = evaluate.garbage_auroc(encoder.encode, split.test)
-    speed = {
-        "titles": encode.ratio(encoder, baselines.minilm(), _titles(split), slow=1_000),
-        "documents of 200 words": encode.ratio(encoder, baselines.minilm(), _documents(split), slow=60),
-    }
     for kind, area in garbage.items():
-        console.print(f"certainty of titles against {kind}: AUROC {area:.3f}")
-    for kind, figures in speed.items():
-        console.print(
-            f"{kind}: {figures['encoder_per_s']:,.0f}/s, MiniLM {figures['minilm_per_s']:,.0f}/s, "
-            f"{figures['ratio']:,.0f} times"
-        )
-    trained = orjson.loads((model / "metrics.json").read_bytes())["metrics"]
+        console.print(f"certainty of English titles against {kind}: AUROC {area:.3f}")
+    held = judge.read(data, "test")
+    wild, beside = judge.judge(encoder, held), judge.beside(zero_shot, held)
+    for line in judge.lines(wild, beside):
+        console.print(line, highlight=False, soft_wrap=True)
+    hard = hard_pairs.right(encoder, hard_pairs.read())
+    console.print(f"hard pairs on their side: {hard.sum()} of {len(hard)}")
     figures = {
+        **_ranked(found["rolecall"], found["MiniLM zero-shot"]),
+        "ece": evaluate.calibration_error(encoder.calibration, pairs),
+        **wild.figures,
+        **beside.figures,
+        "hard_pairs_accuracy": hard.mean(),
+        "garbage_auroc_english": garbage["mean"],
+        **_speed(encoder, split, console),
+        "train_minutes": orjson.loads((model / "metrics.json").read_bytes())["metrics"]["train_minutes"],
+        "model_mb": sum(file.stat().st_size for file in model.iterdir()) / 2**20,
+    }
+    rounded = {name: round(float(value), 4) for name, value in figures.items()}
+    print(orjson.dumps({"version": encoder.version, **rounded}).decode())
+
+
+def _ranked(ours: dict[str, float], minilm: dict[str, float]) -> dict[str, float]:
+    return {
         "melo_mrr": ours["MELO usa en MRR"],
         "jobbert_dev_mrr": ours["JobBERT dev MRR"],
         "jobbert_dev_mrr_best_label": ours["JobBERT dev MRR, best label"],
@@ -66,15 +79,20 @@ def main(data: Path, model: Path, cache: Path | None, threads: int) -> None:
         "title_recall10_gain": ours["title recall@10"] - minilm["title recall@10"],
         "match_recall10": ours["match recall@10"],
         "match_recall10_gain": ours["match recall@10"] - minilm["match recall@10"],
-        "ece": evaluate.calibration_error(encoder.calibration, pairs),
-        "garbage_auroc": garbage["mean"],
-        "encode_ratio_titles": speed["titles"]["ratio"],
-        "encode_ratio_docs": speed["documents of 200 words"]["ratio"],
-        "train_minutes": trained["train_minutes"],
-        "model_mb": sum(file.stat().st_size for file in model.iterdir()) / 2**20,
     }
-    rounded = {name: round(float(value), 4) for name, value in figures.items()}
-    print(orjson.dumps({"version": encoder.version, **rounded}).decode())
+
+
+def _speed(encoder: Encoder, split: Split, console: Console) -> dict[str, float]:
+    """Times as many documents a second as MiniLM."""
+    minilm = baselines.minilm()
+    titles = encode.ratio(encoder, minilm, _titles(split), slow=1_000)
+    documents = encode.ratio(encoder, minilm, _documents(split), slow=60)
+    for kind, figures in (("titles", titles), ("documents of 200 words", documents)):
+        console.print(
+            f"{kind}: {figures['encoder_per_s']:,.0f}/s, MiniLM {figures['minilm_per_s']:,.0f}/s, "
+            f"{figures['ratio']:,.0f} times"
+        )
+    return {"encode_ratio_titles": titles["ratio"], "encode_ratio_docs": documents["ratio"]}
 
 
 def quality(system: System, split: Split, data: Path) -> dict[str, float]:
@@ -82,18 +100,16 @@ def quality(system: System, split: Split, data: Path) -> dict[str, float]:
     preferred = benchmarks.jobbert(titles, esco, preferred_only=True)
     ranks = benchmarks.ranks(system, preferred)
     return {
-        "MELO usa en MRR": _mrr(system, benchmarks.melo(data / "melo_usa_en")),
+        "MELO usa en MRR": benchmarks.reciprocal_rank(system, benchmarks.melo(data / "melo_usa_en")),
         "JobBERT dev MRR": metrics.mean_reciprocal_rank(ranks),
         "JobBERT dev MRR, unseen titles": metrics.mean_reciprocal_rank(
-            ranks[_unseen(preferred.queries, split)]
+            ranks[_unseen([query.title for query in preferred.queries], split)]
         ),
-        "JobBERT dev MRR, best label": _mrr(system, benchmarks.jobbert(titles, esco, preferred_only=False)),
+        "JobBERT dev MRR, best label": benchmarks.reciprocal_rank(
+            system, benchmarks.jobbert(titles, esco, preferred_only=False)
+        ),
         **evaluate.held_out(system, split),
     }
-
-
-def _mrr(system: System, ranking: benchmarks.Ranking) -> float:
-    return metrics.mean_reciprocal_rank(benchmarks.ranks(system, ranking))
 
 
 def _unseen(queries: Sequence[str], split: Split) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":

@@ -23,7 +23,7 @@ from rolecall.encoder.softmax_groups import Form
 from rolecall.encoder.usage import Usage
 from rolecall.schemas.errors import RolecallError
 
-FORMAT = 1
+FORMAT = 2
 MAX_FILE_BYTES = 1 << 30
 WEIGHTS, CONFIG, VOCABULARY, FEATURES = "model.safetensors", "config.json", "vocabulary.txt", "features.json"
 USAGE = "usage.json"
@@ -68,7 +68,7 @@ class Shape(BaseModel):
 class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     shape: Shape
     calibration: Calibration
     version: str = ""

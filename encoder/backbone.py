@@ -8,14 +8,15 @@ from rolecall.encoder.document import FIELDS
 from rolecall.encoder.tokens import Tokens
 
 MAX_POSITIONS = 512
-SEQUENCES = 128  # that go through the transformer together
+SEQUENCES, CUDA_SEQUENCES = 128, 4096  # that go through the transformer together
 
 
 class StaticBag(nn.Module):
     """Weighted mean of token vectors per field, each normalised; then a weighted mean of these fields.
 
-    Fields are averaged apart, so a long text never drowns a title; and normalised, so that the title does not
-    drown the text either: the mean of three words is many times longer than the mean of two hundred.
+    Fields are averaged apart, so a long text never drowns a title; and normalised, so that the title does
+    not drown the text either: the mean of three words is many times longer than the mean of two hundred. A
+    field that is absent has no share, so it pulls the document nowhere.
     """
 
     def __init__(self, vocabulary: int, hidden: int, *, mix: int = 0) -> None:
@@ -23,7 +24,7 @@ class StaticBag(nn.Module):
         super().__init__()
         self.table = nn.Embedding(vocabulary, hidden)
         self.token_weights = nn.Embedding(vocabulary, 2)  # logarithms: in a title, in skills and text
-        self.field_weights = nn.Parameter(torch.zeros(len(FIELDS)))  # logarithms
+        self.field_weights = nn.Parameter(torch.zeros(2 ** len(FIELDS), len(FIELDS)))  # logarithms
         nn.init.zeros_(self.token_weights.weight)
         self.mix = Mix(hidden, mix) if mix else None
 
@@ -48,16 +49,25 @@ class StaticBag(nn.Module):
         )  # (fields with a token, hidden)
         # Normalised, a weighted sum is the same as a weighted mean.
         fields = functional.layer_norm(sums, sums.shape[-1:])
-        shares = filled * self.field_weights.exp()
-        shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
         ends = filled.sum(-1).cumsum(0)  # (documents,)
         return functional.embedding_bag(
             torch.arange(len(fields), device=fields.device),
             fields,
             functional.pad(ends[:-1], (1, 0)),
             mode="sum",
-            per_sample_weights=shares[filled],
+            per_sample_weights=field_shares(filled, self.field_weights)[filled],
         )
+
+
+def field_shares(filled: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """How much each field counts; the shares of a document sum to 1. (documents, fields)
+
+    filled: (documents, fields) bool. weights: (2 ** fields, fields) logarithms, a row for each set of filled
+    fields: what a title counts for beside a text is not what it counts for beside skills.
+    """
+    places = 1 << torch.arange(filled.shape[1], device=filled.device)
+    shares = filled * weights.exp()[(filled * places).sum(-1)]  # (documents, fields)
+    return shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
 
 
 class Mix(nn.Module):
@@ -92,7 +102,7 @@ class Transformer(nn.Module):
         self.kind = nn.Parameter(torch.zeros(hidden))  # BERT's token type 0, the only one used
         self.norm = nn.LayerNorm(hidden, eps=1e-12)
         self.blocks = nn.ModuleList(Block(hidden, heads) for _ in range(layers))
-        self.field_weights = nn.Parameter(torch.zeros(len(FIELDS)))  # logarithms
+        self.field_weights = nn.Parameter(torch.zeros(2 ** len(FIELDS), len(FIELDS)))  # logarithms
         self.edges = nn.Parameter(torch.zeros(2, hidden))  # vectors of [CLS] and [SEP]
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
@@ -104,10 +114,10 @@ class Transformer(nn.Module):
         if len(order):
             # One look-up for all: the gradient of every look-up is as large as the table.
             words = self.table(tokens.ids)  # (tokens, hidden)
-            parts = [self.pool(words, tokens.offsets[p], counts[p]) for p in torch.split(order, SEQUENCES)]
+            size = CUDA_SEQUENCES if words.is_cuda else SEQUENCES
+            parts = [self.pool(words, tokens.offsets[p], counts[p]) for p in torch.split(order, size)]
             pooled = pooled.index_copy(0, order, torch.cat(parts).float())
-        shares = (counts.view(-1, len(FIELDS)) > 0) * self.field_weights.exp()
-        shares = shares / shares.sum(-1, keepdim=True).clamp(min=1e-9)
+        shares = field_shares(counts.view(-1, len(FIELDS)) > 0, self.field_weights)
         return torch.einsum("dfh,df->dh", pooled.view(*shares.shape, -1), shares)
 
     def pool(self, words: torch.Tensor, starts: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

@@ -47,6 +47,12 @@ class Network(nn.Module):
         return embedded
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the processor does so twice as fast as float32, or faster."""
+    processor = torch.cpu.get_capabilities()
+    return bool(processor.get("amx_bf16") or processor.get("avx512_bf16"))
+
+
 def weight_shapes(shape: artifact.Shape) -> Mapping[str, tuple[int, ...]]:
     """Shapes of all weights, without allocating one."""
     return {name: tuple(weight.shape) for name, weight in _without_weights(shape).state_dict().items()}
@@ -86,9 +92,8 @@ class Encoder:
         network = _without_weights(config.shape)
         network.load_state_dict(dict(model.weights), assign=True)
         self.network = network.requires_grad_(False).eval().to(device)
-        processor = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-        if processor.get("amx_bf16") or processor.get("avx512_bf16"):
-            # It multiplies bfloat16 twice as fast or more; these layers are where the multiplications are.
+        if device.type == "cpu" and multiplies_bfloat16():
+            # These layers are where the multiplications are.
             self.network.head.project.to(torch.bfloat16)
             if isinstance(self.network.backbone, StaticBag) and self.network.backbone.mix is not None:
                 self.network.backbone.mix.widen.to(torch.bfloat16)

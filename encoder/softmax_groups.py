@@ -44,4 +44,4 @@ class SoftmaxGroups(nn.Module):
             vectors = similarity.embedding(log_p)
         else:
             vectors = log_p.exp().flatten(-2) / self.groups**0.5
-        return Embedded(vectors, similarity.certainty(log_p))
+        return Embedded(vectors, similarity.certainty(log_p) * present)

@@ -2,6 +2,8 @@
 
 Real text repeats its words, so a dictionary look-up replaces the search for pieces almost always; that makes
 reading several times faster than a general tokenizer. Punctuation is dropped: a bag has no use for it.
+A word that has a character without a piece is dropped too. It has no token of its own: two texts that cannot
+be read must not have anything in common.
 """
 
 import re
@@ -17,10 +19,13 @@ from rolecall.encoder.document import FIELDS, Document, Field
 
 # Letters and digits; "c++" and "c#" are words of their own.
 WORD = re.compile(r"[^\W_]+[+#]*")
-UNKNOWN = "[UNK]"
 MAX_WORD_CHARS = 100
 MAX_REMEMBERED_WORDS = 200_000
 # Cut before anything else looks at the text: a description of 100,000 words costs what one of 500 costs.
+# Letters that Unicode does not take apart into a base letter and a mark.
+LETTERS = str.maketrans(
+    {"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ı": "i"}
+)
 MAX_CHARS: dict[Field, int] = {"title": 300, "skills": 2_000, "text": 3_000}
 
 
@@ -48,6 +53,15 @@ class Tokens:
         last = int(after[0]) if len(after) else len(self.ids)
         return Tokens(self.ids[first:last], offsets - first)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Tokens"]) -> "Tokens":
+        """The documents of all parts, one after another."""
+        starts = np.cumsum([0, *(len(part.ids) for part in parts[:-1])])
+        return cls(
+            torch.cat([part.ids for part in parts]),
+            torch.cat([part.offsets + int(start) for part, start in zip(parts, starts, strict=True)]),
+        )
+
     def to(self, device: torch.device) -> "Tokens":
         return Tokens(self.ids.to(device), self.offsets.to(device))
 
@@ -58,8 +72,6 @@ class Vocabulary:
     def __init__(self, tokens: Sequence[str]) -> None:
         self.tokens = tuple(tokens)
         self.ids = {token: index for index, token in enumerate(self.tokens)}
-        if UNKNOWN not in self.ids:
-            raise ValueError(f"the vocabulary of {len(self.tokens)} tokens has no {UNKNOWN}")
         self._pieces = _Pieces(self.ids)
 
     def __len__(self) -> int:
@@ -85,11 +97,16 @@ class Vocabulary:
 
 
 def plain(text: str) -> str:
-    """Lower case without accents, as BERT's uncased models read."""
+    """Lower case without accents and ligatures: `Schweißer` is `schweisser`.
+
+    Invisible characters (category Cf, for instance soft hyphens) are removed, because texts that differ
+    only in these look the same.
+    """
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(LETTERS)
+    decomposed = unicodedata.normalize("NFD", folded)
+    return "".join(char for char in decomposed if unicodedata.category(char) not in {"Mn", "Mc", "Me", "Cf"})
 
 
 def _field_text(document: Document, field: Field) -> str:
@@ -125,7 +142,10 @@ class _Pieces(dict[str, tuple[int, ...]]):
 
 
 def _split(word: str, ids: dict[str, int]) -> list[int]:
-    """Greedy longest match first (Wu et al. 2016, "Google's Neural Machine Translation System")."""
+    """Greedy longest match first (Wu et al. 2016, "Google's Neural Machine Translation System").
+
+    Empty when a character has no piece.
+    """
     word = word[:MAX_WORD_CHARS]
     pieces: list[int] = []
     start = 0
@@ -137,5 +157,5 @@ def _split(word: str, ids: dict[str, int]) -> list[int]:
                 start = end
                 break
         else:
-            return [ids[UNKNOWN]]
+            return []
     return pieces

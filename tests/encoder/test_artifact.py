@@ -14,7 +14,7 @@ from rolecall.encoder.model import Encoder, Network, weight_shapes
 from rolecall.encoder.usage import Usage
 
 SHAPE = Shape(vocabulary=4, hidden=6, groups=2, size=3)
-CALIBRATION = Calibration((5.0, 1.0, 1.0), -3.0, (0.0, 1.0), (0.0, 1.0))
+CALIBRATION = Calibration((5.0, 1.0, 1.0, 0.0), -3.0, (0.0, 1.0), (0.0, 1.0), 0.1)
 TOKENS = ("[UNK]", "nurse", "pilot", "welder")
 
 
@@ -44,7 +44,7 @@ def test_the_version_changes_with_the_content(tmp_path: Path) -> None:
     again = artifact.load(saved(tmp_path / "b"), weight_shapes)
     assert first.config.version == again.config.version
     calmer = first.config.model_copy(
-        update={"calibration": Calibration((1.0, 1.0, 1.0), 0.0, (0.0, 1.0), (0.0, 1.0))}
+        update={"calibration": Calibration((1.0, 1.0, 1.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 0.1)}
     )
     other = artifact.save(tmp_path / "c", Artifact(calmer, first.weights, TOKENS, first.features))
     assert other != first.config.version
@@ -129,8 +129,8 @@ def test_features_that_are_not_lists_of_words_are_refused(tmp_path: Path, featur
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     config = orjson.loads((saved(tmp_path) / "config.json").read_bytes())
-    (tmp_path / "config.json").write_bytes(orjson.dumps(config | {"format": 2}))
-    with pytest.raises(ArtifactError, match=r"format is '2'.*reads format 1"):
+    (tmp_path / "config.json").write_bytes(orjson.dumps(config | {"format": 1}))
+    with pytest.raises(ArtifactError, match=r"format is '1'.*reads format 2"):
         Encoder.load(tmp_path)
 
 

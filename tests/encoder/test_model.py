@@ -1,3 +1,4 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,9 +20,14 @@ ODD = [
 ]
 
 
+# A GPU multiplies bfloat16 for the whole network, in another order for batches of another size.
+DEVICE = os.environ.get("ROLECALL_TEST_DEVICE", "cpu")
+CLOSE = 1e-5 if DEVICE == "cpu" else 2e-2
+
+
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    return Encoder.load(device="cpu")
+    return Encoder.load(device=DEVICE)
 
 
 def scores(encoder: Encoder, query: str, *others: str) -> list[float]:
@@ -30,7 +36,7 @@ def scores(encoder: Encoder, query: str, *others: str) -> list[float]:
 
 
 def test_the_bundled_model_is_small_and_fits_a_vector_engine(encoder: Encoder) -> None:
-    assert sum(file.stat().st_size for file in BUNDLED.iterdir()) <= 15 * 2**20
+    assert sum(file.stat().st_size for file in BUNDLED.iterdir()) <= 20 * 2**20
     assert encoder.dims <= 1024
 
 
@@ -51,8 +57,33 @@ def test_odd_documents_encode_with_finite_numbers(encoder: Encoder) -> None:
     assert ((embeddings.certainty >= 0) & (embeddings.certainty <= 1)).all()
 
 
-def test_titles_without_a_word_have_no_certainty(encoder: Encoder) -> None:
-    np.testing.assert_allclose(encoder.encode(ODD[:3]).certainty, 0, atol=1e-6)
+def test_documents_without_a_word_have_no_certainty_and_match_nothing(encoder: Encoder) -> None:
+    found = encoder.encode([*ODD[:4], Document("软件工程师"), Document("★★★", ("●",), "♥ 🙂")])
+    assert found.certainty.tolist() == [0.0] * 6
+    scores = (found.vectors * found.vectors).sum(1)
+    np.testing.assert_allclose(scores, 1, atol=CLOSE)
+    sure = np.ones(6, np.float32)
+    assert encoder.confidence(scores, found.certainty, sure).tolist() == [0.0] * 6
+
+
+def test_a_soft_hyphen_changes_nothing(encoder: Encoder) -> None:
+    found = encoder.encode(
+        [Document("software developer"), Document("soft\u00adware devel\u00adoper")]
+    ).vectors
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_a_title_is_surely_a_match_of_itself(encoder: Encoder) -> None:
+    titles = ["registered nurse", "software developer", "Elektriker", "cuoco", "заварчик", "truck driver"]
+    found = encoder.encode([Document(title) for title in titles])
+    itself = (found.vectors * found.vectors).sum(1)
+    assert encoder.confidence(itself, found.certainty, found.certainty).min() >= 0.95
+
+
+def test_confidence_never_falls_when_a_document_is_surer(encoder: Encoder) -> None:
+    score, low, high = np.meshgrid(*[np.linspace(0, 1, 21, dtype=np.float32)] * 3, indexing="ij")
+    confidence = encoder.confidence(score, low, high)
+    assert all((np.diff(confidence, axis=axis) >= 0).all() for axis in range(3))
 
 
 def test_a_batch_gives_what_its_documents_give_alone(encoder: Encoder) -> None:
@@ -60,7 +91,7 @@ def test_a_batch_gives_what_its_documents_give_alone(encoder: Encoder) -> None:
     together = encoder.encode(documents)
     for n in (0, 1, 1023, 1024, 1099):
         alone = encoder.encode([documents[n]])
-        np.testing.assert_allclose(alone.vectors[0], together.vectors[n], atol=1e-5)
+        np.testing.assert_allclose(alone.vectors[0], together.vectors[n], atol=CLOSE)
 
 
 def test_no_documents_give_no_vectors(encoder: Encoder) -> None:
@@ -72,7 +103,7 @@ def test_threads_may_share_an_encoder(encoder: Encoder) -> None:
     expected = encoder.encode(documents).vectors
     with ThreadPoolExecutor(4) as pool:
         for embeddings in pool.map(encoder.encode, [documents] * 8):
-            np.testing.assert_allclose(embeddings.vectors, expected, atol=1e-6)
+            np.testing.assert_allclose(embeddings.vectors, expected, atol=CLOSE)
 
 
 def test_confidence_is_a_probability_that_grows_with_the_score(encoder: Encoder) -> None:

@@ -72,7 +72,8 @@ class TextStore:
 class Views:
     """Numbers of an occupation's texts in a TextStore."""
 
-    titles: Ints  # preferred first
+    titles: Ints  # in all languages; English first, and there the preferred one first
+    languages: Ints  # (titles,) numbers of languages; 0: English
     variants: Ints  # (titles,) each title as someone else would write it
     keys: Ints  # (titles,) equal for titles that are nearly the same string
     texts: Ints
@@ -86,7 +87,10 @@ class Dataset:
     views: tuple[Views, ...]
     sources: Ints  # (views,) 0: occupations as they are judged; 1, 2, ...: each source of what stands aside
     ancestors: Ints  # (occupations, 4) numbers of the groups it is in, widest first; -1 - occupation for none
+    skills: NDArray[np.bool_]  # (views,) whether titles are names of a skill, which stand among skills too
     surroundings: Ints  # texts to stand beside a title
+    boilerplate: Ints  # texts to stand beside a text
+    torn: Ints  # what a résumé parser leaves among skills
     garbage: Ints  # texts that mean nothing
     vacancies: Ints  # titles of nobody knows which occupation
     readable: int  # titles of occupations and vacancies are the first so many texts: what a teacher reads
@@ -106,12 +110,20 @@ def build(
     store = TextStore(vocabulary)
     store.add_all([title for o in occupations for title in o.titles])
     vacancies, readable = store.add_all(unlabelled), len(store)
+    codes = sorted({code for o in groups for code, _ in o.translations})
+    numbers = {code: number for number, code in enumerate(codes, 1)}
     keys: dict[str, int] = {}
     views = tuple(
         Views(
-            titles=store.add_all(o.titles),
-            variants=store.add_all([noise.variant(title, rng) for title in o.titles]),
-            keys=np.array([keys.setdefault(key(title), len(keys)) for title in o.titles], np.int64),
+            titles=store.add_all(o.names),
+            languages=np.array(
+                [0] * len(o.titles) + [numbers[code] for code, each in o.translations for _ in each], np.int64
+            ),
+            variants=store.add_all(
+                [noise.variant(title, rng) for title in o.titles]
+                + [noise.slip(title, rng) for title in o.names[len(o.titles) :]]
+            ),
+            keys=np.array([keys.setdefault(key(title), len(keys)) for title in o.names], np.int64),
             texts=store.add_all(o.texts),
             tasks=store.add_all(o.tasks),
             skills=store.add_all(o.skills),
@@ -121,13 +133,31 @@ def build(
     words = sorted(
         {word for o in occupations for text in (*o.texts, *o.tasks, *o.titles) for word in text.split()}
     )
+    foreign = [
+        sorted(
+            {
+                word
+                for o in groups
+                for each, titles in o.translations
+                for t in titles
+                for word in t.split()
+                if each == code
+            }
+        )
+        for code in codes
+    ]
     return Dataset(
         store=store,
         views=views,
         sources=np.array([0] * len(occupations) + [1 + others.index(o.source) for o in aside], np.int64),
         ancestors=_ancestors(groups),
+        skills=np.array([o.source == "skill" for o in groups], np.bool_),
         surroundings=store.add_all([noise.surroundings(rng) for _ in range(4_000)]),
-        garbage=store.add_all([noise.garbage(rng, words) for _ in range(20_000)]),
+        boilerplate=store.add_all(noise.BOILERPLATE),
+        torn=store.add_all([noise.torn(rng, words) for _ in range(4_000)]),
+        garbage=store.add_all(
+            [noise.garbage(rng, rng.choice([words, words, *foreign])) for _ in range(60_000)]
+        ),
         vacancies=vacancies,
         readable=readable,
     )

@@ -4,7 +4,7 @@ Everything is made here from word lists of our own; no title of a benchmark went
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -29,12 +29,39 @@ GRADES = _listed("""
     I, IV, Mid-Senior
 """)
 TERMS = _listed("""
-    Full Time, Part Time, Permanent, Contract, Temporary, Remote, Hybrid, On Site, Night Shift,
-    Weekend, Day Shift, m/f/d, m/w/d, f/m/x, 12 Month FTC, Maternity Cover, Freelance, Casual,
-    Immediate Start, Urgent, Urgently Required, No Experience Needed, Bonus, Sign On Bonus,
-    Excellent Salary, Work From Home, Seasonal, Relocation Offered, Visa Sponsorship, 5 days week,
-    Up to 40k, Competitive Salary, 3 positions, Walk In, Fresh Graduates Welcome, Hiring Now, New,
-    Career Opportunity, Immediate Vacancy, per hour, Flexible Hours
+    Full Time, Part Time, Permanent, Contract, Temporary, Remote, Hybrid, On Site, Night Shift, Weekend, Day
+    Shift, m/f/d, m/w/d, f/m/x, 12 Month FTC, Maternity Cover, Freelance, Casual, Immediate Start, Urgent,
+    Urgently Required, No Experience Needed, Bonus, Sign On Bonus, Excellent Salary, Work From Home,
+    Seasonal, Relocation Offered, Visa Sponsorship, 5 days week, Up to 40k, Competitive Salary, 3 positions,
+    Walk In, Fresh Graduates Welcome, Hiring Now, New, Career Opportunity, Immediate Vacancy, per hour,
+    Flexible Hours, m/w/d Vollzeit, Teilzeit, unbefristet, ab sofort, Ausbildung, Praktikum, H/F, CDI, CDD,
+    temps plein, temps partiel, stage, alternance, urgent, jornada completa, media jornada, contrato
+    indefinido, prácticas, tempo pieno, part time, tirocinio, tempo indeterminato, fulltime, parttime, vaste
+    baan, bijbaan, pełny etat, umowa o pracę, staż, praca zdalna, tempo inteiro, meio período, estágio,
+    heltid, deltid, vikariat, plný úvazek, teljes munkaidő, normă întreagă
+""")
+# What stands behind a comma or a dash: a team, a market, a product.
+SPECIALISMS = _listed("""
+    Sales, Marketing, Engineering, Platform, Payments, Growth, Enterprise, Mid Market, SMB, Public Sector,
+    Healthcare, Financial Services, Retail, Data, Infrastructure, Security, Core, Mobile, Web, Consumer,
+    Partnerships, Operations, Customer Experience, Product, People, Finance, Legal, Research, AI, Cloud,
+    Hardware, Supply Chain, Logistics, Strategy, Commercial, Corporate, Trust and Safety, Developer
+    Experience, Internal Tools, New Business, Key Accounts, Strategic Accounts, Federal, Education, Energy,
+    Automotive, Aerospace, Manufacturing, Pharma, Insurance, Banking, Real Estate, Hospitality, Gaming,
+    Media, Telecom, Digital, Innovation, Quality, Compliance, Risk, Procurement
+""")
+# What people write where a form insists on a title.
+NOTHING = _listed("""
+    Unknown, N/A, None, Not specified, Not applicable, Other, Various, TBD, TBC, Untitled, Test, No title,
+    Job, Position, Vacancy, Employee, Candidate, Applicant, Unemployed, Looking for work, Open to work,
+    Seeking new opportunities, Profile, Curriculum vitae, Resume, See CV, General application,
+    Miscellaneous, Null, Undefined, asdf, xxx, unbekannt, keine Angabe, sonstiges, Bewerbung, Lebenslauf,
+    arbeitssuchend, inconnu, non renseigné, autre, divers, candidature spontanée, sans emploi, desconocido,
+    otros, sin especificar, varios, candidatura espontánea, sconosciuto, altro, non specificato, candidatura
+    spontanea, disoccupato, onbekend, overig, niet opgegeven, nieznany, inne, nie dotyczy, brak danych,
+    desconhecido, outro, não informado, okänd, övrigt, ukendt, andet, ukjent, annet, neznámý, jiné, neznámy,
+    iné, ismeretlen, egyéb, necunoscut, altele, nepoznato, ostalo, neznano, drugo, teadmata, muu, nezināms,
+    cits, nežinoma, kita, неизвестно, друго, безработен
 """)
 # Sentences that stand in every advertisement and say nothing about the work.
 BOILERPLATE = _listed("""
@@ -74,27 +101,40 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def surroundings(rng: random.Random) -> str:
-    """A piece that a recruiter adds before or after a title."""
+    """A piece that a recruiter adds before or after a title.
+
+    Titles of real vacancies mostly have a specialism or a grade, seldom a place, and almost never a number.
+    """
     makers: tuple[Callable[[], str], ...] = (
-        lambda: rng.choice(CITIES),
-        lambda: rng.choice(REGIONS),
-        lambda: rng.choice(TERMS),
+        lambda: rng.choice(SPECIALISMS),
+        lambda: rng.choice(SPECIALISMS),
         lambda: rng.choice(GRADES),
-        lambda: f"{rng.choice(CITIES)} {rng.choice(REGIONS)}",
-        lambda: f"REF {rng.randrange(1000, 99999)}",
-        lambda: f"{rng.choice('RJQ')}{rng.randrange(10**5, 10**6)}",
-        lambda: f"{rng.randrange(15, 90)}k",
-        lambda: f"{rng.choice(TERMS)} {rng.choice(CITIES)}",
+        lambda: rng.choice(GRADES),
+        lambda: rng.choice(TERMS),
+        lambda: rng.choice((rng.choice(CITIES), f"{rng.choice(CITIES)} {rng.choice(REGIONS)}")),
+        lambda: rng.choice(
+            (f"REF {rng.randrange(1000, 99999)}", f"{rng.choice('RJQ')}{rng.randrange(10**5, 10**6)}")
+        ),
+        lambda: rng.choice((rng.choice(REGIONS), f"{rng.randrange(15, 90)}k")),
     )
     return rng.choice(makers)()
 
 
+def torn(rng: random.Random, words: Sequence[str]) -> str:
+    """What a résumé parser leaves among skills: part of a word, a number, a word out of its sentence."""
+    word = rng.choice(words)
+    cut = rng.randrange(1, len(word)) if len(word) > 1 else 1
+    return rng.choice(
+        (word, word[:cut], word[cut:], str(rng.randrange(2100)), f"{word[:cut]} {rng.choice(words)[:4]}")
+    )
+
+
 def variant(title: str, rng: random.Random) -> str:
     """The title as someone in a hurry writes it: abbreviated, in the plural, or with a slip."""
-    return rng.choice((_abbreviated, _abbreviated, _plural, _slip))(title, rng)
+    return rng.choice((_abbreviated, _abbreviated, _plural, slip))(title, rng)
 
 
-def garbage(rng: random.Random, words: list[str]) -> str:
+def garbage(rng: random.Random, words: Sequence[str]) -> str:
     """What is no title at all. words: any words, of which unrelated ones are thrown together."""
     makers: tuple[Callable[[], str], ...] = (
         lambda: " ".join(_scrambled(rng.choice(words), rng) for _ in range(rng.randrange(1, 5))),
@@ -102,10 +142,13 @@ def garbage(rng: random.Random, words: list[str]) -> str:
             "".join(rng.choices(LETTERS, k=rng.randrange(2, 10))) for _ in range(rng.randrange(1, 5))
         ),
         lambda: " ".join(rng.choice(words) for _ in range(rng.randrange(2, 9))),
+        lambda: " ".join(rng.choice(words) for _ in range(rng.randrange(2, 7))),
+        lambda: " ".join(rng.choice(words) for _ in range(rng.randrange(2, 6))),
         lambda: " ".join(_latin(rng) for _ in range(rng.randrange(2, 9))),
         lambda: " ".join(rng.sample(BOILERPLATE, k=rng.randrange(1, 3))),
         lambda: " ".join(str(rng.randrange(10 ** rng.randrange(1, 9))) for _ in range(rng.randrange(1, 4))),
         lambda: " ".join(surroundings(rng) for _ in range(rng.randrange(1, 4))),
+        lambda: rng.choice(NOTHING),
     )
     return rng.choice(makers)()
 
@@ -126,7 +169,8 @@ def _plural(title: str, rng: random.Random) -> str:
     return title + "s"
 
 
-def _slip(title: str, rng: random.Random) -> str:
+def slip(title: str, rng: random.Random) -> str:
+    """With two letters swapped, one left out or one doubled. Short titles stay as they are."""
     if len(title) < 5:
         return title
     at = rng.randrange(1, len(title) - 2)

@@ -6,12 +6,14 @@ titles that mean different things.
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from types import MappingProxyType
 
 csv.field_size_limit(1 << 24)
+SPLIT_ASIDE = {"skill", "esco"}  # sources that stand aside and are held out in part all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,12 @@ class Occupation:
     texts: tuple[str, ...] = ()  # descriptions
     tasks: tuple[str, ...] = ()
     skills: tuple[str, ...] = ()
+    translations: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (language, titles) of languages but English
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Titles in all languages."""
+        return (*self.titles, *(title for _, titles in self.translations for title in titles))
 
     @property
     def source(self) -> str:
@@ -65,32 +73,17 @@ def read_esco(file: Path) -> list[Occupation]:
         ]
 
 
-def read_esco_skills(file: Path) -> list[Occupation]:
-    """ESCO skills CSV in one language: names of one skill, in the shape of an occupation's titles."""
-    with file.open(encoding="utf-8", newline="") as lines:
-        return [
-            Occupation(
-                id="skill:" + row["conceptUri"].rpartition("/")[2],
-                branch="",
-                titles=unique([row["preferredLabel"], *row["altLabels"].split("\n")]),
-            )
-            for row in csv.DictReader(lines)
-        ]
-
-
-def read_uk_index(file: Path) -> list[Occupation]:
-    """The coding index of UK SOC 2010 as CSV: titles that three editions of the classification code alike.
-
-    It writes what a title ends with first: "Assistant, surveyor's, quantity".
-    """
+def read_noc(file: Path) -> list[Occupation]:
+    """Canada's NOC 2016: English titles by unit group. A domain stands behind a dash."""
     titles: dict[str, list[str]] = {}
-    with file.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            codes = [row[edition].removesuffix(".0") for edition in ("SOC90", "SOC 2000", "SOC 2010")]
-            if codes[-1].isdigit():
-                title = " ".join(part.strip() for part in reversed(row["INDEXOCC"].split(",")))
-                titles.setdefault("-".join(codes), []).append(title)
-    return [Occupation(f"uksoc:{codes}", codes[-4:], unique(group)) for codes, group in titles.items()]
+    for row in _rows(file):
+        titles.setdefault(row["noc2016"], []).append(row["title"])
+    return [Occupation(f"noc:{code}", code, unique(group)) for code, group in titles.items()]
+
+
+def read_newer_onet(file: Path) -> dict[str, list[str]]:
+    """Titles that a later edition of O*NET added, by the id of their occupation."""
+    return {f"onet:{code}": titles for code, titles in _collect(file, "Alternate Title").items()}
 
 
 def read_csv(file: Path, *, concept: str = "concept", text: str = "text") -> list[Occupation]:
@@ -128,10 +121,24 @@ def unlike(titles: Iterable[str], others: Iterable[str]) -> list[str]:
 
 
 def without_titles(occupations: Iterable[Occupation], banned: Iterable[str]) -> list[Occupation]:
-    """Drops titles (and occupations left with none), for benchmarks whose queries are titles."""
+    """Drops titles in every language, and occupations left with none.
+
+    For benchmarks whose queries are titles, and for the titles of held-out occupations.
+    """
     keys = {key(title) for title in banned}
-    kept = (_with_titles(o, tuple(t for t in o.titles if key(t) not in keys)) for o in occupations)
-    return [occupation for occupation in kept if occupation.titles]
+
+    def kept(titles: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(title for title in titles if key(title) not in keys)
+
+    rest = (
+        replace(
+            o,
+            titles=kept(o.titles),
+            translations=tuple((code, left) for code, each in o.translations if (left := kept(each))),
+        )
+        for o in occupations
+    )
+    return [occupation for occupation in rest if occupation.names]
 
 
 def ancestors(occupation: Occupation) -> tuple[str, ...]:
@@ -158,7 +165,8 @@ class Split:
     train: list[Occupation]
     validation: list[Occupation]
     test: list[Occupation]
-    aside: Sequence[Occupation] = ()  # what is learned from and never judged
+    aside: Sequence[Occupation] = ()  # what is learned from and is no occupation to be judged
+    skills: Sequence[Occupation] = ()  # skills held out for validation
     unlabelled: Sequence[str] = ()  # titles of nobody knows which occupation
 
 
@@ -166,27 +174,40 @@ def split(
     occupations: Sequence[Occupation],
     aside: Iterable[Occupation] = (),
     unlabelled: Iterable[str] = (),
+    more: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Split:
-    """By occupation. No title of a held-out occupation stays in training, not even under another.
+    """By occupation, the same in every language.
 
-    Nor does an unlabelled title stay that any occupation has, held out or not.
+    No title of a held-out occupation stays in training, not even under another, and no name of a held-out
+    skill. Nor does an unlabelled title stay that any occupation has, held out or not. more: titles that
+    training occupations have besides, by the occupation's id.
     """
     parts: dict[str, list[Occupation]] = {"train": [], "validation": [], "test": []}
     for occupation in occupations:
         parts[split_of(occupation)].append(occupation)
-    held_out = [title for name in ("validation", "test") for o in parts[name] for title in o.titles]
+    beside: dict[str, list[Occupation]] = {"train": [], "validation": [], "test": []}
+    for group in aside:
+        beside[split_of(group) if group.source in SPLIT_ASIDE else "train"].append(group)
+    held_out = [name for part in ("validation", "test") for o in parts[part] for name in o.names]
+    hidden = [name for part in ("validation", "test") for o in beside[part] for name in o.names]
+    keys = {key(name) for name in hidden}
+    train = [
+        replace(
+            o,
+            titles=unique([*o.titles, *more.get(o.id, ())]),
+            skills=tuple(skill for skill in o.skills if o.source == "onet" or key(skill) not in keys),
+        )
+        for o in parts["train"]
+    ]
+    skills = [o for o in beside["train"] if o.source == "skill"]
+    others = [o for o in beside["train"] if o.source != "skill"]
     return Split(
-        train=without_titles(parts["train"], held_out),
+        train=without_titles(train, held_out),
         validation=parts["validation"],
         test=parts["test"],
-        aside=without_titles(aside, held_out),
+        aside=[*without_titles(others, held_out), *without_titles(skills, [*held_out, *hidden])],
+        skills=[o for o in beside["validation"] if o.source == "skill"],
         unlabelled=unlike(unique(unlabelled), (title for o in occupations for title in o.titles)),
-    )
-
-
-def _with_titles(occupation: Occupation, titles: tuple[str, ...]) -> Occupation:
-    return Occupation(
-        occupation.id, occupation.branch, titles, occupation.texts, occupation.tasks, occupation.skills
     )
 
 

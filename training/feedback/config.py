@@ -9,7 +9,7 @@ from rolecall.training.config import Count, Positive, Share, TrainConfig
 from rolecall.training.feedback.pairs import FeedbackRules
 from rolecall.training.read_config import read_config
 
-ONTOLOGY = TrainConfig(batch=512, documents=0.7, untitled=0.2, noise=0.1, variants=0.1)
+ONTOLOGY = TrainConfig(batch=512, documents=0.7, untitled=0.2, noise=0.1, variants=0.1, foreign=0.2)
 
 
 class GateConfig(BaseModel):
@@ -19,6 +19,7 @@ class GateConfig(BaseModel):
 
     title_margin: Share = 0.01  # of recall@10 that held-out occupations may lose, with 95 % certainty
     match_margin: Share = 0.03  # the same for vacancies and candidates, of which there are fewer
+    cell_margin: Share = 0.05  # of recall@10 that any combination of told fields may lose
     most_second_thoughts: Share = 0.3  # of verdicts that follow a no on the same pair, those that say yes
     # How well later verdicts must be foretold. Where 30 % are flipped, not even the truth does it better.
     least_auc: Share = 0.7

@@ -1,6 +1,6 @@
 """Whether a new model may serve: not worse on occupations, better on later feedback, and sure of it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,9 @@ from rolecall.training.data.ontology import Split
 from rolecall.training.feedback.config import GateConfig
 from rolecall.training.feedback.finetune import Judged
 from rolecall.training.feedback.pairs import Pair
-from rolecall.training.judge import evaluate
+from rolecall.training.judge import evaluate, presence
 from rolecall.training.judge.evaluate import Floats
+from rolecall.training.judge.presence import Cell
 
 SAMPLES = 2_000  # of the bootstrap
 EACH = 20  # titles of an occupation that become vacancies of the benchmark
@@ -53,6 +54,7 @@ class Scores:
 
     titles: Floats
     matches: Floats  # empty where the ontologies bring no tasks
+    cells: Mapping[Cell, Floats]  # by what the vacancy and the candidate tell; empty where there are no tasks
 
 
 def ontology_scores(encoder: Encoder, split: Split) -> Scores:
@@ -60,10 +62,12 @@ def ontology_scores(encoder: Encoder, split: Split) -> Scores:
         return encoder.encode(documents).vectors
 
     task = evaluate.matching(split.test, [*split.train, *split.validation], each=EACH)
+    market = presence.market(split.test, [*split.train, *split.validation])
     none = np.empty(0, np.float32)
     return Scores(
         evaluate.title_recalls(system, split),
         evaluate.match_recalls(system, task) if len(task.vacancies) else none,
+        presence.vacancy_recalls(system, market) if len(market.vacancies) else {},
     )
 
 
@@ -76,7 +80,21 @@ def ontology_checks(base: Scores, new: Scores, config: GateConfig) -> list[Check
             if len(base.matches)
             else []
         ),
+        *([_cells(base.cells, new.cells, config)] if base.cells else []),
     ]
+
+
+def _cells(base: Mapping[Cell, Floats], new: Mapping[Cell, Floats], config: GateConfig) -> Check:
+    """Whatever a vacancy or a candidate leaves out: the cell that lost most."""
+    vacancy, candidate = cell = max(base, key=lambda cell: float(base[cell].mean() - new[cell].mean()))
+    before, after = float(base[cell].mean()), float(new[cell].mean())
+    low, high = difference(base[cell], new[cell], np.ones_like(base[cell]))
+    return Check(
+        "worst cell recall@10", before, after, low, high,
+        passed=before - after <= config.cell_margin,
+        reason=f"held-out occupations: recall@10 of vacancies that tell {vacancy} and candidates that tell "
+        f"{candidate} fell from {before:.3f} to {after:.3f}, more than {config.cell_margin:g}",
+    )  # fmt: skip
 
 
 def not_worse(name: str, before: Floats, after: Floats, margin: float) -> Check:

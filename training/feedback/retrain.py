@@ -24,9 +24,8 @@ from rolecall.training.feedback.config import RetrainConfig
 from rolecall.training.feedback.finetune import Judged, by_time, finetune
 from rolecall.training.feedback.gate import Decision
 from rolecall.training.feedback.pairs import Pair
-from rolecall.training.fit import calibrate
-from rolecall.training.fit.recipe import GARBAGE, UNCALIBRATED
-from rolecall.training.judge import evaluate
+from rolecall.training.fit import calibrate, mixture
+from rolecall.training.fit.recipe import GARBAGE, UNCALIBRATED, described
 from rolecall.training.judge.evaluate import Pairs
 
 
@@ -104,12 +103,14 @@ def _finish(
     encoder = _save(ground, network, UNCALIBRATED, (), out)
     split, texts = ground.split, ground.data.store.texts
     junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
-    pairs = evaluate.held_out_pairs(encoder.encode, split.validation, split, garbage=junk)
-    titles = sorted({title for o in split.train for title in o.titles})
-    known = encoder.encode([Document(title) for title in titles])
-    names = calibrate.name_values(known.vectors, titles, groups=network.shape.groups)
-    used = calibrate.usage_of_titles(known, groups=network.shape.groups)
-    calibration = calibrate.fit(_joined(pairs, _scored(encoder, judged, calibrating)))
+    pairs, weights = mixture.pairs(encoder.encode, split, junk)
+    own = _scored(encoder, judged, calibrating)
+    calibration = calibrate.fit(
+        mixture.joined([pairs, own]),
+        certain=mixture.least_certainty(encoder.encode, split),
+        weights=np.append(weights, np.full(len(own.match), weights.sum() / len(weights))),
+    )
+    names, used = described(encoder, split)
     return _save(ground, network, calibration, names, out, used=used)
 
 
@@ -122,11 +123,6 @@ def _scored(encoder: Encoder, judged: Judged, pairs: Sequence[Pair]) -> Pairs:
         certainty_b=candidates.certainty,
         match=np.array([pair.matched for pair in clear], np.bool_),
     )
-
-
-def _joined(one: Pairs, other: Pairs) -> Pairs:
-    names = ("score", "certainty_a", "certainty_b", "match")
-    return Pairs(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in names))
 
 
 def _save(

@@ -1,24 +1,48 @@
 """Fits what a score is worth, and finds out what the values of the groups stand for."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rolecall.encoder.calibration import Calibration, inputs
+from rolecall.encoder.document import Document
 from rolecall.encoder.model import Embeddings
 from rolecall.encoder.usage import Usage, usage
+from rolecall.training.data.ontology import Occupation
 from rolecall.training.data.sources import SourceError
-from rolecall.training.judge.evaluate import Pairs
+from rolecall.training.judge.evaluate import Encode, Pairs
 
 KNOTS = 24
 MOST_TITLES = 3  # that name a value
+TYPICAL = 6  # titles of a value that have to be of one kind
+PURITY = 0.8  # share of them that is
 
 
-def fit(pairs: Pairs) -> Calibration:
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """Titles with their occupation and its ISCO minor group."""
+
+    vectors: NDArray[np.float32]  # (titles, groups * size)
+    names: Sequence[str]
+    occupations: Sequence[str]
+    kinds: Sequence[str]
+
+    @classmethod
+    def read(cls, encode: Encode, occupations: Sequence[Occupation]) -> "Titles":
+        """English titles of the occupations that have an ISCO group."""
+        rows = [(title, o.id, o.branch[:3]) for o in occupations if o.source == "esco" for title in o.titles]
+        names, ids, kinds = zip(*rows, strict=True) if rows else ((), (), ())
+        return cls(encode([Document(name) for name in names]).vectors, names, ids, kinds)
+
+
+def fit(pairs: Pairs, *, certain: float, weights: NDArray[np.float64] | None = None) -> Calibration:
     """Logistic over score and certainties, then isotonic over its output, both on the same held-out pairs.
 
     The staircase is kept as `KNOTS` points between which confidence runs in straight lines.
+    certain: the least certainty of a document that is read in full. weights: (pairs,) how much each counts.
     Raises SourceError when the pairs are all matches, or none is.
     """
     if not 0 < pairs.match.sum() < len(pairs.match):
@@ -27,24 +51,59 @@ def fit(pairs: Pairs) -> Calibration:
             "what a score is worth; it takes more occupations with several titles each, or more steps"
         )
     from sklearn.isotonic import IsotonicRegression  # a second that only training has to spend
-    from sklearn.linear_model import LogisticRegression
 
+    counts = np.ones(len(pairs.match)) if weights is None else weights
     seen = inputs(pairs.score, pairs.certainty_a, pairs.certainty_b)
-    logistic = LogisticRegression(C=100.0, max_iter=1000).fit(seen, pairs.match)
-    raw = logistic.predict_proba(seen)[:, 1]
-    edges = np.quantile(raw, np.linspace(0, 1, KNOTS + 1))
-    middles = np.unique((edges[1:] + edges[:-1]) / 2)
-    # Mean outcome round each knot, made to rise: an isotonic fit of bins instead of single pairs.
-    place = np.clip(np.searchsorted((middles[1:] + middles[:-1]) / 2, raw), 0, len(middles) - 1)
-    counts = np.bincount(place, minlength=len(middles))
-    means = np.bincount(place, pairs.match, minlength=len(middles)) / np.maximum(counts, 1)
-    rising = IsotonicRegression(y_min=0, y_max=1).fit_transform(middles, means, sample_weight=counts)
+    *slopes, bias = _rising_logistic(seen, pairs.match.astype(np.float64), counts)
+    raw = 1 / (1 + np.exp(-(seen @ np.array(slopes) + bias)))
+    order = np.argsort(raw, kind="stable")
+    rising = IsotonicRegression(y_min=0, y_max=1).fit(raw, pairs.match, sample_weight=counts)
+    # Knots where equal shares of the weight lie between, and more of them at the sure end.
+    reached = np.cumsum(counts[order]) / counts.sum()
+    marks = np.concatenate([np.linspace(0, 0.95, KNOTS), 1 - np.geomspace(0.04, 1e-4, KNOTS // 2)])
+    edges = np.unique(raw[order][np.minimum(np.searchsorted(reached, marks), len(raw) - 1)])
+    middles, means = _means_between(edges, raw, rising.predict(raw), counts)
     return Calibration(
-        weights=tuple(map(float, logistic.coef_[0])),
-        bias=float(logistic.intercept_[0]),
+        weights=tuple(map(float, slopes)),
+        bias=float(bias),
         knots=tuple(map(float, middles)),
-        values=tuple(map(float, rising)),
+        values=tuple(map(float, np.maximum.accumulate(means))),
+        certain=certain,
     )
+
+
+def _rising_logistic(
+    seen: NDArray[np.float64], outcome: NDArray[np.float64], counts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Slopes, none negative, and the bias. (inputs + 1,)"""
+    from scipy.optimize import minimize
+
+    def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logit = seen @ point[:-1] + point[-1]
+        wrong = counts * (1 / (1 + np.exp(-logit)) - outcome) / counts.sum()
+        value = (counts * (np.logaddexp(0, logit) - outcome * logit)).sum() / counts.sum()
+        small = 1e-4 * point
+        return value + 0.5 * float(small @ point), np.append(seen.T @ wrong, wrong.sum()) + small
+
+    start = np.append(np.ones(seen.shape[1]), -2.0)
+    bounds = [(0, None)] * seen.shape[1] + [(None, None)]
+    found: NDArray[np.float64] = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    return found
+
+
+def _means_between(
+    edges: NDArray[np.float64],
+    raw: NDArray[np.float64],
+    fitted: NDArray[np.float64],
+    counts: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean place and mean fitted probability of the pairs between each two edges."""
+    place = np.clip(np.searchsorted(edges, raw, side="right") - 1, 0, len(edges) - 1)
+    weight = np.bincount(place, counts, minlength=len(edges))
+    kept = weight > 0
+    middles = np.bincount(place, counts * raw, minlength=len(edges))[kept] / weight[kept]
+    means = np.bincount(place, counts * fitted, minlength=len(edges))[kept] / weight[kept]
+    return middles, means
 
 
 def usage_of_titles(titles: Embeddings, *, groups: int) -> Usage:
@@ -52,24 +111,52 @@ def usage_of_titles(titles: Embeddings, *, groups: int) -> Usage:
     return usage(titles.vectors, titles.certainty, groups, "titles of the occupations trained on, each once")
 
 
-def name_values(
-    vectors: NDArray[np.float32], titles: Sequence[str], *, groups: int
-) -> tuple[tuple[str, ...], ...]:
-    """The titles that put most weight on each value, joined with " · "; "" for a value no title chooses.
+def name_values(known: Titles, held_out: Titles, *, groups: int) -> tuple[tuple[str, ...], ...]:
+    """The titles that put most weight on each value, joined with " · "; "" for a value of no clear kind.
 
-    vectors: (titles, groups * size). A value must be the first choice of its titles in their group.
+    A value has a kind if its most typical titles, of one occupation each, are of one ISCO minor group, and
+    if the held-out titles that choose it as firmly are of that group too.
     """
-    chosen = vectors.reshape(len(titles), groups, -1)  # (titles, groups, size)
-    first = chosen.argmax(2)  # (titles, groups)
-    return tuple(
-        tuple(
-            " · ".join(_typical(chosen[:, group, value], first[:, group] == value, titles))
-            for value in range(chosen.shape[2])
-        )
-        for group in range(groups)
+    chosen, firm = (
+        each.vectors.reshape(len(each.names), groups, each.vectors.shape[-1] // groups)
+        for each in (known, held_out)
     )
+    first, firsts = chosen.argmax(2), firm.argmax(2)  # (titles, groups)
+    names: list[tuple[str, ...]] = []
+    for group in range(groups):
+        row: list[str] = []
+        for value in range(chosen.shape[2]):
+            weights = np.where(first[:, group] == value, chosen[:, group, value], 0)
+            typical = _typical(weights, known)
+            others = np.where(firsts[:, group] == value, firm[:, group, value], 0)
+            row.append(_name(typical, weights, known, others, held_out))
+        names.append(tuple(row))
+    return tuple(names)
 
 
-def _typical(weights: NDArray[np.float32], mine: NDArray[np.bool_], titles: Sequence[str]) -> list[str]:
-    best = np.argsort(-np.where(mine, weights, -1), kind="stable")[: min(MOST_TITLES, int(mine.sum()))]
-    return [titles[index] for index in best]
+def _typical(weights: NDArray[np.float32], titles: "Titles") -> list[int]:
+    """Numbers of the titles with most weight, one of each occupation."""
+    found: dict[str, int] = {}
+    chosen = np.flatnonzero(weights)
+    for index in chosen[np.argsort(-weights[chosen], kind="stable")].tolist():
+        found.setdefault(titles.occupations[index], index)
+        if len(found) == TYPICAL:
+            break
+    return list(found.values())
+
+
+def _name(
+    typical: Sequence[int],
+    weights: NDArray[np.float32],
+    known: "Titles",
+    others: NDArray[np.float32],
+    held_out: "Titles",
+) -> str:
+    if len(typical) < MOST_TITLES:
+        return ""
+    kind, count = Counter(known.kinds[index] for index in typical).most_common(1)[0]
+    as_firm = np.flatnonzero(others >= weights[typical[-1]]).tolist()
+    agreeing = sum(held_out.kinds[index] == kind for index in as_firm)
+    if count < PURITY * len(typical) or agreeing < PURITY * len(as_firm):
+        return ""
+    return " · ".join([known.names[i] for i in typical if known.kinds[i] == kind][:MOST_TITLES])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from rolecall.encoder.model import Network
+from rolecall.encoder.model import Network, multiplies_bfloat16
 from rolecall.encoder.softmax_groups import Embedded
 from rolecall.encoder.tokens import Tokens
 from rolecall.training.config import TrainConfig
@@ -89,8 +89,12 @@ def batch_loss(
     network: Network, batch: Batch, config: TrainConfig, teacher: torch.Tensor | None
 ) -> torch.Tensor:
     device = next(network.parameters()).device
-    a, certainty = embedded(network, batch.a.tokens)  # (n, dims), (n,)
-    b = embed(network, batch.b.tokens)  # (n, dims)
+    # All together: the gradient of every look-up is as large as the table.
+    parts = (batch.a.tokens, batch.b.tokens, batch.garbage, batch.vacancies.tokens)
+    counts = [part.documents for part in parts]
+    vectors, certainties = embedded(network, Tokens.joined(parts))
+    a, b, _, vacancies = torch.split(vectors, counts)  # (n, dims), (n, dims), ...
+    certainty, _, garbage, _ = torch.split(certainties, counts)  # (n,), ...
     occupations, keys_a, keys_b = (
         torch.from_numpy(x).to(device) for x in (batch.occupations, batch.a.keys, batch.b.keys)
     )
@@ -116,16 +120,15 @@ def batch_loss(
         if teacher is not None and config.distil and batch.bare.any():
             known_a, known_b = teacher[batch.a.titles[batch.bare]], teacher[batch.b.titles[batch.bare]]
             copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)
-            if len(batch.vacancies.titles):
-                vacancies = embed(network, batch.vacancies.tokens)  # (vacancies, dims)
+            if len(vacancies):
                 known = teacher[batch.vacancies.titles]
                 copied = copied + losses.imitation(
                     vacancies @ a[bare].T, known, known_a, temperature=config.temperature
                 )
             loss = loss + config.distil * copied
-    if config.garbage and batch.bare.any():
-        garbage = embedded(network, batch.garbage).certainty
-        loss = loss + config.garbage * losses.certainty_ranking(certainty[bare], garbage)
+    if config.garbage and batch.plain.any():
+        titles = certainty[torch.from_numpy(batch.plain)]
+        loss = loss + config.garbage * losses.certainty_ranking(titles, garbage)
     return loss
 
 
@@ -135,9 +138,9 @@ def embed(network: Network, tokens: Tokens) -> torch.Tensor:
 
 
 def embedded(network: Network, tokens: Tokens) -> Embedded:
-    """(documents, dims) and (documents,); in bfloat16 where that is faster: transformers, and all on CUDA."""
+    """(documents, dims) and (documents,); layers multiply in bfloat16 where that is faster."""
     parameter = next(network.parameters())
-    low = parameter.device.type == "cuda" or network.shape.backbone == "transformer"
+    low = parameter.device.type == "cuda" or network.shape.backbone == "transformer" or multiplies_bfloat16()
     with torch.autocast(parameter.device.type, torch.bfloat16, enabled=low):
         vectors, certainty = network(tokens.to(parameter.device))
     return Embedded(vectors.float(), certainty.float())

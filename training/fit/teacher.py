@@ -40,15 +40,18 @@ def adapt(vectors: torch.Tensor, data: Dataset, config: TrainConfig) -> torch.Te
     In-batch cross-entropy for `config.adapt` epochs. Titles without a label are adapted too.
     vectors: (readable texts, width), unit length. So is what is returned.
     """
-    titles = {"documents": 0.0, "garbage": 0.0, "aside": 0.0, "vacancies": 0}
+    titles = {"documents": 0.0, "garbage": 0.0, "aside": 0.0, "foreign": 0.0, "vacancies": 0}
     sampler = PairSampler(data, config.model_copy(update=titles))
     torch.manual_seed(config.seed)
     adapter = Adapter(vectors.shape[1])
     optimizer = AdamW(adapter.parameters(), fused=True, weight_decay=0.0)
     batches = chain.from_iterable(sampler.epoch(number) for number in range(config.adapt))
     for step, batch in enumerate(batches):
-        a, b = (adapter(vectors[side.titles]) for side in (batch.a, batch.b))
-        occupations, keys_a, keys_b = map(torch.from_numpy, (batch.occupations, batch.a.keys, batch.b.keys))
+        read = batch.bare  # not those whose partner is in another language, for want of an English one
+        a, b = (adapter(vectors[side.titles[read]]) for side in (batch.a, batch.b))
+        occupations, keys_a, keys_b = (
+            torch.from_numpy(each[read]) for each in (batch.occupations, batch.a.keys, batch.b.keys)
+        )
         masked = losses.same_meaning(occupations, keys_a, keys_b)
         loss = losses.cross_entropy(a @ b.T, masked, temperature=TEMPERATURE)
         optimizer.zero_grad()

@@ -13,19 +13,19 @@ from rolecall.training.data import noise
 from rolecall.training.data.ontology import Split
 from rolecall.training.data.sources import SourceError
 from rolecall.training.fit import loop
-from rolecall.training.judge import evaluate, metrics
+from rolecall.training.judge import metrics, presence
 from rolecall.training.judge.evaluate import Floats
 
 DISTRACTORS = 20_000
 MOST_QUERIES = 1_500
-CANDIDATES = 2_000
 ROWS = 1024
 
 
 class Validation:
     """Titles look for titles of their occupation, titles as recruiters write them for the preferred one.
 
-    And vacancies for candidates, with `documents`. Raises SourceError when there is nothing to look for.
+    So do titles in other languages. Vacancies look for candidates, with `documents`, whatever either leaves
+    out. Raises SourceError when there is nothing to look for.
     """
 
     def __init__(
@@ -45,14 +45,18 @@ class Validation:
                 f"takes some hundred occupations to have one, and here are {len(split.train)} others"
             )
         self._queries = np.array(sorted(rng.sample(several, min(len(several), MOST_QUERIES))), np.int64)
-        self._preferred = [o.titles[0] for o in [*split.validation, *split.train]]
+        self._preferred = [o.titles[0] if o.titles else "" for o in [*split.validation, *split.train]]
         written = [
             (_written(title, rng), n) for n, o in enumerate(split.validation) for title in o.titles[1:6]
         ]
         self._written = [text for text, _ in written]
         self._meant = np.array([number for _, number in written], np.int64)
-        self._matching = evaluate.matching(split.validation, split.train, candidates=CANDIDATES)
-        self._documents = documents and len(self._matching.vacancies) > 0
+        self._market = presence.market(split.validation, split.train)
+        self._documents = documents and len(self._market.vacancies) > 0
+        names = [
+            (title, n) for n, o in enumerate(split.validation) for _, each in o.translations for title in each
+        ]
+        self._foreign = rng.sample(names, min(len(names), MOST_QUERIES))
 
     def __call__(self, network: Network) -> dict[str, float]:
         rows = self._encode(network, self._titles)
@@ -61,14 +65,21 @@ class Validation:
         here = np.arange(len(self._queries))
         scores[here, self._queries], relevant[here, self._queries] = -np.inf, False
         recall = float(metrics.recall_at(scores, relevant, 10).mean())
-        scores = self._encode(network, self._written) @ self._encode(network, self._preferred).T
+        preferred_rows = self._encode(network, self._preferred)
+        scores = self._encode(network, self._written) @ preferred_rows.T
         relevant = np.arange(len(self._preferred)) == self._meant[:, None]
         preferred = metrics.mean_reciprocal_rank(metrics.first_ranks(scores, relevant))
         figures = {"recall10": recall, "preferred_mrr": preferred}
         if self._documents:
-            figures["match10"] = evaluate.match_recall(
-                lambda documents: encode(network, self._vocabulary, documents), self._matching
+            cells = presence.recalls(
+                lambda documents: encode(network, self._vocabulary, documents), self._market
             )
+            figures["presence10"] = float(np.mean(list(cells.values())))
+        if self._foreign:
+            names, meant = zip(*self._foreign, strict=True)
+            scores = self._encode(network, names) @ preferred_rows.T
+            relevant = np.arange(len(self._preferred)) == np.array(meant)[:, None]
+            figures["foreign_mrr"] = metrics.mean_reciprocal_rank(metrics.first_ranks(scores, relevant))
         return {"score": float(np.mean(list(figures.values())))} | figures
 
     def _encode(self, network: Network, titles: Sequence[str]) -> Floats:

@@ -1,8 +1,10 @@
+import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rolecall.training.data import ontology, sources
+from rolecall.training.data import labels, ontology, sources
 from rolecall.training.data.ontology import Occupation
 from rolecall.training.data.sources import SourceError
 
@@ -68,41 +70,102 @@ def test_any_table_of_concepts_joins(folder: Path) -> None:
     assert by_id(folder)["trades:w"].titles == ("welder", "arc welder")
 
 
-SKILLS = (
-    "conceptType,conceptUri,preferredLabel,altLabels,description\n"
-    'KnowledgeSkillCompetence,http://x/skill/7,take blood,"draw blood\nstaff nurse",Taking it.\n'
-)
+LABELS = {
+    "concepts.tsv": "n\tconceptUri\n0\tisco/C2221\n1\toccupation/abc\n",
+    "de.tsv": "n\tlabel\n0\tPflegefachkräfte\n1\tPflegefachfrau//fmn\n1\tKranken\u00adpfleger\n1\t-\n",
+    "sv.tsv": "n\tlabel\n1\tsjuksköterska /sm\n",
+}
+SKILLS = {
+    "skills_en.v1.tsv": (
+        "n\tconceptUri\tskillType\treuseLevel\tpreferredLabel\taltLabels(|)\n"
+        "0\ts1\tskill\tx\ttake blood\tdraw blood|staff nurse\n"
+        "1\ts2\tskill\tx\twrite reports\t\n"
+    ),
+    "occupation_skills.v1.tsv": "occupation\tessential(skill n)\toptional(skill n)\nabc\t1\t0\n",
+    "skills_fr.csv": "conceptUri,preferredLabel,altLabels\nhttp://x/skill/s1,prélever du sang,\n",
+}
 
 
-def test_names_of_a_skill_are_learned_from_and_split_no_way(folder: Path) -> None:
-    (folder / "esco" / "skills_en.csv").write_text(SKILLS)
+def written(folder: Path, files: dict[str, str]) -> None:
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+
+
+def test_names_in_other_languages_are_cleaned_and_join_their_occupation(folder: Path) -> None:
+    written(folder / "esco_labels", LABELS)
     read = sources.read(folder)
-    assert [(o.id, o.titles) for o in read.aside] == [
-        ("skill:7", ("take blood", "draw blood", "staff nurse"))
-    ]
-    assert "skill:7" not in {o.id for o in read.occupations}
-    assert [o.id for o in read.split().aside] == ["skill:7"]
+    nurse = {o.id: o for o in read.occupations}["esco:abc"]
+    assert nurse.translations == (("de", ("Pflegefachfrau", "Krankenpfleger")), ("sv", ("sjuksköterska",)))
+    groups = {o.id: o.translations for o in read.aside}
+    assert groups["isco:C2221"] == (("de", ("Pflegefachkräfte",)),)
 
 
-def test_the_uk_index_groups_titles_by_three_editions_and_turns_them_round(folder: Path) -> None:
-    (folder / "uk_soc").mkdir()
-    (folder / "uk_soc" / "index.csv").write_text(
-        "SOC90,SOC 2000,SOC 2010,INDEXOCC,IND\n"
-        '312.0,2433.0,2433.0,"Assistant, surveyor\'s, quantity",\n'
-        "312.0,2433.0,2433.0,Estimator,(building)\n"
-        "312.0,2433.0,3531.0,Estimator,\n"
-        ",,,see Bricklayer,\n"
+@pytest.mark.parametrize(
+    ("label", "clean"),
+    [
+        ("kock//fmn", "kock"),
+        ("kock /m", "kock"),
+        ("/Montador/", "Montador"),
+        ("Diretor técnico/Diretora técnica", "Diretor técnico/Diretora técnica"),
+        ("TCP/IP engineer", "TCP/IP engineer"),
+        ("-", ""),
+    ],
+)
+def test_labels_lose_what_is_no_title(label: str, clean: str) -> None:
+    assert labels.clean(label) == clean
+
+
+def test_occupations_have_the_skills_that_they_need_essential_ones_first(folder: Path) -> None:
+    written(folder / "esco_skills", SKILLS)
+    (folder / "esco_skills" / "skill_descriptions_en.tsv.gz").write_bytes(
+        gzip.compress(b"0\tTaking it from a vein.\n")
     )
-    groups = {o.id: o.titles for o in sources.read(folder).aside}
-    assert groups == {
-        "uksoc:312-2433-2433": ("quantity surveyor's Assistant", "Estimator"),
-        "uksoc:312-2433-3531": ("Estimator",),
-    }
+    read = sources.read(folder)
+    assert {o.id: o for o in read.occupations}["esco:abc"].skills == ("write reports", "take blood")
+    blood = {o.id: o for o in read.aside}["skill:s1"]
+    assert blood.titles == ("take blood", "draw blood", "staff nurse")
+    assert blood.texts == ("Taking it from a vein.",)
+    assert blood.translations == (("fr", ("prélever du sang",)),)
+
+
+def test_titles_of_a_newer_onet_are_learned_from_and_not_judged(folder: Path) -> None:
+    written(
+        folder / "onet_newer", {sources.NEWER: "O*NET-SOC Code\tAlternate Title\n11-1011.00\tHead of Firm\n"}
+    )
+    read = sources.read(folder)
+    executive = {o.id: o for o in read.occupations}["onet:11-1011.00"]
+    assert "Head of Firm" not in executive.titles
+    assert read.more == {"onet:11-1011.00": ["Head of Firm"]}
+    several = occupations(400)
+    split = ontology.split(several, more={o.id: ["more"] for o in several})
+    assert all("more" in o.titles for o in split.train)
+    assert not any("more" in o.titles for o in [*split.validation, *split.test])
+
+
+def test_a_held_out_skill_is_not_learned_from() -> None:
+    skills = [Occupation(f"skill:{n}", "", (f"skill {n}", f"ability {n}")) for n in range(400)]
+    jobs = [
+        Occupation(f"t:{n}", "", (f"job {n}",), skills=tuple(s.titles[0] for s in skills)) for n in range(50)
+    ]
+    split = ontology.split(jobs, skills)
+    hidden = {o.id for o in skills if ontology.split_of(o) != "train"}
+    assert {o.id for o in split.aside} == {o.id for o in skills} - hidden
+    assert {o.id for o in split.skills} < hidden
+    assert not {f"skill {name.partition(':')[2]}" for name in hidden} & set(split.train[0].skills)
+
+
+def test_no_title_of_a_held_out_occupation_is_left_in_another_language() -> None:
+    known = occupations(400)
+    held_out = ontology.split(known).test[0]
+    train = replace(ontology.split(known).train[0], translations=(("de", (held_out.titles[0], "Titel")),))
+    split = ontology.split([train, *(o for o in known if o.id != train.id)])
+    assert {o.id: o for o in split.train}[train.id].translations == (("de", ("Titel",)),)
 
 
 def test_no_title_of_a_held_out_occupation_is_left_as_the_name_of_a_skill() -> None:
     held_out = ontology.split(occupations(400)).test[0]
-    skill = Occupation("skill:1", "", ("add", held_out.titles[0]))
+    skill = Occupation(trained("skill"), "", ("add", held_out.titles[0]))
     (kept,) = ontology.split(occupations(400), [skill]).aside
     assert kept.titles == ("add",)
 
@@ -133,6 +196,12 @@ def test_benchmark_queries_are_left_out(folder: Path) -> None:
 def test_an_empty_folder_says_what_to_put_there(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"has no ontology. Put the O\*NET text files in"):
         sources.read(tmp_path)
+
+
+def trained(source: str) -> str:
+    """An id that is not held out."""
+    names = (f"{source}:{n}" for n in range(100))
+    return next(name for name in names if ontology.split_of(Occupation(name, "", ())) == "train")
 
 
 def occupations(count: int) -> list[Occupation]:

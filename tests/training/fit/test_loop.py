@@ -138,15 +138,39 @@ def test_pairs_are_two_titles_of_one_occupation() -> None:
             assert a != b
 
 
-def test_the_two_halves_of_a_document_share_no_task() -> None:
-    jobs = [Occupation("t:x", "", ("cook", "nurse"), (), tuple(WORDS[1:7]))]
-    data = dataset.build(jobs, VOCABULARY, seed=0)
-    (batch,) = PairSampler(data, config(documents=1.0, keep_tokens=1.0)).epoch(0)
-    for n in range(2):
-        parts = [side.tokens.part(n, n + 1) for side in (batch.a, batch.b)]
-        texts = [set(part.ids[int(part.offsets[2]) :].tolist()) for part in parts]
-        assert len(texts[0]) == len(texts[1]) == 3
-        assert not texts[0] & texts[1]
+def sides(data: dataset.Dataset, **changes: object) -> Iterable[list[list[set[int]]]]:
+    """Of every pair of thirty epochs, both sides: the tokens of title, skills and text."""
+    sampler = PairSampler(data, config(documents=1.0, keep_tokens=1.0, batch=2, **changes))
+    for batch in (batch for number in range(30) for batch in sampler.epoch(number)):
+        for n in range(len(batch)):
+            parts = [side.tokens.part(n, n + 1) for side in (batch.a, batch.b)]
+            yield [
+                [set(ids.tolist()) for ids in torch.tensor_split(part.ids, part.offsets[1:].tolist())]
+                for part in parts
+            ]
+
+
+def one_job() -> dataset.Dataset:
+    jobs = [Occupation("t:x", "", ("cook", "nurse"), (), tuple(WORDS[1:4]), tuple(WORDS[4:6]))]
+    return dataset.build(jobs, VOCABULARY, seed=0)
+
+
+def test_the_two_halves_of_a_document_share_no_task_and_no_skill() -> None:
+    for one, other in sides(one_job()):
+        assert not one[1] & other[1]
+        assert not one[2] & other[2]
+
+
+def test_either_side_draws_its_fields_for_itself() -> None:
+    """Title, skills or not, text or not: four kinds of documents on either side, all combinations."""
+    kinds = {tuple(bool(field) for side in pair for field in side) for pair in sides(one_job())}
+    told = [(True, skills, text) for skills in (True, False) for text in (True, False)]
+    assert kinds == {(*one, *other) for one in told for other in told}
+
+
+def test_a_side_may_lack_its_title_when_it_has_anything_else() -> None:
+    for pair in sides(one_job(), untitled=1.0):
+        assert all(bool(title) != bool(skills or text) for title, skills, text in pair)
 
 
 def drawn(data: dataset.Dataset, **changes: object) -> dict[int, int]:
@@ -181,13 +205,39 @@ def test_without_balance_every_title_is_an_anchor_once_an_epoch() -> None:
     assert sorted(next(batches).a.titles.tolist()) == list(range(20))
 
 
-@pytest.mark.parametrize(("share", "of_each"), [(0.0, 0), (0.5, 10), (2 / 3, 20)])
-def test_sources_aside_are_added_to_make_their_share_of_the_pairs(share: float, of_each: int) -> None:
-    """20 pairs of titles, and as many of the two sources that they are half, or two thirds, of all."""
+@pytest.mark.parametrize(("share", "many"), [(0.0, 0), (0.5, 20), (2 / 3, 40)])
+def test_sources_aside_are_added_to_make_their_share_of_the_pairs(share: float, many: int) -> None:
+    """20 pairs of titles, and so many of two sources of four and two titles, in proportion to 2 and 1.414."""
     pairs = drawn(uneven(skills=3), aside=share)
-    assert pairs[0] + pairs[1] == 20
-    assert pairs[2] + pairs[4] == of_each  # two skills
-    assert pairs[3] == of_each
+    assert pairs[0] + pairs[1] == pytest.approx(20, abs=1)
+    assert pairs[2] + pairs[4] == pytest.approx(many * 0.586, abs=1)
+    assert pairs[3] == pytest.approx(many * 0.414, abs=1)
+
+
+def two_languages() -> dataset.Dataset:
+    german = (("de", tuple(f"{a} {b}" for a in WORDS[1:3] for b in WORDS[6:8])),)
+    jobs = [Occupation("t:x", "", tuple(WORDS[1:5]), translations=german)]
+    return dataset.build(jobs, VOCABULARY, seed=0)
+
+
+def test_titles_in_other_languages_make_their_share_of_the_pairs() -> None:
+    """Four pairs of English titles, and as many that begin with one of the four German titles."""
+    (batch,) = PairSampler(two_languages(), config(foreign=0.5)).epoch(0)
+    assert sorted(batch.a.titles.tolist()) == list(range(8))
+
+
+def test_english_titles_meet_english_ones_and_others_meet_all() -> None:
+    sampler = PairSampler(two_languages(), config(foreign=0.5))
+    batches = [batch for number in range(20) for batch in sampler.epoch(number)]
+    met = Counter(
+        (a < 4, b < 4)
+        for batch in batches
+        for a, b in zip(batch.a.titles.tolist(), batch.b.titles.tolist(), strict=True)
+    )
+    assert met[True, False] == 0
+    assert met[True, True] == 80
+    assert met[False, True] == pytest.approx(80 * 0.35, abs=15)
+    assert not any(batch.bare[batch.a.titles >= 4].any() for batch in batches)
 
 
 def test_a_teacher_of_titles_has_no_say_on_what_stands_aside() -> None:
@@ -196,7 +246,7 @@ def test_a_teacher_of_titles_has_no_say_on_what_stands_aside() -> None:
 
 
 def test_a_teacher_that_read_no_name_aside_has_its_say_on_the_others() -> None:
-    data, settings = uneven(skills=3), config(batch=40, aside=0.5, distil=1.0, meanings="someone")
+    data, settings = uneven(skills=3), config(batch=40, aside=0.5, distil=1.0, opinions="someone")
     (batch,) = PairSampler(data, settings).epoch(0)
     teacher = torch.nn.functional.normalize(torch.rand(data.readable, 3), dim=1)
     without = loop.batch_loss(network(), batch, config(), None)
@@ -222,7 +272,7 @@ def test_a_teacher_without_weight_changes_nothing() -> None:
     teacher = torch.rand(len(DATA.store), 3)
     without = loop.batch_loss(network(), batch, config(), None)
     torch.testing.assert_close(loop.batch_loss(network(), batch, config(distil=0.0), teacher), without)
-    imitating = loop.batch_loss(network(), batch, config(distil=1.0, meanings="someone"), teacher)
+    imitating = loop.batch_loss(network(), batch, config(distil=1.0, opinions="someone"), teacher)
     a, b = (loop.embed(network(), side.tokens) for side in (batch.a, batch.b))
     wanted = losses.imitation(a @ b.T, teacher[batch.a.titles], teacher[batch.b.titles])
     torch.testing.assert_close(imitating, without + wanted)
@@ -230,32 +280,30 @@ def test_a_teacher_without_weight_changes_nothing() -> None:
 
 def test_imitating_takes_someone_to_imitate() -> None:
     with pytest.raises(
-        ValueError, match=r"distil = 0.5 but nobody to imitate: set `meanings` or `\[teacher\]`"
+        ValueError, match=r"distil = 0.5 but nobody to imitate: set `opinions` or `\[teacher\]`"
     ):
         config(distil=0.5)
 
 
-def test_garbage_is_compared_with_titles_of_occupations() -> None:
-    """Not with what stands aside."""
-    data, settings = uneven(skills=3), config(batch=40, aside=0.5, garbage=0.5)
+def test_garbage_is_compared_with_titles_and_not_with_names_of_skills() -> None:
+    skills = [Occupation("skill:y", "", ("welder", "pilot"))]
+    data = dataset.build([Occupation("t:x", "", ("cook", "nurse"))], VOCABULARY, seed=0, aside=skills)
+    settings = config(batch=4, aside=0.5, garbage=0.5)
     (batch,) = PairSampler(data, settings).epoch(0)
-    titles, garbage = (network()(tokens).certainty for tokens in (batch.a.tokens, batch.garbage))
-    wanted = 0.5 * losses.certainty_ranking(titles[batch.occupations < 2], garbage)
+    titles, garbage = (
+        loop.embedded(network(), tokens).certainty for tokens in (batch.a.tokens, batch.garbage)
+    )
+    wanted = 0.5 * losses.certainty_ranking(titles[batch.occupations == 0], garbage)
     without = loop.batch_loss(network(), batch, config(), None)
     torch.testing.assert_close(loop.batch_loss(network(), batch, settings, None), without + wanted)
 
 
 def test_a_teacher_of_titles_has_no_say_on_documents() -> None:
-    jobs = [Occupation(f"t:{n}", "", ("cook", "nurse"), (), tuple(WORDS[1:7])) for n in range(2)]
-    data = dataset.build(jobs, VOCABULARY, seed=0)
-    batch = next(PairSampler(data, config(documents=1.0)).epoch(0))
-    teacher = torch.rand(len(data.store), 3)
-    losses_of = [
-        loop.batch_loss(network(), batch, config(distil=weight, meanings="someone"), teacher)
-        for weight in (0.0, 1.0)
-    ]
-    assert not batch.bare.any()
-    torch.testing.assert_close(losses_of[1], losses_of[0])
+    """Pairs are bare when neither side has a token outside its title."""
+    sampler = PairSampler(one_job(), config(documents=1.0, batch=2))
+    for batch in (batch for number in range(20) for batch in sampler.epoch(number)):
+        bodies = sum(side.tokens.counts()[:, 1:].sum(1) for side in (batch.a, batch.b))
+        np.testing.assert_array_equal(batch.bare, (bodies == 0).numpy())
 
 
 def test_occupations_outside_every_tree_are_related_to_none() -> None:

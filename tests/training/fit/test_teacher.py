@@ -15,7 +15,7 @@ JOBS = [
 UNLABELLED = [f"night {job}" for job in TRADES]
 SKILLS = [Occupation("skill:1", "", ("sing", "chant"))]
 DATA = dataset.build(JOBS, Vocabulary(["[UNK]"]), seed=0, aside=SKILLS, unlabelled=UNLABELLED)
-CONFIG = TrainConfig(batch=12, adapt=150, aside=0.25, documents=0.5, distil=1.0, meanings="someone")
+CONFIG = TrainConfig(batch=12, adapt=150, aside=0.25, documents=0.5, distil=1.0, opinions="someone")
 
 
 def read(texts: list[str]) -> torch.Tensor:

@@ -14,6 +14,7 @@ from rolecall.training.data import noise
 from rolecall.training.data.ontology import Occupation, Split
 from rolecall.training.data.sources import SourceError
 from rolecall.training.fit import calibrate
+from rolecall.training.fit.calibrate import Titles
 from rolecall.training.judge import evaluate, report
 from rolecall.training.judge.evaluate import Floats, Pairs
 
@@ -84,7 +85,7 @@ def sampled(seed: int) -> Pairs:
 
 
 def test_calibration_finds_the_true_probability() -> None:
-    calibration = calibrate.fit(sampled(0))
+    calibration = calibrate.fit(sampled(0), certain=0.01)
     score = np.linspace(0.05, 0.95, 30, dtype=np.float32)
     sure = np.full(30, 0.5, np.float32)
     np.testing.assert_allclose(calibration.confidence(score, sure, sure), score**2, atol=0.04)
@@ -95,20 +96,47 @@ def test_calibration_is_close_to_isotonic_regression_of_the_score() -> None:
     pairs = sampled(0)
     oracle = IsotonicRegression(out_of_bounds="clip").fit(pairs.score, pairs.match)
     fresh = sampled(2)
-    ours = calibrate.fit(pairs).confidence(fresh.score, fresh.certainty_a, fresh.certainty_b)
+    ours = calibrate.fit(pairs, certain=0.01).confidence(fresh.score, fresh.certainty_a, fresh.certainty_b)
     assert np.abs(ours - oracle.predict(fresh.score)).mean() < 0.03
 
 
 def test_pairs_without_a_match_calibrate_nothing() -> None:
     pairs = sampled(0)
     with pytest.raises(SourceError, match=r"^0 of 20,000 held-out pairs are matches"):
-        calibrate.fit(replace(pairs, match=np.zeros_like(pairs.match)))
+        calibrate.fit(replace(pairs, match=np.zeros_like(pairs.match)), certain=0.01)
 
 
-def test_values_are_named_after_the_titles_that_choose_them() -> None:
-    vectors = np.array([[0.9, 0.1, 0.2, 0.8], [0.7, 0.3, 0.6, 0.4], [0.2, 0.8, 0.1, 0.9]], np.float32)
-    names = calibrate.name_values(vectors, ["cook", "chef", "pilot"], groups=2)
-    assert names == (("cook · chef", "pilot"), ("chef", "pilot · cook"))
+def test_a_document_without_certainty_matches_nothing_and_a_surer_one_never_less() -> None:
+    calibration = calibrate.fit(sampled(0), certain=0.2)
+    score, low, high = np.meshgrid(*[np.linspace(0, 1, 11, dtype=np.float32)] * 3, indexing="ij")
+    confidence = calibration.confidence(score, low, high)
+    assert (confidence[:, 0] == 0).all()
+    assert (confidence[:, :, 0] == 0).all()
+    assert all((np.diff(confidence, axis=axis) >= 0).all() for axis in range(3))
+
+
+def titles(kinds: Sequence[str], weights: Sequence[float]) -> Titles:
+    """One group of two values; each title puts its weight on the first value."""
+    names = [f"{kind} {number}" for number, kind in enumerate(kinds)]
+    vectors = np.array([[w, 1 - w] for w in weights], np.float32).reshape(-1, 2)
+    return Titles(vectors, names, names, kinds)
+
+
+def test_a_value_is_named_after_its_most_typical_titles() -> None:
+    known = titles(["cook"] * 4 + ["pilot"] * 3, [0.9, 0.8, 0.7, 0.6, 0.1, 0.2, 0.3])
+    names = calibrate.name_values(known, titles([], []), groups=1)
+    assert names == (("cook 0 · cook 1 · cook 2", "pilot 4 · pilot 5 · pilot 6"),)
+
+
+def test_a_value_of_several_kinds_has_no_name() -> None:
+    known = titles(["cook", "pilot", "nurse", "cook", "pilot"], [0.9, 0.8, 0.7, 0.6, 0.1])
+    assert calibrate.name_values(known, titles([], []), groups=1) == (("", ""),)
+
+
+def test_a_value_that_held_out_titles_of_another_kind_choose_as_firmly_has_no_name() -> None:
+    known = titles(["cook"] * 4, [0.9, 0.8, 0.7, 0.6])
+    assert calibrate.name_values(known, titles(["pilot"], [0.95]), groups=1)[0][0] == ""
+    assert calibrate.name_values(known, titles(["pilot"], [0.55]), groups=1)[0][0] != ""
 
 
 @pytest.fixture(scope="module")
