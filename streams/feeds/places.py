@@ -72,6 +72,7 @@ _NEGATED = re.compile(
 )
 # Where the codes of states and provinces stand behind a city.
 _WITH_CODES = frozenset(["US", "CA", "AU", "BR", "IT", "CH", "DE", "ES", "IN", "AT", "NL", "MX", "BE", "AR"])
+MANY_TIMES = 20  # so much larger is the city that is meant, where city and code fit two countries
 # Where a state or province is named without its country.
 _WITHOUT_COUNTRY = ("US", "CA", "AU")
 _SAME_CODES = frozenset({"US", "CH"})  # GeoNames' codes of their states are the ISO ones
@@ -113,7 +114,8 @@ def read_place(text: str) -> Place:
     written = [each for each in written if re.search(r"\w", each)]
     several = len(found) != 1 or len(written) > 1
     if len(written) > max(1, len(options)):
-        options, found = [], []  # one of the alternatives is no place: Berlin or remote
+        where = where if _every_option_is_remote(text) else None
+        options, found, several = [], [], False  # one of the alternatives is no place: Berlin or remote
     if several or (options and len(options[0]) > 1 and found[0][:2] == (None, None)):
         # Some of several places may be remote, others not.
         where = where if not found or _every_option_is_remote(text) else None
@@ -154,7 +156,7 @@ def is_one_name(city: str) -> bool:
 
 
 def _every_option_is_remote(text: str) -> bool:
-    options = re.split(r"[;|•/\n]", text)
+    options = re.split(_ALTERNATIVES, text)
     options = options if len(options) > 1 else text.split(",")
     return all("remote" in option.casefold() for option in options if option.strip())
 
@@ -254,6 +256,10 @@ def _with_a_code(rest: list[str], code: str) -> Read | None:
     fitting = {
         country for country, region in meanings if any(_lies_in(part, country, region) for part in rest)
     }
+    if len(fitting) > 1:
+        people = {country: max(_people(part, country) for part in rest) for country in fitting}
+        largest = max(people.values())
+        fitting = {country for country in fitting if people[country] * MANY_TIMES >= largest}
     if len(fitting) == 1:
         return _in_country(rest, fitting.pop())
     known = [part for part in rest if countries_of(part)]
@@ -261,6 +267,13 @@ def _with_a_code(rest: list[str], code: str) -> Read | None:
         return Read(meanings.pop()[0], None, False)
     city = _city(rest[0], None) if len(rest) == 1 and fitting else None
     return Read(None, city, False) if city else None
+
+
+def _is_called(part: str, country: str) -> bool:
+    return any(
+        city.country == country and city_key(city.name) == city_key(_name(part))
+        for city in cities(_name(part))
+    )
 
 
 def _lies_in(part: str, country: str, region: str) -> bool:
