@@ -269,11 +269,11 @@ def _with_a_code(rest: list[str], code: str) -> Read | None:
     return Read(None, city, False) if city else None
 
 
-def _is_called(part: str, country: str) -> bool:
-    return any(
-        city.country == country and city_key(city.name) == city_key(_name(part))
-        for city in cities(_name(part))
-    )
+def _people(part: str, country: str) -> int:
+    """Inhabitants of the largest city of the country that has this name as its first one."""
+    key = city_key(_name(part))
+    named = (city for city in cities(_name(part)) if city.country == country and city_key(city.name) == key)
+    return max((city.people for city in named), default=0)
 
 
 def _lies_in(part: str, country: str, region: str) -> bool:
