@@ -259,7 +259,10 @@ def _with_a_code(rest: list[str], code: str) -> Read | None:
     if len(fitting) > 1:
         people = {country: max(_people(part, country) for part in rest) for country in fitting}
         largest = max(people.values())
-        fitting = {country for country in fitting if people[country] * MANY_TIMES >= largest}
+        certain = {country for country, region in meanings if region and country in _SAME_CODES}
+        fitting = {  # Milan in Michigan is small, but lies in that state
+            country for country in fitting if people[country] * MANY_TIMES >= largest or country in certain
+        }
     if len(fitting) == 1:
         return _in_country(rest, fitting.pop())
     known = [part for part in rest if countries_of(part)]
