@@ -133,19 +133,7 @@ def build(
     words = sorted(
         {word for o in occupations for text in (*o.texts, *o.tasks, *o.titles) for word in text.split()}
     )
-    foreign = [
-        sorted(
-            {
-                word
-                for o in groups
-                for each, titles in o.translations
-                for t in titles
-                for word in t.split()
-                if each == code
-            }
-        )
-        for code in codes
-    ]
+    foreign = [_words_of(groups, code) for code in codes]
     return Dataset(
         store=store,
         views=views,
@@ -161,6 +149,12 @@ def build(
         vacancies=vacancies,
         readable=readable,
     )
+
+
+def _words_of(occupations: Sequence[Occupation], language: str) -> list[str]:
+    """The words of all titles in this language, each once."""
+    translated = (some for o in occupations for code, some in o.translations if code == language)
+    return sorted({word for titles in translated for title in titles for word in title.split()})
 
 
 def _ancestors(occupations: Sequence[Occupation]) -> Ints:
