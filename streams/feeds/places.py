@@ -232,12 +232,20 @@ def _is_a_state_elsewhere(part: str, country: str) -> bool:
 def _in_country(parts: list[str], country: str) -> Read:
     """The city among the parts, when exactly one is: the others are its states, or unknown."""
     found = [part for part in parts if _city(part, country)]
-    if len(found) == 2 and (city_key(found[0]) == city_key(found[1]) or city_key(found[1]) == "new york"):
+    if len(found) == 2 and (
+        city_key(found[0]) == city_key(found[1]) or _is_state_of(found[1], found[0], country)
+    ):
         del found[1]  # Berlin in Berlin, Rochester in New York; not Berlin and Hamburg
     left = [part for part in parts if part not in found and not _is_region(part, country)]
     if len(found) != 1:
         return Read(country, None, not found and not [p for p in left if country_named(p) != country])
     return Read(country, _city(found[0], country), not left)
+
+
+def _is_state_of(state: str, city: str, country: str) -> bool:
+    if country not in _WITHOUT_COUNTRY:
+        return False
+    return any(c == country and _lies_in(city, c, code) for c, code in regions_named(state))
 
 
 def _is_region(part: str, country: str) -> bool:

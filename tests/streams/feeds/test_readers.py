@@ -218,6 +218,9 @@ def test_a_range_of_a_resume_has_two_ends() -> None:
         ("Pune, MH, IN", "IN", "Pune", None),
         ("Mexico, MO", "US", "Mexico", None),
         ("Lebanon, TN", "US", "Lebanon", None),
+        ("San Francisco, California, United States", "US", "San Francisco", None),
+        ("Rochester, New York, US", "US", "Rochester", None),
+        ("California, USA - Remote", "US", None, "remote"),
         ("USA-TX-Austin", "US", "Austin", None),
         ("69003 Lyon", None, "Lyon", None),
         ("Milan, MI", None, "Milan", None),  # Milano, or a town in Michigan
