@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rolecall.schemas.broker.reading import TopicError, assign, partitions_of, read_to
 from rolecall.schemas.rollout import Deployment, Rollout
 from rolecall.schemas.topics import ROLLOUTS
-from rolecall.streams.errors import GaveUp, PublishFailed, RolloutRefused
+from rolecall.streams.errors import GaveUp, NotDeployed, PublishFailed, RolloutRefused
 from rolecall.streams.events.records import rollout_record
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.retry import patiently
@@ -109,6 +109,17 @@ async def write_next(
     return after
 
 
+async def _may_found(rollouts: RolloutTopic, may_found: Callable[[], Awaitable[None]]) -> bool:
+    """Not if another worker founded since, and has begun to work. Raises what `may_found` raises."""
+    try:
+        await may_found()
+    except NotDeployed:
+        if await rollouts.newest() is None:
+            raise
+        return False
+    return True
+
+
 async def deployment_of(
     rollouts: RolloutTopic,
     publisher: Publisher,
@@ -122,8 +133,7 @@ async def deployment_of(
     If no rollout record exists, the first worker writes one, unless `may_found` raises. If two write at once,
     the higher revision wins.
     """
-    if await rollouts.newest() is None:
-        await may_found()
+    if await rollouts.newest() is None and await _may_found(rollouts, may_found):
         await write(publisher, founded(model_version))
     rollout = await rollouts.newest()
     assert rollout is not None
