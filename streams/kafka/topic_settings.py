@@ -69,9 +69,9 @@ def _of_settings(
 
 
 def needs(topic: Topic, has: Mapping[str, str]) -> Iterator[tuple[str, str, str, bool]]:
-    """Setting, the value it needs, why, and whether states get lost."""
+    """Setting, the value it needs, why, and whether states get lost. Of what the broker tells: some tell less."""
     compacted = topic.cleanup_policy == "compact"
-    if has["cleanup.policy"] != topic.cleanup_policy:
+    if has.get("cleanup.policy", topic.cleanup_policy) != topic.cleanup_policy:
         reason = (
             "which deletes states that nobody has published again"
             if compacted
@@ -79,15 +79,16 @@ def needs(topic: Topic, has: Mapping[str, str]) -> Iterator[tuple[str, str, str,
         )
         yield "cleanup.policy", topic.cleanup_policy, reason, compacted
     kept = "delete.retention.ms" if compacted else "retention.ms"
-    if UNLIMITED < int(has[kept]) < topic.retention_ms:
+    if UNLIMITED < int(has.get(kept, UNLIMITED)) < topic.retention_ms:
         reason = f"the contract keeps {'tombstones' if compacted else 'records'} {topic.retention_ms} ms"
         yield kept, str(topic.retention_ms), reason, False
-    if compacted and int(has["segment.ms"]) > 7 * DAY_MS:
+    if compacted and int(has.get("segment.ms", 0)) > 7 * DAY_MS:
         yield "segment.ms", str(7 * DAY_MS), "what was erased stays on disk for as long", False
-    if topic.max_message_bytes is not None and int(has["max.message.bytes"]) < topic.max_message_bytes:
-        needed = str(topic.max_message_bytes)
+    most = topic.max_message_bytes
+    if most is not None and int(has.get("max.message.bytes", most)) < most:
+        needed = str(most)
         yield "max.message.bytes", needed, "large dead letters are refused or cut", False
-    if has["message.timestamp.type"] != "CreateTime":
+    if has.get("message.timestamp.type", "CreateTime") != "CreateTime":
         yield "message.timestamp.type", "CreateTime", "an erasure's revision is its producer's time", False
 
 
