@@ -69,7 +69,7 @@ def _of_settings(
 
 
 def needs(topic: Topic, has: Mapping[str, str]) -> Iterator[tuple[str, str, str, bool]]:
-    """Setting, the value it needs, why, and whether states get lost. Of what the broker tells: some tell less."""
+    """Setting, the value it needs, why, and whether states get lost; of what the broker tells."""
     compacted = topic.cleanup_policy == "compact"
     if has.get("cleanup.policy", topic.cleanup_policy) != topic.cleanup_policy:
         reason = (
