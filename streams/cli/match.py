@@ -16,7 +16,7 @@ from rolecall.schemas.rule import ExclusionRule
 from rolecall.streams.cli.console import FAILED, counted, effective_settings, explained, terminal_width
 from rolecall.streams.cli.table import Lines
 from rolecall.streams.feeds.csv_table import parse_mapping
-from rolecall.streams.feeds.parsed import FeedReject
+from rolecall.streams.feeds.parsed import FeedEvent, FeedReject
 from rolecall.streams.offline import match as offline
 from rolecall.streams.offline.lists import Market
 from rolecall.streams.offline.read import events
@@ -40,7 +40,7 @@ MAP = "CSV: which column (or {template}) fills which field; repeat it."
 @click.option("--map-vacancies", multiple=True, metavar="FIELD=COLUMN", help=MAP)
 @click.option("--map-candidates", multiple=True, metavar="FIELD=COLUMN", help=MAP)
 @click.option("--rejects", type=NEW_FILE, default=Path("rejects.jsonl"), show_default=True,
-              help="Where unreadable records go, with reasons; overwritten.")  # fmt: skip
+              help="Where rejects and notes go, with reasons; overwritten.")  # fmt: skip
 def match(
     vacancies: Path,
     candidates: Path,
@@ -61,7 +61,8 @@ def match(
     Examples:  rolecall match jobs.jsonl people.csv --out matches.csv
                rolecall match jobs.csv people.jsonl --map-vacancies id=jobId --map-vacancies title=Job
 
-    A record that cannot be read stops nothing: it goes to --rejects with its reason. Exits with 1 if a file
+    A record that cannot be read stops nothing: it goes to --rejects with its reason. So does a note on every
+    value that is left out because it is not certain. Exits with 1 if a file
     has no record that can be read.
     """
     if out is not None and out.suffix.lower() not in FORMATS:
@@ -166,27 +167,29 @@ def _rules(path: Path | None) -> list[ExclusionRule]:
 
 
 class Rejects:
-    """A file of rejects. It is created with the first one. On exit, prints how many there were."""
+    """The file of rejects and notes; it is created with its first line. At the end it prints how many."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._count = 0
-        self._first = ""
+        self._counts = {"rejected": 0, "kept without values that are not certain": 0}
+        self._first: dict[str, str] = {}
 
-    def write(self, reject: FeedReject) -> None:
-        with self._path.open("ab" if self._count else "wb") as file:
-            file.write(reject.line())
-        self._count += 1
-        self._first = self._first or f"{reject.source}, row {reject.row}: {reject.reason}"
+    def write(self, told: FeedReject | FeedEvent) -> None:
+        kind = list(self._counts)[isinstance(told, FeedEvent)]
+        reason = told.reason if isinstance(told, FeedReject) else str(told.notes[0])
+        with self._path.open("ab" if self._first else "wb") as file:
+            file.write(told.line())
+        self._counts[kind] += 1
+        self._first.setdefault(kind, f"{told.source}, row {told.row}: {reason}")
 
     def __enter__(self) -> "Rejects":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._count:
-            click.echo(f"{counted(self._count, 'record')} rejected", err=True)
-            click.echo(f"first reject: {self._first}", err=True)
-            click.echo(f"all rejects: {self._path}", err=True)
+        for kind, first in self._first.items():
+            click.echo(f"{counted(self._counts[kind], 'record')} {kind}; the first: {first}", err=True)
+        if self._first:
+            click.echo(f"all of them: {self._path}", err=True)
 
 
 class Bar:

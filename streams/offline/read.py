@@ -9,7 +9,7 @@ from rolecall.schemas.match import Side
 from rolecall.schemas.topics import TOPIC_OF_SIDE
 from rolecall.streams.events.receive import Event, Limits, receive
 from rolecall.streams.events.record import Record
-from rolecall.streams.feeds.parsed import FeedReject
+from rolecall.streams.feeds.parsed import FeedEvent, FeedReject
 from rolecall.streams.feeds.read import read
 
 
@@ -19,17 +19,23 @@ def events(
     mapping: Mapping[str, str] | None,
     now: datetime,
     limits: Limits,
-    refuse: Callable[[FeedReject], None],
+    tell: Callable[[FeedReject | FeedEvent], None],
 ) -> Iterator[Event]:
-    """Every record that can be read, in order. An erasure counts as of now."""
+    """Every record that can be read, in order. An erasure without a revision counts as of now.
+
+    tell: called with every reject, and with every event that lacks values that were not certain.
+    """
     now_ms = milliseconds(now)
-    for number, parsed in enumerate(read(path, now=now, side=side, mapping=mapping), start=1):
+    for parsed in read(path, now=now, side=side, mapping=mapping):
         if isinstance(parsed, FeedReject):
-            refuse(parsed)
+            tell(parsed)
             continue
-        record = Record(TOPIC_OF_SIDE[side], 0, number, parsed.id.encode(), parsed.value, now_ms)
+        at_ms = now_ms if parsed.revision is None else parsed.revision
+        record = Record(TOPIC_OF_SIDE[side], 0, parsed.row, parsed.id.encode(), parsed.value, at_ms)
         accepted, rejects = receive(side, [record], now_ms, limits)
         for reject in rejects:
             raw = (parsed.value or b"").decode()
-            refuse(FeedReject(str(path), number, f"{parsed.id}: {reject.message}", raw))
+            tell(FeedReject(parsed.source, parsed.row, f"{parsed.id}: {reject.message}", raw))
+        if accepted and parsed.notes:
+            tell(parsed)
         yield from accepted

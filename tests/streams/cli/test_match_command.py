@@ -63,6 +63,13 @@ class TestMatch:
         assert "1 record rejected" in result.stderr
         assert json.loads(Path("rejects.jsonl").read_text())["row"] == 2
 
+    def test_a_value_that_is_not_certain_is_left_out_with_a_note(self, run):
+        people = "id,occurred_at,titles,seniority\nc1,2026-01-01,Nurse,half a wizard\n"
+        result = run([NURSE], people, "--out", "matches.csv")
+        assert rows() == both()[:1]
+        assert "1 record kept without values that are not certain" in result.stderr
+        assert json.loads(Path("rejects.jsonl").read_text())["kept"] is True
+
     def test_what_the_worker_would_refuse_is_a_reject(self, run):
         later = DRIVER | {"occurred_at": "2999-01-01T00:00:00Z"}
         result = run([NURSE, later], PEOPLE, "--out", "matches.csv")
