@@ -139,9 +139,9 @@ def test_pairs_are_two_titles_of_one_occupation() -> None:
 
 
 def sides(data: dataset.Dataset, **changes: object) -> Iterable[list[list[set[int]]]]:
-    """Of every pair of thirty epochs, both sides: the tokens of title, skills and text."""
+    """Of every pair of a hundred epochs, both sides: the tokens of title, skills and text."""
     sampler = PairSampler(data, config(documents=1.0, keep_tokens=1.0, batch=2, **changes))
-    for batch in (batch for number in range(30) for batch in sampler.epoch(number)):
+    for batch in (batch for number in range(100) for batch in sampler.epoch(number)):
         for n in range(len(batch)):
             parts = [side.tokens.part(n, n + 1) for side in (batch.a, batch.b)]
             yield [
@@ -268,7 +268,7 @@ def test_nothing_to_pair_is_an_error() -> None:
 
 
 def test_a_teacher_without_weight_changes_nothing() -> None:
-    (batch,) = [*PairSampler(DATA, config()).epoch(0)][:1]
+    (batch,) = [*PairSampler(DATA, config(documents=0)).epoch(0)][:1]
     teacher = torch.rand(len(DATA.store), 3)
     without = loop.batch_loss(network(), batch, config(), None)
     torch.testing.assert_close(loop.batch_loss(network(), batch, config(distil=0.0), teacher), without)
