@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from itertools import product
 from types import SimpleNamespace
 
+import orjson
 import pytest
 
 from bench.chaos import schedule
@@ -40,9 +41,18 @@ def stored(truth):
 @pytest.fixture
 def account(truth, ledger, stored):
     def points(side, ids):
-        return {id: SimpleNamespace(revision=stored[side, id]) for id in ids if (side, id) in stored}
+        return {id: point(truth.newest[side, id], stored[side, id]) for id in ids if (side, id) in stored}
 
     return Account(SimpleNamespace(ledger=ledger, stored=SimpleNamespace(points=points)), truth)
+
+
+def point(entity, revision):
+    """What the index holds of an entity: a tombstone if it is gone."""
+    if entity is None or entity.status != "open":
+        return SimpleNamespace(revision=revision, vector=None, payload=None)
+    terms = {"employment_types": [str(each) for each in entity.employment_types]}
+    card = orjson.dumps({"skills": list(entity.skills), "terms": terms}).decode()
+    return SimpleNamespace(revision=revision, vector=(1.0,), payload={"card": card})
 
 
 def letter(place):
