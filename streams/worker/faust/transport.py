@@ -80,7 +80,7 @@ class _Consumer(driver.Consumer):
     def _account(self) -> dict[TP, int]:
         """Pass what was fetched and delivered; from where to fetch again what was fetched and was not.
 
-        Faust drops fetches: of a task that it cancels in a rebalance, or of a partition that it paused.
+        A fetch is lost if Faust cancels the task that waits for it, or no longer wants its partition.
         """
         again: dict[TP, int] = {}
         while self.fetches:

@@ -134,7 +134,7 @@ async def test_what_no_stream_has_taken_yet_is_not_committed(monkeypatch):
 
 
 async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(partition):
-    """Faust drops the fetch of a task that it cancels."""
+    """As the fetch of a task that is cancelled."""
     four = partition()  # 5 to 8 were delivered
     four.consumer.fetches += [
         Fetch({HERE: (5, 8)}, {HERE: 9}),
