@@ -69,8 +69,9 @@ class _Consumer(driver.Consumer):
         Not if the flow was stopped meanwhile, as in a rebalance: the rest of the fetch was dropped then.
         """
         flows, generation = self._flows, self.app.consumer_generation_id
-        async for each in super().getmany(timeout):
-            yield each
+        async for tp, message in super().getmany(timeout):
+            self._deliver(tp, message.offset)
+            yield tp, message
         if self.flow_active and (flows, generation) == (self._flows, self.app.consumer_generation_id):
             for tp, offset in self._account().items():
                 log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
@@ -79,7 +80,7 @@ class _Consumer(driver.Consumer):
     def _account(self) -> dict[TP, int]:
         """Pass what was fetched and delivered; from where to fetch again what was fetched and was not.
 
-        Faust drops fetches: of a task that it cancels in a rebalance, or of a partition that it paused.
+        A fetch is lost if Faust cancels the task that waits for it, or no longer wants its partition.
         """
         again: dict[TP, int] = {}
         while self.fetches:
@@ -90,11 +91,11 @@ class _Consumer(driver.Consumer):
             self._passed |= {tp: position for tp, position in fetch.positions.items() if tp not in again}
         return again
 
-    def track_message(self, message: Any) -> None:
-        if self.flow_active:  # or else it is dropped, and comes again
-            self._waiting[message.tp].add(message.offset)
-            self._passed[message.tp] = message.offset + 1
-        super().track_message(message)
+    def _deliver(self, tp: TP, offset: int) -> None:
+        """From here on it waits for its ack. `track_message` would be too late: Faust's streams take their
+        messages from a queue, where they may lie for long, and do not call it."""
+        self._waiting[tp].add(offset)
+        self._passed[tp] = offset + 1
 
     def ack(self, message: Any) -> bool:
         acked: bool = super().ack(message)

@@ -36,8 +36,13 @@ class Partition:
         self.consumer._committed_offset[HERE] = committed
         self.messages = {offset: message(offset) for offset in offsets}
         for each in self.messages.values():
-            self.consumer.track_message(each)
+            self.deliver(each)
         self.commits = []
+
+    def deliver(self, each):
+        if isinstance(self.consumer, _Consumer):
+            self.consumer._deliver(HERE, each.offset)
+        self.consumer._unacked_messages.add(each)  # as a stream does once it takes it from its queue
 
     def ack(self, offset):
         self.consumer.ack(self.messages[offset])
@@ -112,8 +117,24 @@ async def test_the_position_behind_the_last_record_is_committed(partition):
     assert four.commits == [11]
 
 
+async def test_what_no_stream_has_taken_yet_is_not_committed(monkeypatch):
+    """It lies in the queue of a stream, which tells the consumer of it only when it takes it."""
+    app = create_app(Settings(_env_file=None), "rolecall", untouched)
+    consumer = app.consumer
+    consumer._thread.thread_loop.close()
+
+    async def fetched():
+        for offset in (0, 1):
+            yield HERE, message(offset)
+
+    monkeypatch.setattr(Consumer, "getmany", lambda self, timeout: fetched(), raising=False)
+    async for _ in consumer.getmany(1.0):
+        pass
+    assert consumer._new_offset(HERE) == 0
+
+
 async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(partition):
-    """Faust drops the fetch of a task that it cancels."""
+    """As the fetch of a task that is cancelled."""
     four = partition()  # 5 to 8 were delivered
     four.consumer.fetches += [
         Fetch({HERE: (5, 8)}, {HERE: 9}),
