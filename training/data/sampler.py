@@ -15,7 +15,6 @@ SAME_LANGUAGE, ENGLISH = (
     0.5,
     0.35,
 )  # partners of a title that is not English; the rest is in any other language
-DESCRIBED = 0.7  # of the names of skills whose description is at hand, those that it replaces
 ITSELF = 0.15  # of the pairs with fields, those that have one title on both sides
 SKILLS, TEXT = 0.6, 0.5  # of the sides that draw their fields, those that carry skills, and texts
 
@@ -187,12 +186,8 @@ class PairSampler:
         if rng.random() >= TEXT:
             text = []
         name = self._title(view, title, rng)
-        if self._data.skills[group]:
-            # A skill has no skills: its name stands in either field, its description mostly alone.
-            if rest.text and rng.random() < DESCRIBED:
-                return _View((), (), tuple(rest.text))
-            if not text and rng.random() < 0.4:
-                return _View((), tuple(name))
+        if self._data.skills[group] and not text and rng.random() < 0.4:
+            return _View((), tuple(name))  # a skill's name stands among skills, too
         if (skills or text) and rng.random() < self._config.untitled:
             name = []
         if skills and rng.random() < 0.1:

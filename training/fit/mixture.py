@@ -20,7 +20,7 @@ from rolecall.training.judge.evaluate import Corpus, Encode, Pairs
 DRAWS = 3  # of titles, skills and tasks for the presence table
 LEAST = 0.02  # share of titles that are less certain than what counts as read in full
 # Weights of the kinds of pairs.
-CELLS, ENGLISH, FOREIGN, ACROSS, SAME, ITSELF, GARBAGE = 9.0, 2.0, 0.5, 0.25, 0.5, 1.0, 0.5
+CELLS, ENGLISH, FOREIGN, ACROSS, SAME, ITSELF, GARBAGE = 9.0, 0.5, 0.5, 0.25, 0.8, 1.0, 0.5
 
 Weighted = tuple[Pairs, float]
 
