@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import orjson
@@ -28,7 +27,6 @@ MAX_MESSAGE_CHARACTERS = 2_000
 Contracted = TypeVar("Contracted", bound=Vacancy | Candidate | ExclusionRule | Occupation)
 T = TypeVar("T")
 D = TypeVar("D", bound=ExclusionRule | Occupation)
-NO_EXPIRY = datetime(1970, 1, 2, tzinfo=UTC)  # the zeros of Go, .NET and Unix are before it
 SECONDS = (
     1_000_000_000,
     100_000_000_000,
@@ -204,11 +202,6 @@ def parse(contract: type[Contracted], text: bytes) -> Contracted:
             if error.errors()[0]["type"] == "json_invalid":  # no JSON to pydantic: half an emoji
                 raise
             raise error from None
-    if isinstance(value, Vacancy) and value.expires_at is not None and value.expires_at < NO_EXPIRY:
-        raise Unacceptable(
-            f"expires_at is {value.expires_at.isoformat()}, the zero of a type of time: "
-            "leave the field out if there is no expiry"
-        )
     return value
 
 

@@ -89,14 +89,14 @@ def test_a_frame_round_the_json_is_named(taken, value, reason):
     [
         (1_764_342_000_000, "this is a number"),
         (1764342000.5, "this is a number"),
-        ([2026, 11, 20, 9, 0], "this is an array"),
-        ("2026-11-28 15:17:27+00", "this is other text"),
+        ([2026, 11, 20, 9, 0], "this is a list"),
+        ("yesterday", "this is other text"),
         ({"seconds": 1}, "this is an object"),
     ],
 )
 def test_a_time_in_another_form_is_refused_with_the_form_that_is_read(taken, time, kind):
     message = taken(job(occurred_at=time))
-    assert "text such as 2026-11-28T15:17:27Z is expected" in message
+    assert "a time is text such as 2026-11-28T15:17:27Z" in message
     assert kind in message
 
 
@@ -104,7 +104,8 @@ def test_a_time_in_another_form_is_refused_with_the_form_that_is_read(taken, tim
     "zero", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1970-01-01T01:00:00+01:00"]
 )
 def test_the_zero_of_a_time_is_no_expiry(taken, zero):
-    assert "the zero of a type of time" in taken(job(expires_at=zero))
+    said = taken(job(expires_at=zero))
+    assert "expires_at: Input should be greater than or equal to 1990-01-01" in said
 
 
 def test_an_erasure_dated_in_seconds_is_refused(taken):
