@@ -30,7 +30,7 @@ SECTION = "## A tour in 60 seconds", "## Your own data"
 BLOCK = re.compile(r"```(bash|console)\n(.*?)```", re.DOTALL)
 COLUMNS = 100
 CHANGING = (
-    (r"in \d+\.\d s \([\d,]+/s\)", "in … s (…/s)"),
+    (r"in \d+\.\d s \([\d,]+ rows/s\)", "in … s (… rows/s)"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:9092"),
     (r'"revision":\d+', '"revision":…'),
     (r'"occurred_at":"[^"]+"', '"occurred_at":"…"'),
