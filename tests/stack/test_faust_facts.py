@@ -88,7 +88,7 @@ def events(*offsets):
     return [
         SimpleNamespace(
             message=SimpleNamespace(
-                topic="vacancies", partition=0, offset=offset, key=b"k", value=b"v", timestamp=1.5
+                topic="vacancies", partition=0, offset=offset, key=b"k", value=b"v", timestamp=1.5, headers=[]
             )
         )
         for offset in offsets

@@ -105,7 +105,10 @@ async def serve(answer: Callable[[Frame], Frame], socket: sockets.socket) -> Non
             writer.close()
 
     server = await asyncio.start_unix_server(converse, sock=socket, limit=STREAM_BUFFER_BYTES)
-    print("ready", flush=True)
+    try:
+        print("ready", flush=True)
+    except BrokenPipeError:  # whoever started this process has gone: there is nobody to serve
+        raise SystemExit(0) from None
     await stopping.wait()
     server.close()
     for writer in clients:

@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from rolecall.streams.cli.main import COMMANDS, TRAINING
 from rolecall.streams.cli.main import group as rolecall
 
-# Prints "started" once the entry point runs.
+# Prints "started" once the entry point handles the signal, then goes on.
 STARTED = (
-    "import sys; from rolecall.streams.cli.__main__ import main; import threading;"
-    "threading.Timer(0, lambda: print('started', flush=True)).start(); main()"
+    "import signal; from rolecall.streams.cli.__main__ import main; real = signal.signal;"
+    "signal.signal = lambda *handler: (real(*handler), print('started', flush=True)); main()"
 )
 
 
