@@ -204,7 +204,7 @@ async def main(broker, process):
             FAILS_AT + 1,
         ),
     ]
-    await publish(broker, [each.name for each, *_ in experiments])
+    await publish(broker, [*(each.name for each, *_ in experiments), "sends"])
 
     outcomes = await asyncio.gather(*(each.run(*until) for each, *until in experiments))
     found = {each.name: outcome for (each, *_), outcome in zip(experiments, outcomes, strict=True)}
