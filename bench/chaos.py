@@ -4,11 +4,11 @@
     python -m bench.chaos --kafka PATH/TO/KAFKA --faults 500 --events 200000
 
 Two workers, four partitions, the embedded stack behind gates; with --kafka, Apache Kafka from this folder,
-with compaction that runs, idempotent producers and more kinds of faults. Each fault strikes while a part of
-the events is published, and has recovered when all of them are committed. Then the ids that the part was
-about are compared with the truth, and at the end everything. The same seed gives the same events and the same
-faults in the same order; where in a batch one strikes is up to the machine. Duplicates are matches published
-more than once, those that both sides found among them.
+with compaction that runs, idempotent producers and more kinds of faults. Each fault happens while a part of
+the events is published. The workers have recovered once all of these are committed. Then the ids of that part
+are compared with the expected state; at the end, all ids are. The same seed gives the same events and the
+same faults in the same order; where in a batch one strikes is up to the machine. Duplicates are matches
+published more than once, those that both sides found among them.
 """
 
 import argparse

@@ -42,7 +42,7 @@ class ArtifactError(RolecallError):
 
 
 class Shape(BaseModel):
-    """What decides the shapes of all weights."""
+    """The settings that determine the shapes of all weights."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -71,7 +71,7 @@ def field_shares(filled: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 class Mix(nn.Module):
-    """A residual layer: what a mean of words cannot say, for instance that "bus driver" drives no nail."""
+    """A residual layer. It learns what a mean of words cannot express: a bus driver drives no nails."""
 
     def __init__(self, hidden: int, width: int) -> None:
         super().__init__()

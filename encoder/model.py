@@ -64,7 +64,7 @@ def _without_weights(shape: artifact.Shape) -> Network:
 
 
 class _NotInitialized(TorchFunctionMode):
-    """Weights on the meta device have no values to draw; trying to imports torch's compiler, for a second."""
+    """Skips initialization. Weights on the meta device need none, and it would import torch's compiler."""
 
     def __torch_function__(
         self,

@@ -2,7 +2,7 @@
 
 `sqrt` (default): square roots of softmax groups, whose dot product is the mean Bhattacharyya coefficient.
 `plain`: softmax groups as in "Metric Learning Tips & Tricks" (Vasnetsov 2021), dot product.
-`cosine`: no groups, a unit vector; it knows nothing of certainty, so its certainty is always 1.
+`cosine`: a unit vector without groups. It has no measure of certainty, so its certainty is always 1.
 """
 
 from typing import Literal, NamedTuple

@@ -45,7 +45,7 @@ class CandidateTerms(Contract):
     employment_types: tuple[EmploymentType, ...] = Field(
         default=(), description="Accepted types; empty: any."
     )
-    salary: Salary | None = Field(default=None, description="Wish; `min` is the least acceptable pay.")
+    salary: Salary | None = Field(default=None, description="Wanted pay; `min` is the lowest accepted.")
     available_from: Moment | None = None
 
 

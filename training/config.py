@@ -51,11 +51,11 @@ class TrainConfig(BaseModel):
     noise: Share = 0.0  # titles with something a recruiter adds
     variants: Share = 0.0  # titles abbreviated, in the plural or mistyped
     garbage: float = 0.0  # weight of "garbage is less certain than a bare title"
-    distil: float = 0.0  # weight of the opinion that `teacher`, or else `opinions`, has of the batch
+    distil: float = 0.0  # weight of the imitation of the teacher: `teacher`, or else `opinions`
     opinions: str = ""  # sentence transformer that reads titles; all-MiniLM-L6-v2 is installed with training
     vacancies: int = 0  # titles of vacancies a batch, on which the teacher is imitated too
     adapt: int = 0  # epochs in which the teacher's vectors learn the occupations; 0: taken as they are
-    teacher: "TrainConfig | None" = None  # trained first
+    teacher: "TrainConfig | None" = None  # recipe of the teacher, which is trained first
 
     @model_validator(mode="after")
     def _has_a_teacher(self) -> Self:

@@ -1,4 +1,4 @@
-"""The embedded stack behind gates, with workers that come back when they die, and the account of it all."""
+"""The embedded stack behind gates. Dead workers are restarted, and all results are checked."""
 
 import asyncio
 import os
@@ -80,7 +80,7 @@ class Ledger(Wire):
 
 
 class Ward:
-    """Everything that can be hurt, and the means to."""
+    """All parts that a fault can hit, and the means to hit them."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class Ward:
         self._loop.run(gate.cut())
 
     def supervise(self) -> None:
-        """What a restart policy does."""
+        """Restarts dead workers, as a restart policy does."""
         for number, worker in enumerate(self.workers):
             if (code := worker.process.poll()) is not None:
                 said = worker.log.read_text()[-2000:]

@@ -1,4 +1,4 @@
-"""A wire to publish on and to read matches and dead letters from; workers, and what the index holds."""
+"""Publish records, read matches and dead letters, run workers, and read the index."""
 
 import asyncio
 import json

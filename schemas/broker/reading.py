@@ -52,8 +52,8 @@ async def read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
     """The records of the assigned partitions before `ends`, in the order of each partition.
 
     A partition that `ends` lacks is read to where it ends now, which is entered into `ends`. The end comes
-    from a fetch response: the ListOffsets of the embedded broker counts batches. It is the last stable
-    offset, so an open transaction holds nobody up.
+    from a fetch response, because the embedded broker's ListOffsets returns batch counts instead. It is the
+    last stable offset, so an open transaction blocks no reader.
     """
     partitions = consumer.assignment()
     while not await _reached(consumer, partitions, ends):
@@ -64,7 +64,7 @@ async def read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
 
 
 async def ends_now(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-    """Where the assigned partitions end now. What is fetched on the way is dropped."""
+    """Current ends of the assigned partitions. Drops the records that it fetches meanwhile."""
     ends: dict[TopicPartition, int] = {}
     while ends.keys() != consumer.assignment():
         await consumer.getmany(timeout_ms=POLL_MS)

@@ -89,9 +89,9 @@ def publish(
     Examples:  rolecall publish jobs.jsonl people.jsonl
                rolecall publish jobs.csv --map id=jobId --map title='Job Title' --map occurred_at=posted
 
-    A record that cannot be read stops nothing: it goes to --rejects with its reason. So does a note on every
-    value that is left out because it is not certain. Exits with 1 if nothing at all could be published.
-    Publishing a file again is safe.
+    An unreadable record does not stop the run: it goes to --rejects with its reason. So does a note on every
+    value that is left out because it is not certain. Exits with 1 if no record could be published. It is safe
+    to publish a file again.
     """
     if full_list and not source:
         raise click.UsageError("--full-list needs --source: the name under which this feed is published")

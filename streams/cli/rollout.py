@@ -113,7 +113,7 @@ def drop() -> None:
 @click.command()
 @click.option("--yes", is_flag=True, help="Also if the new index holds far less than the live one.")
 def rebuild(yes: bool) -> None:
-    """Make the live model's index anew from the topics, and switch to it.
+    """Build the live model's index again from the topics, and switch to it.
 
     Use it if the index was lost or damaged. It runs a worker of its own until the index is built. Start more
     with `rolecall worker --newest` to build faster. Running workers move to the new index by themselves.

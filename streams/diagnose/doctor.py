@@ -109,7 +109,7 @@ def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
 
 
 async def _clock(settings: Settings) -> list[Finding]:
-    """Revisions are times: a clock that runs ahead or behind decides wrongly which event is newer."""
+    """Revisions are timestamps: if a clock is wrong, the wrong event counts as the newer one."""
     newest = await _newest_timestamp(settings)
     if newest is None:
         return [Finding("clock", True, "nothing published yet to compare with")]

@@ -114,7 +114,7 @@ def _entities(match: Match) -> dict[Entity, int]:
 
 
 def _replaces(one: Match, other: Match) -> bool:
-    """Whatever withdraws `one` withdraws `other` too, so nothing is lost with it."""
+    """Whether every withdrawal that ends `one` also ends `other`, so that `other` can be dropped."""
     return (
         one.model_version == other.model_version
         and one.vacancy_revision >= other.vacancy_revision
@@ -124,5 +124,5 @@ def _replaces(one: Match, other: Match) -> bool:
 
 
 def _age(match: Match) -> tuple[object, ...]:
-    """Larger is newer; of one pair found by both sides the later, and no tie but between equals."""
+    """Sort key: newer revisions first, then later `occurred_at`; the JSON breaks remaining ties."""
     return match.vacancy_revision, match.candidate_revision, match.occurred_at, match.model_dump_json()

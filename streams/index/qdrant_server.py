@@ -241,7 +241,7 @@ class QdrantServer:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """What may pass by itself becomes `IndexUnavailable`; the rest is somebody's mistake and stays."""
+    """Raises temporary errors as `IndexUnavailable`. Other errors are defects and are not changed."""
     try:
         yield
     except (ResponseHandlingException, ResourceExhaustedResponse) as error:

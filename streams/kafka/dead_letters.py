@@ -1,4 +1,4 @@
-"""Dead letters read back: what there is, and bringing it onto its topic again once the cause is mended."""
+"""Read dead letters, and publish them to their topic again after the cause is fixed."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -58,7 +58,7 @@ class Filter:
 
 @dataclass(slots=True)
 class Replayed:
-    """What became of the letters that were wanted."""
+    """Results for the letters that were selected."""
 
     published: list[Letter] = field(default_factory=list)
     overtaken: list[Letter] = field(default_factory=list)  # the topic has a later record of the key

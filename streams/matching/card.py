@@ -88,7 +88,7 @@ def peaks(vector: Vector) -> list[int]:
     return largest
 
 
-# Who is found once is found again: reading a card takes longer than all rules together.
+# Cache parsed cards: popular hits recur, and parsing costs more than checking all rules.
 _vacancy_card = lru_cache(maxsize=CARDS_KEPT)(VacancyCard.model_validate_json)
 
 

@@ -76,7 +76,7 @@ def _match(
 
 
 def _named(skills: tuple[str, ...]) -> tuple[str, ...]:
-    """The first few, fewer where their names are long."""
+    """The first few; fewer if their names are long."""
     skills = skills[:MAX_NAMED_SKILLS]
     if len(orjson.dumps(skills)) <= MAX_NAMED_BYTES:  # as nearly always
         return skills

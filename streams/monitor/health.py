@@ -1,6 +1,6 @@
 """Liveness, readiness and metrics over HTTP. A thread of its own answers, also while the worker is stuck.
 
-/live     200 while the event loop turns and no batch is stuck; else restart the worker
+/live     200 while the event loop runs and no batch is stuck; otherwise restart the worker
 /ready    200 while the model is loaded, index and broker answer, and partitions are assigned and fetched
 /metrics  for Prometheus
 """

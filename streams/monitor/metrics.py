@@ -87,7 +87,7 @@ class Metrics:
         self._windows.update((topic, Window(encoder)) for topic in SIDE_OF)
 
     def entities(self, topic: str, tally: Tally, seconds: float) -> None:
-        """Of one batch of vacancies or candidates, acked."""
+        """Counts one acked batch of vacancies or candidates."""
         counts = tally.upserted, tally.removed, tally.stale, tally.dead_letters
         for outcome, count in zip(ENTITY_OUTCOMES, counts, strict=True):
             self._events.labels(topic, outcome).inc(count)

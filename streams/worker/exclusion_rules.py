@@ -1,15 +1,15 @@
-"""Exclusion rules: what lies in the area of one anchor never meets what lies in the area of the other.
+"""Exclusion rules: an entity in the area of one anchor never matches an entity in the area of the other.
 
-The anchors live in the index, so that a rule that one worker takes up holds for all (`index/areas.py`).
+The anchors are stored in the index, so a rule that one worker has written applies to all (`index/areas.py`).
 
-Nothing forbidden stands, whoever comes first. An event goes: upsert, search, then look for areas (or both in
-one step: `Index.search_allowed`). A rule goes: upsert its anchors, then look for the pairs that it forbids
-and withdraw them. If the event misses the anchors, then they were written after its look; everything its
-search had found was in the index by then, the event itself too, and the rule finds them all. (With the areas
-before the search it would not hold: a counterpart could come in between the rule's look and the event's
-search, unseen by the first.) Points that changed in between are withdrawn as superseded, and a withdrawal
-counts whether the match comes before it or after. Anchors seen only in half are the same case: the event's
-look came before the write was done.
+Every excluded pair is withdrawn or never published, in any order of arrival. An event is processed in this
+order: upsert, search, look for areas (the last two may be one step: `Index.search_allowed`). A rule is
+processed in this order: upsert the anchors, search the pairs that it excludes, withdraw them. If the event
+does not see the anchors, they were written after it looked for areas. By then the index held the event and
+everything that its search had found, so the rule finds these pairs. (If the event looked for areas before its
+search, this would fail: a counterpart could arrive between the rule's search and the event's search.) Points
+that changed meanwhile are withdrawn as superseded. A withdrawal counts whether it comes before or after the
+match. If the event sees only one of the two anchors, the same holds: the write was not complete yet.
 
 Removing a rule allows its pairs again from the next revision of either entity on; it publishes no matches.
 """

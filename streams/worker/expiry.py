@@ -19,7 +19,7 @@ from rolecall.streams.worker.embedding_cache import Cache, forget
 log = structlog.get_logger()
 
 PAGE = 500
-MAX_FAILURES = 10  # in a row; then something is wrong that waiting does not mend
+MAX_FAILURES = 10  # consecutive failures; after these, waiting longer will not help
 
 
 class Sweeper:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 
@@ -106,8 +107,16 @@ def shell(block: str, folder: Path, stack: Stack) -> subprocess.CompletedProcess
     )
 
 
-def test_the_commands_of_the_readme_run(stack: Stack, wire, kit, tmp_path: Path) -> None:
-    """With a tiny ontology, a few steps and this test's feedback. Of the last block, only the audit runs."""
+def test_the_commands_of_the_readme_run(kit, tmp_path: Path) -> None:
+    """With a tiny ontology, a few steps and this test's feedback. Of the last block, only the audit runs.
+
+    On a broker of its own: other tests erase the README's candidates, and an erasure drops older feedback.
+    """
+    with kit.stack(tmp_path / "stack") as stack, closing(kit.wire(stack.broker)) as wire:
+        readme_commands(stack, wire, kit, tmp_path)
+
+
+def readme_commands(stack: Stack, wire, kit, tmp_path: Path) -> None:
     section = README.partition("## Retrain from feedback")[2].partition("\n## ")[0]
     tell, train, use = re.findall(r"```\n(.+?)```", section, re.DOTALL)
     tour = re.findall(r"^\{.+\"titles?\".+\}$", README.partition("## Your own data")[0], re.MULTILINE)

@@ -61,7 +61,7 @@ class TextStore:
         bag_of_token = np.repeat(np.repeat(np.arange(len(bags)), bags), lengths)
         if keep < 1:
             kept = rng.random(len(ids)) < keep
-            # A bag that would lose everything keeps everything.
+            # A bag that would lose all tokens keeps all of them.
             kept |= np.bincount(bag_of_token[kept], minlength=len(bags))[bag_of_token] == 0
             ids, bag_of_token = ids[kept], bag_of_token[kept]
         counts = np.bincount(bag_of_token, minlength=len(bags))
@@ -92,7 +92,7 @@ class Dataset:
     boilerplate: Ints  # texts to stand beside a text
     torn: Ints  # what a résumé parser leaves among skills
     garbage: Ints  # texts that mean nothing
-    vacancies: Ints  # titles of nobody knows which occupation
+    vacancies: Ints  # titles without a known occupation
     readable: int  # titles of occupations and vacancies are the first so many texts: what a teacher reads
 
 

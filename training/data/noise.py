@@ -1,6 +1,6 @@
-"""What real titles look like and ontologies do not: places, grades, abbreviations, slips. And garbage.
+"""Noise of real titles that ontologies lack: places, grades, abbreviations, typing errors. And garbage.
 
-Everything is made here from word lists of our own; no title of a benchmark went into it.
+Everything is made from our own word lists. They contain no title of a benchmark.
 """
 
 import random
@@ -135,7 +135,7 @@ def variant(title: str, rng: random.Random) -> str:
 
 
 def garbage(rng: random.Random, words: Sequence[str]) -> str:
-    """What is no title at all. words: any words, of which unrelated ones are thrown together."""
+    """A text that is not a title. words: any words; unrelated ones are combined."""
     makers: tuple[Callable[[], str], ...] = (
         lambda: " ".join(_scrambled(rng.choice(words), rng) for _ in range(rng.randrange(1, 5))),
         lambda: " ".join(

@@ -26,7 +26,7 @@ NEWER = "alternate_titles_added.tsv"
 class Sources:
     occupations: list[Occupation]
     aside: list[Occupation]  # skills, coarse classifications, technologies: no occupations to be judged
-    unlabelled: list[str]  # titles of nobody knows which occupation, for a teacher's opinion
+    unlabelled: list[str]  # titles without a known occupation, which only a teacher reads
     fingerprints: dict[str, str]  # file -> sha256
     excluded_titles: int
     more: Mapping[str, Sequence[str]] = field(default_factory=dict)  # titles of training occupations, by id

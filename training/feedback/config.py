@@ -13,7 +13,7 @@ ONTOLOGY = TrainConfig(batch=512, documents=0.7, untitled=0.2, noise=0.1, varian
 
 
 class GateConfig(BaseModel):
-    """What a new model has to show."""
+    """The conditions that a new model must meet."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class RetrainConfig(BaseModel):
     steps: Count = 200
     batch: Count = 64  # matches, and as many refused pairs, a step
     learning_rate: Positive = 3e-3  # of the head; a tenth of it below
-    feedback_weight: Positive = 1.0  # against the ontology's 1
+    feedback_weight: Positive = 1.0  # relative to the ontology loss, which has 1
     imitation: Annotated[float, Field(ge=0)] = 60.0  # weight of staying as the base model is
     margin: Share = 0.1  # by which a refused pair has to score below a match
     calibration: Share = 0.1  # of the pairs, those just before the later ones

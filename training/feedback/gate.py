@@ -50,7 +50,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a model reaches on held-out occupations: recall@10 of every query."""
+    """Figures of a model on held-out occupations: recall@10 of every query."""
 
     titles: Floats
     matches: Floats  # empty where the ontologies bring no tasks
@@ -115,8 +115,8 @@ def feedback_checks(
 ) -> list[Check]:
     """judged: what the new model learned from. later: what came after.
 
-    Of the later pairs those count that no list led to, where there are enough: what a list led to was found
-    by the model that serves, which therefore has it among its ten best.
+    If there are enough later pairs that no list had shown, only these count. Pairs of a list were found by
+    the serving model, so it has them among its ten best, and the comparison would be unfair.
     """
     unled = [pair for pair in later if not pair.shown]
     if len(unled) >= config.least_pairs:
@@ -139,7 +139,7 @@ def _recall(serving: Encoder, new: Encoder, judged: Judged, later: Sequence[Pair
 
 
 def _auc(serving: Encoder, new: Encoder, judged: Judged, later: Sequence[Pair], least: float) -> Check:
-    """Of yes against no. Random verdicts cannot be foretold, whatever the model."""
+    """AUC of yes against no. No model can predict random verdicts."""
     clear = [pair for pair in later if pair.matched or pair.grade < 0]
     liked = np.array([pair.matched for pair in clear])
     weights = np.array([pair.weight for pair in clear])

@@ -1,4 +1,4 @@
-"""Fits what a score is worth, and finds out what the values of the groups stand for."""
+"""Calibrate scores to confidence, and name the values of the groups."""
 
 from collections import Counter
 from collections.abc import Sequence

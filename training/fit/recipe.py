@@ -35,7 +35,7 @@ UNCALIBRATED = Calibration((1.0, 0.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 1.
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where a run writes and speaks."""
+    """Folders and output of a run."""
 
     out: Path
     work: Path  # what an unfinished run goes on from
@@ -47,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What teacher and student stand on."""
+    """Data that teacher and student share."""
 
     pretrained: Pretrained
     data: Dataset
@@ -57,7 +57,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a large model made of texts."""
+    """Vectors of texts by a large model."""
 
     vectors: torch.Tensor  # (texts, width)
     minutes: float  # that it took

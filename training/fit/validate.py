@@ -1,4 +1,4 @@
-"""The figures a run is stopped by: retrieval on validation occupations, quick enough for every epoch."""
+"""Validation figures that decide when a run stops: retrieval, fast enough for every epoch."""
 
 import random
 from collections.abc import Sequence

@@ -20,8 +20,8 @@ Id = int | str | UUID
 NOWHERE: Vectors = np.empty((0, 0), np.float32)  # no area
 
 QUERIES_AT_ONCE = 64  # bounds the scores: 64 queries on 100,000 points are 26 MB
-AXES = 127  # with the length across them, 128
-BLOCK = 16  # points of which one maximum is taken
+AXES = 127  # plus the length of the remainder: 128
+BLOCK = 16  # points per block; each block has one maximum
 FROM_POINTS = 2_000  # below it one product is as quick
 SAMPLE = 4_096  # points that the axes are found from; 0.2 s, each time the points have doubled
 MOST_IN_QUESTION = 1 / 16  # of the points; with more, one product of everything is quicker
@@ -37,7 +37,7 @@ class Nearest:
         self._axes: Vectors = np.empty((dims, min(AXES, dims)), np.float32)
         self._sketches: Vectors = np.zeros((1024, self._axes.shape[1] + 1), np.float32)
         self._stale: set[int] = set()  # rows whose sketch is not known
-        self._axes_from = 0  # points there were when the axes were found
+        self._axes_from = 0  # number of points when the axes were computed
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -131,7 +131,7 @@ class Nearest:
         return rows if len(rows) <= MOST_IN_QUESTION * len(self) else None
 
     def _sketch(self, vectors: Vectors) -> Vectors:
-        """Where they lie along the axes, and their lengths across them, rather too long than too short.
+        """Coordinates on the main axes, plus the length of the remainder, rounded up to be an upper bound.
 
         The product of two sketches is no less than that of the vectors. (vectors, axes + 1)
         """

@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--path", type=Path, required=True, help="where the points are kept")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on")
     options = parser.parse_args()
-    os.umask(0o077)  # profiles are nobody else's business
+    os.umask(0o077)  # no other user may read profiles
     collections = Collections(options.path)
     asyncio.run(serve(collections.answer, listen(options.socket)))
     options.socket.unlink(missing_ok=True)

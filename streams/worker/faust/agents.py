@@ -1,7 +1,7 @@
-"""The agents: a batch off each input topic, through the runner, acked when its effects are confirmed.
+"""The agents: take a batch of an input topic, run it, and ack it once its effects are confirmed.
 
-A batch goes in parts that take `part_seconds` at most, as far as the ones before tell; each is acked before
-the next begins.
+A batch is split into parts. Their size is chosen so that a part takes at most `part_seconds`. Each part is
+acked before the next begins.
 
 `stream.noack().noack_take` is the one Faust loop that loses nothing (docs/operations.md, "Why not take"):
 `take` acks in a `finally`, and bare `noack_take` restores acks on the way out.

@@ -143,7 +143,7 @@ class Transport(driver.Transport):
 
 
 def credentials(settings: BrokerSettings) -> Any:
-    """What `BrokerSettings.client` says of TLS and login, as Faust takes it; None: neither."""
+    """TLS and login of `BrokerSettings.client` in the form that Faust takes; None: neither."""
     context = settings.tls()
     if settings.broker_sasl == "OAUTHBEARER":
         return faust.OAuthCredentials(oauth_cb=settings.tokens(), ssl_context=context)
