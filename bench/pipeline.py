@@ -45,7 +45,7 @@ from rolecall.schemas.topics import DEAD_LETTERS, MATCHES, TOPIC_OF_SIDE
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.embedded.stack import FETCH_MAX_WAIT_MS, Stack, embedded_stack, worker
 from rolecall.streams.events.receive import Entity
-from rolecall.streams.feeds.csv_table import parse_mapping
+from rolecall.streams.feeds.mapping import parse_mapping
 from rolecall.streams.feeds.parsed import FeedEvent
 from rolecall.streams.feeds.read import read
 from rolecall.streams.index.edge.client import QdrantEdge

@@ -15,7 +15,7 @@ from rolecall.schemas.match import Match, Side
 from rolecall.schemas.rule import ExclusionRule
 from rolecall.streams.cli.console import FAILED, counted, effective_settings, explained, terminal_width
 from rolecall.streams.cli.table import Lines
-from rolecall.streams.feeds.csv_table import parse_mapping
+from rolecall.streams.feeds.mapping import parse_mapping
 from rolecall.streams.feeds.parsed import FeedEvent, FeedReject
 from rolecall.streams.offline import match as offline
 from rolecall.streams.offline.lists import Market

@@ -16,7 +16,7 @@ from rolecall.streams.cli.console import FAILED, counted, effective_settings, ex
 from rolecall.streams.connect import connect_index
 from rolecall.streams.diagnose.exclusions import current_rules, dry_run
 from rolecall.streams.events.records import definition_record, removal_record
-from rolecall.streams.feeds.esco import esco
+from rolecall.streams.feeds.formats.esco import esco
 from rolecall.streams.kafka.send import send
 from rolecall.streams.settings import Settings
 from rolecall.streams.worker.exclusion_rules import Forbidden

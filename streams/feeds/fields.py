@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rolecall.schemas.common import Period, Workplace, milliseconds
-from rolecall.streams.feeds import dates, languages, pay, places, words
-from rolecall.streams.feeds.countries import country_code
-from rolecall.streams.feeds.gazetteer import cities, near_country
 from rolecall.streams.feeds.notes import Note, note
-from rolecall.streams.feeds.phrases import says_nothing
-from rolecall.streams.feeds.text import mended, one_line, plain_text, title
+from rolecall.streams.feeds.values import dates, languages, pay, places, words
+from rolecall.streams.feeds.values.countries import country_code
+from rolecall.streams.feeds.values.gazetteer import cities, near_country
+from rolecall.streams.feeds.values.phrases import says_nothing
+from rolecall.streams.feeds.values.text import mended, one_line, plain_text, title
 from rolecall.streams.matching.hard_rules import distance_km
 
 Raw = Mapping[str, Any]  # a field of ours -> text, a number, a truth or a list of these, as the feed has it

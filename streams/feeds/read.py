@@ -14,17 +14,17 @@ from defusedxml import DefusedXmlException
 from python_calamine import CalamineError
 
 from rolecall.schemas.match import Side
-from rolecall.streams.feeds import csv_table
-from rolecall.streams.feeds.boards import Board, board_of
-from rolecall.streams.feeds.contract_line import contract_event
-from rolecall.streams.feeds.documents import loads, page_documents, xml_document
 from rolecall.streams.feeds.fields import record
-from rolecall.streams.feeds.job_posting import is_posting, postings, raw_vacancy
-from rolecall.streams.feeds.json_resume import is_resume, raw_candidate
-from rolecall.streams.feeds.json_values import Json, at, many
+from rolecall.streams.feeds.files.documents import loads, page_documents, xml_document
+from rolecall.streams.feeds.files.sheets import parquet, sheet
+from rolecall.streams.feeds.formats import csv_table
+from rolecall.streams.feeds.formats.boards import Board, board_of
+from rolecall.streams.feeds.formats.contract_line import contract_event
+from rolecall.streams.feeds.formats.job_posting import is_posting, postings, raw_vacancy
+from rolecall.streams.feeds.formats.json_resume import is_resume, raw_candidate
 from rolecall.streams.feeds.mapping import mapped, side_of
 from rolecall.streams.feeds.parsed import FeedEvent, FeedReject, Parsed, event, explain
-from rolecall.streams.feeds.sheets import parquet, sheet
+from rolecall.streams.feeds.values.json_values import Json, at, many
 
 __all__ = ["LONGEST_LINE", "FeedEvent", "FeedReject", "Parsed", "read"]
 LONGEST_LINE = 16 * 2**20

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rolecall.streams.feeds import dates, languages, pay, places, words
-from rolecall.streams.feeds.csv_table import DELIMITERS
-from rolecall.streams.feeds.documents import loads
-from rolecall.streams.feeds.encodings import encoding_of
 from rolecall.streams.feeds.fields import lines_of
+from rolecall.streams.feeds.files.documents import loads
+from rolecall.streams.feeds.files.encodings import encoding_of
+from rolecall.streams.feeds.formats.csv_table import DELIMITERS
+from rolecall.streams.feeds.values import dates, languages, pay, places, words
 
 SAMPLE = 50
 UNDERSTOOD = 0.6  # the share of values that must be understood for a field of words

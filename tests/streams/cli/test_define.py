@@ -6,7 +6,7 @@ import pytest
 
 from rolecall.schemas.occupation import Occupation
 from rolecall.streams.events.records import definition_record
-from rolecall.streams.feeds.esco import esco
+from rolecall.streams.feeds.formats.esco import esco
 
 HEADER = "conceptType,conceptUri,preferredLabel,altLabels\n"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rolecall.streams.feeds.places import place
+from rolecall.streams.feeds.values.countries import country_code
+from rolecall.streams.feeds.values.places import locality, place, read_place
 
 NOTHING = (None, None, None)
 
@@ -107,12 +108,67 @@ def test_a_country_or_state_is_no_city(text: str, country: str) -> None:
     assert read(text) == (country, None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "country", "city", "workplace"),
+    [
+        ("Recife, PE", "BR", "Recife", None),
+        ("Napoli, NA", "IT", "Napoli", None),
+        ("Genève, GE", "CH", "Genève", None),
+        ("Köln, NW, DE", "DE", "Köln", None),
+        ("Pune, MH, IN", "IN", "Pune", None),
+        ("Mexico, MO", "US", "Mexico", None),
+        ("Lebanon, TN", "US", "Lebanon", None),
+        ("San Francisco, California, United States", "US", "San Francisco", None),
+        ("Rochester, New York, US", "US", "Rochester", None),
+        ("California, USA - Remote", "US", None, "remote"),
+        ("USA-TX-Austin", "US", "Austin", None),
+        ("69003 Lyon", None, "Lyon", None),
+        ("Milan, MI", None, "Milan", None),  # Milano, or a town in Michigan
+        ("Georgia", None, None, None),
+        ("bundesweit", None, None, None),
+        ("Raum Stuttgart", None, None, None),
+        ("Berlin und Hamburg", None, None, None),
+        ("Greater Boston", None, None, None),
+        ("not remote", None, None, None),
+        ("Berlin or Remote", None, None, None),
+    ],
+)
+def test_kinds_that_were_misread(
+    text: str, country: str | None, city: str | None, workplace: str | None
+) -> None:
+    found = read_place(text)
+    location = (found.location.country, found.location.city) if found.location else (None, None)
+    assert (*location, found.workplace) == (country, city, workplace)
+
+
+@pytest.mark.parametrize(
+    ("city", "region", "country", "expected"),
+    [
+        ("Remote", "", "US", ("US", None, "remote")),
+        ("Nationwide", "", "US", ("US", None, None)),
+        ("Atlanta", "Georgia", None, ("US", "Atlanta", None)),
+        ("Aarhus", "", "DK", ("DK", "Aarhus", None)),
+        ("Paris et Lyon", "", "FR", ("FR", None, None)),
+    ],
+)
+def test_cities_of_an_address(
+    city: str, region: str, country: str | None, expected: tuple[str | None, str | None, str | None]
+) -> None:
+    found = locality(city, region, country)
+    assert found.location is not None
+    assert (found.location.country, found.location.city, found.workplace) == expected
+
+
+def test_a_country_has_its_name_in_every_language() -> None:
+    assert {country_code(name) for name in ("Niemcy", "Allemagne", "Alemania", "Duitsland", "DEU")} == {"DE"}
+
+
 def read(text: str) -> tuple[str | None, str | None, str | None]:
     found, workplace = place(text)
     return (found.country, found.city, workplace) if found else (None, None, workplace)
 
 
-DOCUMENTED = Path(__file__).parents[3] / "docs" / "feeds.md"
+DOCUMENTED = Path(__file__).parents[4] / "docs" / "feeds.md"
 TABLE = re.search(r"\| cell .*\n\|.*\n((?:\|.*\n)+)", DOCUMENTED.read_text())
 
 

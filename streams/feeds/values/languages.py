@@ -8,7 +8,7 @@ import pycountry
 from babel import Locale
 
 from rolecall.schemas.common import Cefr
-from rolecall.streams.feeds.phrases import only, table, understood, words
+from rolecall.streams.feeds.values.phrases import only, table, understood, words
 
 NAMED_IN = [
     "en",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rolecall.streams.feeds.json_values import Json, at, objects
+from rolecall.streams.feeds.values.json_values import Json, at, objects
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.match import Side
 from rolecall.schemas.vacancy import Vacancy
-from rolecall.streams.feeds.csv_table import FIELDS
-from rolecall.streams.feeds.places import place
+from rolecall.streams.feeds.fields import FIELDS
 from rolecall.streams.feeds.read import FeedEvent, FeedReject, read
-from rolecall.streams.feeds.text import plain_text
+from rolecall.streams.feeds.values.places import place
+from rolecall.streams.feeds.values.text import plain_text
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 CONTRACTS: dict[Side, type[Vacancy] | type[Candidate]] = {Side.VACANCY: Vacancy, Side.CANDIDATE: Candidate}

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from rolecall.schemas.match import Side
-from rolecall.streams.feeds.csv_table import parse_mapping
+from rolecall.streams.feeds.mapping import parse_mapping
 from rolecall.streams.feeds.parsed import Parsed
 from rolecall.streams.feeds.read import FeedEvent, FeedReject, read
 
@@ -16,7 +16,7 @@ NOW_MS = 1_795_338_000_000
 HEADER = (
     "company,platform,jobId,title,department,locations,isRemote,employmentType,applyUrl,postedAt,scrapedAt"
 )
-DOCUMENTED = Path(__file__).parents[3] / "docs" / "feeds.md"
+DOCUMENTED = Path(__file__).parents[4] / "docs" / "feeds.md"
 OPEN_JOBS = parse_mapping(re.findall(r"--map '?([^'\s]+=[^'\s]+)'? ?\\?$", DOCUMENTED.read_text(), re.M))
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import ciso8601
 from babel import Locale
 
-from rolecall.streams.feeds.phrases import words
+from rolecall.streams.feeds.values.phrases import words
 
 _EARLIEST, _LATEST = 1990, 2200  # before: the zero of a clock, such as Go's year 1
 _MONTHS_IN = ["en", "de", "fr", "es", "it", "nl", "pl", "pt"]

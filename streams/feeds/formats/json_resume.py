@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from rolecall.streams.feeds.dates import span
-from rolecall.streams.feeds.json_values import Json, many, objects, one, text
-from rolecall.streams.feeds.languages import fluency
-from rolecall.streams.feeds.text import plain_text
+from rolecall.streams.feeds.values.dates import span
+from rolecall.streams.feeds.values.json_values import Json, many, objects, one, text
+from rolecall.streams.feeds.values.languages import fluency
+from rolecall.streams.feeds.values.text import plain_text
 
 _REACHABLE = re.compile(
     r"\S+@\S+|(?:https?://|www\.)\S+|\b(?:[\w-]+\.)+(?:com|org|net|io|dev|me|edu)(?:/\S*)?\b", re.I

@@ -6,11 +6,11 @@ from typing import Any
 
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import CONTRACT_OF
-from rolecall.streams.feeds import dates, pay, places
-from rolecall.streams.feeds.json_values import Json
 from rolecall.streams.feeds.notes import Note, note
 from rolecall.streams.feeds.parsed import FeedEvent, event
-from rolecall.streams.feeds.text import one_line, plain_text, title
+from rolecall.streams.feeds.values import dates, pay, places
+from rolecall.streams.feeds.values.json_values import Json
+from rolecall.streams.feeds.values.text import one_line, plain_text, title
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d(:?\d\d)?)")
 _WRITTEN = re.compile(r"[<&]|Ã|Â")

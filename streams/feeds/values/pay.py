@@ -9,7 +9,7 @@ from typing import Any
 from babel import Locale
 
 from rolecall.schemas.common import Currency, Period
-from rolecall.streams.feeds.words import period
+from rolecall.streams.feeds.values.words import period
 
 _NAMED_IN = ["en", "de", "fr", "es", "it", "nl", "pl", "pt"]
 _SIGNS = {

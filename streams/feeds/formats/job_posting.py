@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from rolecall.streams.feeds.countries import country_code
-from rolecall.streams.feeds.json_values import Json, many, one, text
-from rolecall.streams.feeds.places import read_place
-from rolecall.streams.feeds.text import one_line
+from rolecall.streams.feeds.values.countries import country_code
+from rolecall.streams.feeds.values.json_values import Json, many, one, text
+from rolecall.streams.feeds.values.places import read_place
+from rolecall.streams.feeds.values.text import one_line
 
 _ABOUT = (
     "title",

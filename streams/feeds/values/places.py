@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rolecall.schemas.common import Location, Workplace
-from rolecall.streams.feeds.countries import country_coded, country_named
-from rolecall.streams.feeds.gazetteer import cities, countries_of, countries_with_region, regions_named
+from rolecall.streams.feeds.values.countries import country_coded, country_named
+from rolecall.streams.feeds.values.gazetteer import cities, countries_of, countries_with_region, regions_named
 from rolecall.streams.matching.hard_rules import city_key
 
 _CITY_ALIASES = {

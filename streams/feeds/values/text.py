@@ -5,7 +5,7 @@ import re
 from functools import lru_cache
 from html.parser import HTMLParser
 
-from rolecall.streams.feeds.phrases import says_nothing, words
+from rolecall.streams.feeds.values.phrases import says_nothing, words
 
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w{1,30});")

@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 import orjson
 from defusedxml.ElementTree import iterparse
 
-from rolecall.streams.feeds.encodings import not_utf8
-from rolecall.streams.feeds.json_values import Json
+from rolecall.streams.feeds.files.encodings import not_utf8
+from rolecall.streams.feeds.values.json_values import Json
 
 _LD_JSON = re.compile(rb"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.S | re.I)
 _SURROGATES = re.compile("[\ud800-\udfff]")

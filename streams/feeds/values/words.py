@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from rolecall.schemas.common import EmploymentType, Period, Seniority, Status, Workplace
-from rolecall.streams.feeds.phrases import conjunctions, only, table, understood
+from rolecall.streams.feeds.values.phrases import conjunctions, only, table, understood
 
 _EMPLOYMENT_TYPES = table(
     {

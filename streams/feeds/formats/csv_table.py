@@ -9,13 +9,13 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from rolecall.schemas.match import Side
-from rolecall.streams.feeds import csv_lines
-from rolecall.streams.feeds.csv_lines import Lines, Row
-from rolecall.streams.feeds.encodings import encoding_of
 from rolecall.streams.feeds.fields import FIELDS, record
+from rolecall.streams.feeds.files import csv_lines
+from rolecall.streams.feeds.files.csv_lines import Lines, Row
+from rolecall.streams.feeds.files.encodings import encoding_of
+from rolecall.streams.feeds.files.sheets import Cells
 from rolecall.streams.feeds.mapping import columns_of, mapped, parse_mapping, side_of
 from rolecall.streams.feeds.parsed import FeedReject, Parsed, event, explain
-from rolecall.streams.feeds.sheets import Cells
 
 __all__ = ["FIELDS", "parse_mapping", "rows", "sheet_rows"]
 DELIMITERS = ",;\t|"

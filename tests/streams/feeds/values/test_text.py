@@ -1,0 +1,20 @@
+"""Markup, damaged characters, and titles that say nothing."""
+
+import pytest
+
+from rolecall.streams.feeds.values.text import mended, plain_text, title
+
+
+def test_markup_that_is_escaped_twice_is_markup() -> None:
+    assert plain_text("&lt;p&gt;Bread &amp;amp;amp; cake&lt;/p&gt;") == "Bread & cake"
+
+
+def test_text_that_was_decoded_wrongly_is_mended() -> None:
+    assert mended("KÃ¶chin") == "Köchin"
+
+
+@pytest.mark.parametrize(
+    "text", ["N/A", "Unknown", "Untitled", "See resume", "-", "keine Angabe", "null", "Job"]
+)
+def test_a_title_that_says_nothing_is_none(text: str) -> None:
+    assert title(text) == ""
