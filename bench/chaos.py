@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import cycle, islice
@@ -88,6 +88,62 @@ def schedule(seed: int, count: int, kinds: list[str]) -> list[str]:
     return chosen
 
 
+class Run:
+    """A stack under faults, and what was measured so far."""
+
+    def __init__(self, ward: Ward, truth: Population, events: int) -> None:
+        self._ward = ward
+        self._truth = truth
+        self._account = Account(ward, truth)
+        self._each = events  # published beside each fault
+        self._rows: defaultdict[str, Row] = defaultdict(Row)
+        self._lost: list[str] = []
+        self._rss_mb: list[float] = []
+        self._account.publish(events)
+        ward.until_drained()
+        self._before = self._account.repeated()
+
+    def strike(self, name: str, rng: random.Random, beside: Executor) -> str:
+        """Cause one fault while events are published. Returns one line about the recovery."""
+        row = self._rows[name]
+        publishing = beside.submit(self._account.publish, self._each, pause_seconds=PAUSE_SECONDS)
+        time.sleep(rng.uniform(0, 1))  # anywhere in a batch, not always at the same step
+        (FAULTS | ON_KAFKA)[name](self._ward, rng)
+        over = time.monotonic()
+        keys = publishing.result()
+        self._ward.until_drained()
+        row.recovered.append(time.monotonic() - over)
+        missing = self._account.lost(keys)
+        repeated = self._account.repeated()
+        row.lost += len(missing)
+        row.repeated += repeated[0] - self._before[0]
+        row.repeated_after_dedup += repeated[1] - self._before[1]
+        self._before = repeated
+        self._lost += missing
+        self._rss_mb.append(self._ward.rss_mb())
+        return (
+            f"{name}: recovered in {row.recovered[-1]:.1f} s, {len(missing)} lost, "
+            f"{self._ward.restarts} restarts, {self._rss_mb[-1]:.0f} MB"
+        )
+
+    def outcome(self) -> Outcome:
+        """Compares everything with the expected state."""
+        lost = {*self._lost, *self._account.lost(self._truth.newest.keys())}
+        erased_back = self._account.erased_back()
+        self._ward.stop_workers()
+        return Outcome(
+            dict(self._rows),
+            self._account.events,
+            sorted(lost),
+            self._account.wrong_letters(),
+            len(self._account.wrong_pairs()),
+            self._account.repeated()[1],
+            self._ward.restarts,
+            self._rss_mb,
+            erased_back,
+        )
+
+
 def run(
     seed: int,
     faults: list[str],
@@ -98,58 +154,19 @@ def run(
     console: Console | None = None,
 ) -> Outcome:
     rng = random.Random(seed)
-    rows: defaultdict[str, Row] = defaultdict(Row)
-    lost: list[str] = []
-    rss_mb: list[float] = []
     with ExitStack() as running:
         beside = running.enter_context(ThreadPoolExecutor(1))
         directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-chaos-")))
         ward = Ward(directory, running)
-        truth = Population(seed, population)
-        account = Account(ward, truth)
-        each = events // (len(faults) + 1)
-        account.publish(each)
-        ward.until_drained()
-        before = account.repeated()
+        going = Run(ward, Population(seed, population), events // (len(faults) + 1))
         deadline = time.monotonic() + 60 * minutes
         for number, name in enumerate(faults, 1):
             if time.monotonic() > deadline:
                 break
-            row = rows[name]
-            publishing = beside.submit(account.publish, each, pause_seconds=PAUSE_SECONDS)
-            time.sleep(rng.uniform(0, 1))  # anywhere in a batch, not always at the same step
-            (FAULTS | ON_KAFKA)[name](ward, rng)
-            over = time.monotonic()
-            keys = publishing.result()
-            ward.until_drained()
-            row.recovered.append(time.monotonic() - over)
-            missing = account.lost(keys)
-            repeated = account.repeated()
-            row.lost += len(missing)
-            row.repeated += repeated[0] - before[0]
-            row.repeated_after_dedup += repeated[1] - before[1]
-            before = repeated
-            lost += missing
-            rss_mb.append(ward.rss_mb())
+            told = going.strike(name, rng, beside)
             if console:
-                console.print(
-                    f"{number}/{len(faults)}  {name}: recovered in {row.recovered[-1]:.1f} s, "
-                    f"{len(missing)} lost, {ward.restarts} restarts, {rss_mb[-1]:.0f} MB"
-                )
-        lost += account.lost(truth.newest.keys())
-        erased_back = account.erased_back()
-        ward.stop_workers()
-        return Outcome(
-            dict(rows),
-            account.events,
-            sorted(set(lost)),
-            account.wrong_letters(),
-            len(account.wrong_pairs()),
-            account.repeated()[1],
-            ward.restarts,
-            rss_mb,
-            erased_back,
-        )
+                console.print(f"{number}/{len(faults)}  {told}")
+        return going.outcome()
 
 
 def table(outcome: Outcome) -> Table:

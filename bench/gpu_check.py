@@ -22,7 +22,7 @@ import orjson
 import torch
 from safetensors.torch import load_file, save_file
 
-from bench import encode
+from bench.rig import encode
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder
 from rolecall.training.config import TrainConfig

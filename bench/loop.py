@@ -3,7 +3,7 @@
     python -m bench.loop --onet DIRECTORY --plot docs/figures/loop.png
 
 It runs on the embedded stack. Recruiters of an invented market have a preference that titles do not show
-(bench/market.py). Each round publishes people and vacancies, lets the worker match them, lets recruiters
+(bench/rig/market.py). Each round publishes people and vacancies, lets the worker match them, lets recruiters
 judge shown matches and applicants, trains on the `feedback` topic, and rolls the model out if the gate
 allows it. Recall is measured on vacancies and people of a later period without verdicts. Then the same is
 done with poisoned feedback. The last line is one JSON object.
@@ -26,8 +26,8 @@ import numpy as np
 import orjson
 import torch
 
-from bench.market import Market, Period, flipped, sample_split, spam
 from bench.pipeline import effects
+from bench.rig.market import Market, Period, flipped, sample_split, spam
 from rolecall.encoder.artifact import BUNDLED
 from rolecall.encoder.document import candidate_document, vacancy_document
 from rolecall.encoder.model import Encoder

@@ -35,8 +35,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.candidates import candidates
+from bench.rig.stages import TOP_K, alone
 from bench.rig.wire import members, poll
-from bench.stages import TOP_K, alone
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.dead_letter import Stage

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bench import benchmarks, encode
+from bench.rig import benchmarks, encode
 from bench.wild import hard_pairs, judge
 from rolecall.encoder.artifact import BUNDLED
 from rolecall.encoder.document import Document

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import benchmarks
-from bench.benchmarks import Ranking
+from bench.rig import benchmarks
+from bench.rig.benchmarks import Ranking
 from bench.wild import rankings, splits, unreadable
 from bench.wild.splits import Labels
 from rolecall.encoder.document import Document

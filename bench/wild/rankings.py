@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench.benchmarks import Ranking
+from bench.rig.benchmarks import Ranking
 from bench.wild import splits
 from bench.wild.splits import Labels
 from rolecall.encoder.document import Document

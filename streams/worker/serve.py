@@ -12,6 +12,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from rolecall.encoder.model import Encoder
+from rolecall.schemas.rollout import Deployment
 from rolecall.schemas.topics import OCCUPATIONS
 from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import (
@@ -23,6 +24,7 @@ from rolecall.streams.errors import (
     Unreachable,
 )
 from rolecall.streams.events.record import Record
+from rolecall.streams.index.port import Index
 from rolecall.streams.kafka.lag import handled
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.kafka.read import replayed
@@ -39,7 +41,7 @@ from rolecall.streams.rollout.topic import RolloutTopic, deployment_of, followed
 from rolecall.streams.settings import Settings
 from rolecall.streams.worker.assemble import Runners, runners
 from rolecall.streams.worker.clients import publisher
-from rolecall.streams.worker.embedding_cache import connect_cache
+from rolecall.streams.worker.embedding_cache import Cache, connect_cache
 from rolecall.streams.worker.expiry import Sweeper, keep_sweeping
 from rolecall.streams.worker.faust.agents import Acknowledge, Handle
 from rolecall.streams.worker.faust.app import create_app
@@ -127,6 +129,21 @@ async def _serve(
     sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
     sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
     sweeping.add_done_callback(_end_if_failed)
+    _log_start(encoder, deployment)
+    await app.wait_for_stopped(stop.event)
+    health.consuming = None
+    for task in dropped, sweeping:
+        task.cancel()
+    await app.stop()
+    await _close(index, cache)
+    http.close()
+    log.info("worker_stopped", crashed=app.crashed)
+    if app.crashed:
+        raise SystemExit(EXIT_FAILED)
+    return stop.ending
+
+
+def _log_start(encoder: Encoder, deployment: Deployment) -> None:
     log.info(
         "worker_started",
         model=encoder.version,
@@ -134,19 +151,12 @@ async def _serve(
         dims=encoder.dims,
         device=str(encoder.device),
     )
-    await app.wait_for_stopped(stop.event)
-    dropped.cancel()
-    health.consuming = None
-    sweeping.cancel()
-    await app.stop()
+
+
+async def _close(index: Index, cache: Cache | None) -> None:
     await index.close()
     if cache is not None:
         await cache.close()
-    http.close()
-    log.info("worker_stopped", crashed=app.crashed)
-    if app.crashed:
-        raise SystemExit(EXIT_FAILED)
-    return stop.ending
 
 
 class Stop:

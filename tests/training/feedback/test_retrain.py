@@ -11,7 +11,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from bench.market import YES, Market, flipped, spam
+from bench.rig.market import YES, Market, flipped, spam
 from rolecall.encoder import artifact
 from rolecall.encoder.artifact import Artifact, Config, Shape
 from rolecall.encoder.document import Document, candidate_document, vacancy_document

@@ -1,6 +1,6 @@
 """The commands of the README's tour run, and print what the README shows.
 
-    README_UPDATE=1 pytest tests/stack/test_readme_tour.py      writes the outputs into the README
+    README_UPDATE=1 pytest tests/stack/commands/test_readme_tour.py      writes the outputs into the README
 
 Times, ports, addresses and revisions differ from run to run and are not compared.
 """
@@ -25,7 +25,7 @@ from rolecall.streams.embedded.stack import Stack, embedded_stack, worker
 from rolecall.streams.kafka.lag import lag
 from rolecall.streams.settings import Settings
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 SECTION = "## A tour in 60 seconds", "## Your own data"
 BLOCK = re.compile(r"```(bash|console)\n(.*?)```", re.DOTALL)
 COLUMNS = 100

@@ -18,7 +18,7 @@ from rolecall.streams.embedded.stack import free_port
 
 pytestmark = pytest.mark.embedded("`rolecall up` starts it")
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 SECONDS = 60
 JOB = {"id": "v-cli", "occurred_at": "2026-01-01T00:00:00Z", "title": "Night shift nurse"}
 PERSON = {"id": "c-cli", "occurred_at": "2026-01-01T00:00:00Z", "titles": ["Night nurse"]}

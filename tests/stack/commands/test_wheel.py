@@ -10,7 +10,7 @@ import pytest
 
 from rolecall.streams.cli.main import COMMANDS, TRAINING
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CPU = "https://download.pytorch.org/whl/cpu"  # if pip cannot reach it, it uses the other index
 NEEDS_EXTRA = ("train", "evaluate", "retrain", "audit")
 ENVIRONMENT = {

@@ -11,7 +11,7 @@ import pytest
 from bench.rig.wire import poll
 from rolecall.streams.embedded.stack import Stack
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 PAIRS = {("v-1", "c-1"), ("v-2", "c-2")}
 NONE: set[tuple[str, str]] = set()
 
