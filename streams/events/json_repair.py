@@ -1,6 +1,6 @@
-"""JSON as producers of many languages write it, brought to the form that the contracts read.
+"""Bring JSON, as producers in many languages write it, into the form that the contracts read.
 
-Each change is one that loses nothing: a fraction of zero, a null for what is not known, half an emoji.
+No change loses information. It removes a fraction of zero, a null for an unknown value, or half an emoji.
 """
 
 import json
@@ -12,7 +12,7 @@ EXACT = 2**53  # beyond it a float is not a certain integer
 
 
 def framing(value: bytes) -> str | None:
-    """What stands round the JSON text, or instead of it, and what to do about it; None: nothing."""
+    """Names what surrounds or replaces the JSON text, and what to do about it. None for plain JSON."""
     if not value:
         return "the value is empty: to erase, send no value at all (null)"
     if value[0] == 0:

@@ -1,4 +1,4 @@
-"""Which matches an event ends. Pure."""
+"""Which matches an event withdraws. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ Ended = tuple[Event | Entity, WithdrawalReason]
 
 
 def reason_to_go(event: Event, now: datetime) -> WithdrawalReason | None:
-    """Why the event takes its entity out of the index; None if it does not."""
+    """The reason why the event removes its entity from the index; None if it does not."""
     if isinstance(event, Erased):
         return WithdrawalReason.ERASED
     if event.entity.status is Status.CLOSED:

@@ -1,4 +1,4 @@
-"""Areas of exclusion rules, as the index has them: who is inside one, and what is then closed to them.
+"""Areas of exclusion rules in the index: which entities are inside an area, and which are then excluded.
 
 An anchor is stored divided by its radius: a point is inside its area when their dot product is 1 or more, and
 one search with that least score finds every area a batch is in, however many rules there are.
@@ -28,7 +28,7 @@ def other_anchor(id: str) -> str:
 
 
 async def inside(index: Index, space: Space, vectors: Sequence[Vector]) -> list[list[Hit]]:
-    """Everything that scores 1 or more with each vector, however much that is."""
+    """All points that score 1 or more with each vector, without a limit."""
     found: list[list[Hit]] = [[] for _ in vectors]
     pending, limit = list(range(len(vectors))), DEPTH
     while pending:

@@ -1,4 +1,4 @@
-"""rolecall.streams.index.port.conditions: TODO."""
+"""Conditions on the fields of a payload, in the terms that every engine can filter by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ Condition = AnyOf | Within | AtLeast | AtMost | Near | All | Either | Not
 Payload = dict[str, object]
 
 
-# Fields that conditions may name. Past these, payloads may hold whatever JSON can, but not the names that
+# Fields that conditions may name. A payload may hold any other JSON fields, except the names that
 # the index keeps for itself: `id`, `revision`, `live` and `removed`.
 PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "float", "integer", "geo"]] = {
     "coordinates": "geo",

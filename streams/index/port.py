@@ -1,6 +1,6 @@
-"""The vector index port: conditions, points, hits, and what an index must do with them.
+"""The port of the vector index: points, queries, hits, and what an index must do with them.
 
-Two implementations stand behind it, `qdrant_server` and `qdrant_edge`; one contract test-suite holds both.
+It has two implementations, `qdrant_server` and `edge`. One contract test suite checks both.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""streams.matching.card: TODO."""
+"""Cards: what the index stores of an entity beside its vector, and how a hit is read back."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,7 +44,7 @@ class Embedded:
 
 
 class Card(Contract, Generic[Terms]):
-    """What a hit tells about its entity, stored as one string: the engine need not take it apart."""
+    """What a hit tells about its entity. It is stored as one string, so the engine does not parse it."""
 
     terms: Terms
     skills: tuple[str, ...]
@@ -60,7 +60,7 @@ VacancyCard, CandidateCard = Card[VacancyTerms], Card[CandidateTerms]
 
 
 def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
-    """What the index stores: the terms the filter and the recheck need, no text but the skills."""
+    """What the index stores: the terms that the filter and `compatible` read. The only texts are skills."""
     entity = embedded.entity
     terms: type[VacancyTerms] | type[CandidateTerms]
     if isinstance(entity, Vacancy):
@@ -83,7 +83,7 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
 
 
 def peaks(vector: Vector) -> list[int]:
-    """The positions of the largest components: what the document is most clearly about."""
+    """The positions of the largest components. They stand for the document's main topics."""
     largest: list[int] = np.argpartition(vector, -PEAKS_KEPT)[-PEAKS_KEPT:].tolist()
     return largest
 

@@ -1,6 +1,6 @@
-"""Hard rules: may this vacancy and this candidate meet at all? docs/rules.md has every rule with its cases.
+"""Hard rules: which vacancies and candidates may match at all. docs/rules.md has every rule with its cases.
 
-`compatible` is the truth; `rolecall.streams.matching.pushdown` says as much of it as possible to the index.
+`compatible` decides. `rolecall.streams.matching.pushdown` turns as much of it as possible into filters.
 """
 
 import math
@@ -28,8 +28,8 @@ class HardRule(StrEnum):
 
 
 class Mode(StrEnum):
-    HARD = "hard"  # a pair that breaks the rule never meets
-    SOFT = "soft"  # it may, with less confidence
+    HARD = "hard"  # a pair that breaks the rule never matches
+    SOFT = "soft"  # it may match, with less confidence
     OFF = "off"
 
 

@@ -87,7 +87,7 @@ def _named(skills: tuple[str, ...]) -> tuple[str, ...]:
 def _shared_features(
     model: Encoder, prominent: Mapping[int, float], other_peaks: Sequence[int]
 ) -> tuple[str, ...]:
-    """Names of what is prominent on both sides, the most prominent first."""
+    """Names of the features that are strong on both sides, the strongest first."""
     names = model.features.names
     if not names:
         return ()

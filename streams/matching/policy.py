@@ -1,4 +1,4 @@
-"""streams.matching.policy: TODO."""
+"""The policy of matching: how long a list is, how sure a match must be, which hard rules count."""
 
 from dataclasses import dataclass, replace
 
@@ -11,12 +11,12 @@ from rolecall.streams.matching.hard_rules import ALL_HARD, RuleBook
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What becomes a match."""
+    """Which pairs become matches."""
 
     top_k: int
     min_confidence: float
     book: RuleBook = ALL_HARD
-    soft_penalty: float = 0.8  # what is left of the confidence for each soft rule that is broken
+    soft_penalty: float = 0.8  # each broken soft rule multiplies the confidence by it
     max_per_employer: int | None = None
     min_reference_score: float = 0.79
 

@@ -1,6 +1,6 @@
-"""The hard rules once more, as payload fields and conditions on them, for the index to filter by.
+"""The hard rules as payload fields and conditions on them, so that the index can filter.
 
-They may let too much through, never too little: `hard_rules.compatible` checks every hit again.
+A filter may pass too many pairs, but never too few: `hard_rules.compatible` checks every hit again.
 """
 
 from collections.abc import Mapping
@@ -154,7 +154,7 @@ def _jobs_in_reach(home: Location, radius_km: float | None) -> list[Condition]:
 
 
 def _near(point: tuple[float, float], km: float) -> Near | None:
-    """A circle that holds every point within `km`, or None where no circle is known to.
+    """A circle that contains every point within `km`. None if no such circle is known.
 
     The engine's geo index covers a circle with geohash tiles. South of the equator it takes a tile's shorter
     diagonal for its reach, and so forgets points near the rim. The two diagonals differ by up to 0.8 km for
@@ -169,7 +169,7 @@ def _near(point: tuple[float, float], km: float) -> Near | None:
 
 
 def _place_tags(location: Location, mark: str) -> list[str]:
-    """Four tags, so that a seeker who knows only a country, only a city, or neither, has one to ask for."""
+    """Four tags. A search that knows only a country, only a city, or neither can ask for one of them."""
     return [
         f"{mark}{country}|{city}"
         for country, city in product((location.country or ANY, ""), (city_of(location) or ANY, ""))

@@ -1,4 +1,4 @@
-"""streams.matching.ranking: TODO."""
+"""From the hits of a search to a ranked list."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def compatible_hits(
 
 
 def ranked(found: Sequence[Found], policy: Policy) -> list[Found]:
-    """Best first, so many of one employer. A broken soft rule costs a place as it costs confidence."""
+    """Best first, at most so many of one employer. A broken soft rule lowers rank and confidence alike."""
     best = sorted(found, key=lambda each: -merit(each, policy))
     most = policy.max_per_employer
     if most is None:
@@ -75,7 +75,7 @@ def ranked(found: Sequence[Found], policy: Policy) -> list[Found]:
 
 
 def merit(found: Found, policy: Policy) -> float:
-    """What the list is ordered by; never above the score of the hit."""
+    """The sort key of the list. It is never higher than the score of the hit."""
     return found.hit.score * _penalty(found, policy)
 
 

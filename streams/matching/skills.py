@@ -1,4 +1,4 @@
-"""One skill, however it is written: case, spacing and punctuation, and the names that everybody uses for it.
+"""Different spellings of one skill: case, spacing, punctuation, and common other names.
 
 Names are compared, not meanings; docs/rules.md says why.
 """

@@ -144,7 +144,7 @@ class BatchRunner:
         return [*map(withdrawal_record, withdrawn), *found]
 
     def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:
-        """Somebody asked for it, and it did nothing. A replay meets erasures that were overtaken since."""
+        """Logs an erasure without effect, because somebody asked for it. A replay has such erasures too."""
         for event in leaving:
             if isinstance(event, Erased) and not _is_current(event, stored) and not self._rehearses():
                 log.warning(

@@ -62,14 +62,17 @@ class Forbidden:
 
 
 class ExclusionRules:
-    """Takes rules up, and says what they forbid."""
+    """Applies rules, and tells which pairs they exclude."""
 
     def __init__(self, encoder: Encoder, index: Index) -> None:
         self._encoder = encoder
         self._index = index
 
     async def apply(self, events: Sequence[Defined[ExclusionRule] | Erased], now: datetime) -> list[Outgoing]:
-        """Write the anchors, then withdraw what they forbid. `Unacceptable` if an anchor has no vector."""
+        """Write the anchors, then withdraw the pairs that they exclude.
+
+        Raises `Unacceptable` for an anchor without a vector.
+        """
         rules = [event.value for event in events if isinstance(event, Defined)]
         areas = await self.areas(rules)
         points = [
@@ -134,7 +137,7 @@ class ExclusionRules:
 def _withdrawals(
     vacancies: Sequence[Hit], candidates: Sequence[Hit], now: datetime, model_version: str
 ) -> Iterator[MatchesWithdrawn]:
-    """One event an entity of the shorter list, and more where it has very many counterparts."""
+    """One event for each entity of the shorter list. An entity with very many counterparts has several."""
     side, entities, others = Side.VACANCY, vacancies, candidates
     if len(candidates) < len(vacancies):
         side, entities, others = Side.CANDIDATE, candidates, vacancies

@@ -1,4 +1,4 @@
-"""What ends without an event: vacancies expire, tombstones grow old. And forgetting what was cached."""
+"""Sweep the index: withdraw expired vacancies, remove old tombstones, and delete cached embeddings."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ MAX_FAILURES = 10  # consecutive failures; after these, waiting longer will not 
 
 
 class Sweeper:
-    """Takes out what has expired, and drops tombstones that no record on the topics can contradict any more.
+    """Removes expired vacancies, and tombstones that are older than every record on the topics.
 
     Every worker may sweep at any time, beside the others and beside its own batches. The tombstone has the
     revision that expired, so it replaces that revision only: a newer one that arrives meanwhile stays, and
@@ -74,7 +74,7 @@ def _withdrawal(id: str, revision: int, now: datetime) -> Outgoing:
 
 
 async def keep_sweeping(sweep: Callable[[], Awaitable[int]], interval_seconds: float) -> None:
-    """Until cancelled. What fails is left for the next time, but not for ever."""
+    """Sweeps until cancelled. A failed sweep is repeated, but not without end."""
     failures = 0
     await asyncio.sleep(random.uniform(0, interval_seconds))  # workers that start together take turns
     while True:

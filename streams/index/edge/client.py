@@ -88,7 +88,7 @@ class QdrantEdge:
             async with asyncio.timeout(self._timeout_seconds):
                 connection = await self._connected()
                 reply = await connection.ask(frame)
-        except OSError as error:  # TimeoutError is one, and says nothing
+        except OSError as error:  # TimeoutError is one, and its text is empty
             if connection:
                 await connection.close()
             reason = str(error) or f"no answer to {operation} in {self._timeout_seconds} s"
@@ -98,7 +98,7 @@ class QdrantEdge:
         answer = orjson.loads(reply.head)
         if "mismatch" in answer:
             raise IndexMismatch(answer["mismatch"])
-        if "refused" in answer:  # of these events, not of the index: fewer of them may pass
+        if "refused" in answer:  # these events cause it, not the index: a smaller batch may succeed
             raise ValueError(answer["refused"])
         return answer["result"], reply.body
 

@@ -1,8 +1,8 @@
 """Exact nearest vectors of many queries at once, by matrix products.
 
-Where a least score is known, a query is first compared on few axes: the principal ones of the points, where
-most of every vector lies. What the other axes can add is bounded by the product of the two vectors' lengths
-along them (Cauchy, Schwarz), so the few points that come in question are known without the others' scores.
+If a least score is known, a query is first compared on few axes: the principal axes of the points, which hold
+most of the length of every vector. The other axes can add at most the product of the two remainders' lengths
+(Cauchy–Schwarz). So most points are ruled out without computing their exact scores.
 """
 
 from collections.abc import Iterator, Sequence

@@ -91,7 +91,7 @@ class Collections:
         try:
             result, body = operation(shard, vectors, **request["arguments"])
         except Exception:
-            # A full disk leaves the engine's log unable to write, for good: it is opened anew next time.
+            # After a full disk the engine's log never writes again. The next request opens the shard anew.
             del self._shards[tuple(request["collection"])], shard
             raise
         reply = Frame(orjson.dumps({"result": result}), body)
@@ -111,7 +111,7 @@ class Collections:
             self._shards.pop(key).close()
         folder = self._folder(version)
         if folder.exists():
-            doomed = folder.with_name(f".{version}.dropped")  # a kill in the middle leaves no half there
+            doomed = folder.with_name(f".{version}.dropped")  # a kill leaves no half-written folder
             folder.rename(doomed)
             shutil.rmtree(doomed)
 

@@ -1,4 +1,4 @@
-"""One space of one version in Qdrant Edge, with its vectors in memory beside it. search.py reads it."""
+"""One space of one model version in Qdrant Edge. Its vectors are also in memory, for search.py."""
 
 import shutil
 from collections.abc import Callable

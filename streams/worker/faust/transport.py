@@ -1,4 +1,4 @@
-"""Faust's Kafka transport with what it lacks: committed reads, and commits that know compaction.
+"""Faust's Kafka transport, extended: it reads committed records only, and commits past compacted offsets.
 
 How long the broker may hold an empty fetch: Faust fixes it at 1.5 s. Kafka answers as soon as there is a
 record, whatever the wait; the embedded broker looks for records only twice per wait, so that an event would
@@ -92,8 +92,8 @@ class _Consumer(driver.Consumer):
         return again
 
     def _deliver(self, tp: TP, offset: int) -> None:
-        """From here on it waits for its ack. `track_message` would be too late: Faust's streams take their
-        messages from a queue, where they may lie for long, and do not call it."""
+        """From here on the event waits for its ack. `track_message` would be too late: Faust's streams take
+        their messages from a queue, where they may lie for long, and do not call it."""
         self._waiting[tp].add(offset)
         self._passed[tp] = offset + 1
 
@@ -117,14 +117,14 @@ class _Consumer(driver.Consumer):
         self.fetches.clear()
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Gaps need no account."""
+        """Does nothing: gaps need not be recorded."""
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         every = {*self._waiting, *self._passed}
         return (tp for tp in every if topics is None or tp in topics or tp.topic in topics)
 
     def _new_offset(self, tp: TP) -> int | None:
-        self._acked[tp].clear()  # Faust's own account: it would grow for ever
+        self._acked[tp].clear()  # Faust's own record of acks: it would grow without limit
         self._acked_index[tp].clear()
         waiting = self._waiting[tp]
         return min(waiting) if waiting else self._passed.get(tp)
