@@ -37,13 +37,13 @@ def one_input(data: bytes) -> None:
     key = (None, b"v", b"\xff", data[:20])[data[0] % 4] if data else None
     record = Record("vacancies", 0, 0, key, data[1:] or None, NOW_MS)
     for side in Side:
-        events, rejects = receive(side, [record], NOW_MS, LIMITS)
+        events, rejects = receive(side, [record], LIMITS)
         assert len(events) + len(rejects) == 1
         newest(events)
         for reject in rejects:
             dead_letter(reject)
     for contract in (ExclusionRule, Occupation):
-        defined, refused = receive_definitions(contract, [record], NOW_MS, LIMITS)
+        defined, refused = receive_definitions(contract, [record], LIMITS)
         assert len(defined) + len(refused) == 1
 
 

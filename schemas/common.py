@@ -169,7 +169,27 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, str_strip_whitespace=True)
 
 
-EntityId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+def _bare(value: Any) -> Any:
+    """An id that was cut to size would name another record than the key does."""
+    if isinstance(value, str) and value != value.strip():
+        raise PydanticCustomError(
+            "bare_id", "an id neither begins nor ends with white space: ids are compared byte for byte"
+        )
+    if value == "null":
+        raise PydanticCustomError("bare_id", "the text null is no id: the producer has written a missing id")
+    return value
+
+
+EntityId = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=False,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
+    ),
+    BeforeValidator(_bare),
+]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Skill = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Skills = Annotated[tuple[Skill, ...], Field(max_length=500)]

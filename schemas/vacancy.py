@@ -1,6 +1,8 @@
 """Vacancies: what an employer is looking for."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from rolecall.schemas.common import (
     Contract,
@@ -35,6 +37,9 @@ class VacancyTerms(Contract):
     expires_at: ExpiresAt | None = None
 
 
+Employer = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class Vacancy(VacancyTerms):
     """Full state of a vacancy. Publish it again with a newer `occurred_at` to change it."""
 
@@ -45,7 +50,7 @@ class Vacancy(VacancyTerms):
     description: LongText = ""
     skills: Skills = ()
     status: Status = Status.OPEN
-    employer: EntityId | None = Field(
+    employer: Employer | None = Field(
         default=None,
         description="Id or name of the employer. Workers can limit how many of its vacancies a list holds.",
     )

@@ -26,6 +26,7 @@ RolecallError
 """
 
 from rolecall.schemas.errors import RolecallError
+from rolecall.schemas.errors import Unacceptable as Unacceptable
 
 FAILED = 1  # exit code of a command that tried, and failed
 
@@ -126,11 +127,5 @@ class ExtraMissing(RolecallError):
 
 class TooManyToClose(RolecallError):
     """A full list lacks more than a feed loses in a day, or was not read as a whole. Nothing is closed."""
-
-    exit_code = FAILED
-
-
-class Unacceptable(RolecallError, ValueError):
-    """The record breaks the contract in a way that the schema alone cannot say."""
 
     exit_code = FAILED

@@ -9,7 +9,6 @@ from pydantic import Field, FilePath, FiniteFloat, SecretStr, field_validator
 from pydantic_extra_types.currency_code import Currency
 
 from rolecall.schemas.broker.settings import BrokerSettings
-from rolecall.streams.events.receive import Limits
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
 
@@ -77,10 +76,6 @@ class Settings(BrokerSettings):
         256, description="Largest number of events in a batch"
     )
     batch_within_seconds: Positive = Field(0.01, description="How long a batch waits to fill")
-    max_record_bytes: Count = Field(1_048_576, description="Larger records go to the dead letters")
-    max_clock_skew_seconds: Positive = Field(
-        300, description="Events dated further ahead than this go to the dead letters"
-    )
     expiry_interval_seconds: Positive = Field(60, description="How often expired vacancies are removed")
     retry_seconds: Positive = Field(
         60, description="How long a failing dependency is retried before the exit"
@@ -140,9 +135,6 @@ class Settings(BrokerSettings):
             max_per_employer=self.max_per_employer,
             min_reference_score=self.min_reference_score,
         )
-
-    def limits(self) -> Limits:
-        return Limits(self.max_record_bytes, round(self.max_clock_skew_seconds * 1000))
 
 
 def unknown_names(names: Iterable[str]) -> list[str]:

@@ -47,12 +47,17 @@ class Stages:
     async def run(self, side: Side, batch: Sequence[Entity]) -> None:
         records = [
             Record(
-                TOPIC_OF_SIDE[side], 0, i, e.id.encode(), e.model_dump_json(exclude_defaults=True).encode(), 0
+                TOPIC_OF_SIDE[side],
+                0,
+                i,
+                e.id.encode(),
+                e.model_dump_json(exclude_defaults=True).encode(),
+                e.revision,
             )
             for i, e in enumerate(batch)
         ]
         with self._timed(Stage.RECEIVE):
-            receive(side, records, 2**52, LIMITS)
+            receive(side, records, LIMITS)
         with self._timed(Stage.ENCODE):
             found = self._encoder.encode([document_of(entity) for entity in batch])
         embedded = [

@@ -20,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from rolecall.schemas.receive import Limits
+
 SECRETS_DIR = Path("/run/secrets")  # where Docker puts them
 LOOPBACK = ("127.", "localhost:", "[::1]:")
 
@@ -70,6 +72,12 @@ class BrokerSettings(BaseSettings):
         500, description="How long the broker may hold an empty fetch"
     )
     idempotent_producer: bool = Field(True, description="Off for brokers without InitProducerId")
+    max_record_bytes: Annotated[int, Field(ge=1)] = Field(
+        1_048_576, description="Larger records go to the dead letters"
+    )
+    max_clock_skew_seconds: Annotated[float, Field(gt=0)] = Field(
+        300, description="Events dated further ahead of their record go to the dead letters"
+    )
     secrets_dir: Path = Field(
         SECRETS_DIR, description="Files with settings, each named as its variable: Docker secrets"
     )
@@ -146,6 +154,10 @@ class BrokerSettings(BaseSettings):
             return None
         module, _, function = self.broker_token.partition(":")
         return _Tokens(getattr(importlib.import_module(module), function))
+
+    def limits(self) -> Limits:
+        """What `receive` refuses. Training reads with the limits of the workers."""
+        return Limits(self.max_record_bytes, round(self.max_clock_skew_seconds * 1000))
 
     def client(self) -> dict[str, Any]:
         """Where and how to connect, as AIOKafka's producers, consumers and admin clients take it."""

@@ -50,8 +50,7 @@ async def _side_drift(
     settings: Settings, encoder: Encoder, references: References, topic: str, most: int
 ) -> SideDrift:
     records = await replayed(settings, topic)
-    now_ms = max((record.timestamp_ms for record in records), default=0)
-    events, _ = receive(SIDE_OF[topic], records, now_ms, settings.limits())
+    events, _ = receive(SIDE_OF[topic], records, settings.limits())
     entities = [event.entity for event in newest(events) if isinstance(event, Published)]
     entities = sorted(entities, key=lambda entity: entity.revision)[-most:]
     embeddings = await asyncio.to_thread(encoder.encode, [document_of(entity) for entity in entities])

@@ -1,250 +1,36 @@
-"""Records from the broker -> events and rejects. Pure."""
-
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+"""What `streams` reads from topics: inputs with the reader that training shares, and our own match events."""
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
 
-from rolecall.schemas.candidate import Candidate
-from rolecall.schemas.common import EntityId
-from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
-from rolecall.schemas.match import Match, MatchesWithdrawn, Side
-from rolecall.schemas.occupation import Occupation
-from rolecall.schemas.rule import ExclusionRule
-from rolecall.schemas.topics import CONTRACT_OF
-from rolecall.schemas.vacancy import Vacancy
-from rolecall.streams.errors import Unacceptable
-from rolecall.streams.events.json_repair import envelope, framing, repaired
-from rolecall.streams.events.record import Record
+from rolecall.schemas.match import Match, MatchesWithdrawn
+from rolecall.schemas.receive import (
+    D,
+    Defined,
+    Entity,
+    Erased,
+    Event,
+    Limits,
+    Published,
+    Reject,
+    newest,
+    receive,
+    receive_definitions,
+)
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-Entity = Vacancy | Candidate
-MAX_MESSAGE_CHARACTERS = 2_000
-Contracted = TypeVar("Contracted", bound=Vacancy | Candidate | ExclusionRule | Occupation)
-T = TypeVar("T")
-D = TypeVar("D", bound=ExclusionRule | Occupation)
-SECONDS = (
-    1_000_000_000,
-    100_000_000_000,
-)  # since the epoch: the years 2001 to 5138; as milliseconds, before 1974
-KINDS = {bool: "true or false", int: "a number", float: "a number", list: "an array", dict: "an object"}
-ENTITY_ID: TypeAdapter[str] = TypeAdapter(EntityId)
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    record: Record
-    entity: Entity
-
-    @property
-    def id(self) -> str:
-        return self.entity.id
-
-    @property
-    def revision(self) -> int:
-        return self.entity.revision
-
-
-@dataclass(frozen=True, slots=True)
-class Erased:
-    record: Record
-    id: str
-    revision: int
-
-
-Event = Published | Erased
-
-
-@dataclass(frozen=True, slots=True)
-class Defined(Generic[D]):
-    record: Record
-    value: D
-
-    @property
-    def id(self) -> str:
-        return self.value.id
-
-    @property
-    def revision(self) -> int:
-        return self.value.revision
-
-
-class Revised(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def revision(self) -> int: ...
-
-
-AnyEvent = TypeVar("AnyEvent", bound=Revised)
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    record: Record
-    stage: Stage
-    exception: str
-    message: str
-    attempts: int = 1
-
-    def headers(self) -> list[tuple[str, bytes]]:
-        return DeadLetterHeaders(
-            topic=self.record.topic,
-            partition=self.record.partition,
-            offset=self.record.offset,
-            stage=self.stage,
-            exception=self.exception,
-            message=self.message.encode(errors="replace").decode()[:MAX_MESSAGE_CHARACTERS],
-            attempts=self.attempts,
-            timestamp_ms=self.record.timestamp_ms if self.record.timestamp_ms >= 0 else None,
-        ).records()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    max_record_bytes: int
-    max_clock_skew_ms: int
-
-
-def receive(
-    side: Side, records: Iterable[Record], now_ms: int, limits: Limits
-) -> tuple[list[Event], list[Reject]]:
-    """Parse each record; what cannot be parsed becomes a reject that says why, without quoting the value."""
-
-    def read(record: Record) -> Event:
-        value = _value(CONTRACT_OF[side], record, now_ms, limits)
-        return value if isinstance(value, Erased) else Published(record, value)
-
-    return _each(records, read)
-
-
-def receive_definitions(
-    contract: type[D], records: Iterable[Record], now_ms: int, limits: Limits
-) -> tuple[list[Defined[D] | Erased], list[Reject]]:
-    def read(record: Record) -> Defined[D] | Erased:
-        value = _value(contract, record, now_ms, limits)
-        return value if isinstance(value, Erased) else Defined(record, value)
-
-    return _each(records, read)
-
-
-def _each(records: Iterable[Record], read: Callable[[Record], T]) -> tuple[list[T], list[Reject]]:
-    events: list[T] = []
-    rejects: list[Reject] = []
-    for record in records:
-        try:
-            events.append(read(record))
-        except ValidationError as error:
-            rejects.append(Reject(record, Stage.RECEIVE, "ValidationError", _summary(error)))
-        except Unacceptable as error:
-            rejects.append(Reject(record, Stage.RECEIVE, "Unacceptable", str(error)))
-    return events, rejects
-
-
-def newest(events: Sequence[AnyEvent]) -> list[AnyEvent]:
-    """The newest revision of each id, in order of arrival; of equal ones, an erasure or else the last."""
-    best: dict[str, AnyEvent] = {}
-    for event in events:
-        if event.id not in best or _age(event) >= _age(best[event.id]):
-            best[event.id] = event
-    return list(best.values())
-
-
-def _age(event: Revised) -> tuple[int, bool]:
-    return event.revision, isinstance(event, Erased)
-
-
-def _value(contract: type[Contracted], record: Record, now_ms: int, limits: Limits) -> Contracted | Erased:
-    key = _key(record)
-    if record.value is None:
-        if key is None:
-            raise Unacceptable("a record without key and value erases nothing: give the id to erase as key")
-        if record.timestamp_ms < 0:
-            raise Unacceptable("an erasure needs a record timestamp: it is its revision")
-        if SECONDS[0] <= record.timestamp_ms < SECONDS[1]:
-            raise Unacceptable(
-                f"the erasure's record timestamp is {record.timestamp_ms}, which looks like seconds: "
-                "it is the erasure's revision, and has to be in milliseconds"
-            )
-        _check_clock(record.timestamp_ms, now_ms, limits)
-        return Erased(record, _erased_id(key), record.timestamp_ms)
-    if len(record.value) > limits.max_record_bytes:
-        raise Unacceptable(
-            f"the record has {len(record.value):,} bytes, the limit is {limits.max_record_bytes:,}: "
-            "shorten the description, or raise max_record_bytes"
-        )
-    value = parse(contract, record.value)
-    if key is not None and key != value.id:
-        raise Unacceptable("the record key is not the id in the value: use the id as key")
-    _check_clock(value.revision, now_ms, limits)
-    return value
-
-
-def parse(contract: type[Contracted], text: bytes) -> Contracted:
-    """The one reader of JSON from topics. Raises `ValidationError`, or `Unacceptable` with another reason."""
-    try:
-        value: Contracted = contract.model_validate_json(text, strict=True)  # type: ignore[assignment]
-    except ValidationError as error:
-        if said := framing(text):
-            raise Unacceptable(said) from None
-        mended = repaired(text)
-        if mended is None:
-            raise
-        if said := envelope(mended[0]):
-            raise Unacceptable(said) from None
-        try:
-            value = contract.model_validate_json(mended[1], strict=True)  # type: ignore[assignment]
-        except ValidationError:
-            if error.errors()[0]["type"] == "json_invalid":  # no JSON to pydantic: half an emoji
-                raise
-            raise error from None
-    return value
-
-
-def _check_clock(revision: int, now_ms: int, limits: Limits) -> None:
-    ahead_ms = revision - now_ms
-    if ahead_ms > limits.max_clock_skew_ms:
-        raise Unacceptable(
-            f"revision {revision} is {ahead_ms / 1000:,.0f} s ahead of this worker's clock, "
-            f"{limits.max_clock_skew_ms / 1000:,.0f} s are allowed: check the producer's clock and time zone"
-        )
-
-
-def _key(record: Record) -> str | None:
-    try:
-        return None if record.key is None else record.key.decode()
-    except UnicodeDecodeError as error:
-        raise Unacceptable(f"the record key is not UTF-8 (byte {error.start})") from error
-
-
-def _erased_id(key: str) -> str:
-    if len(key) > 2 and key[0] == key[-1] == '"':
-        raise Unacceptable("the record key is a JSON string in quotes: use the bare id as key")
-    try:
-        return ENTITY_ID.validate_python(key)
-    except ValidationError as error:
-        raise Unacceptable(f"the record key is not an id: {_summary(error)}") from error
-
-
-def _summary(error: ValidationError) -> str:
-    """One line a problem, with the place and never the value, which may be personal."""
-    problems = error.errors(include_url=False, include_context=False)
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {_said(problem)}" if problem["loc"] else problem["msg"]
-        for problem in problems[:20]
-        if problem["type"] != "default_factory_not_called"
-    )
-
-
-def _said(problem: "ErrorDetails") -> str:
-    if not problem["type"].startswith(("datetime", "timezone")):
-        return problem["msg"]
-    kind = KINDS.get(type(problem["input"]), "other text")
-    return f"{problem['msg']}; text such as 2026-11-28T15:17:27Z is expected, this is {kind}"
+__all__ = [
+    "D",
+    "Defined",
+    "Entity",
+    "Erased",
+    "Event",
+    "Limits",
+    "Published",
+    "Reject",
+    "newest",
+    "read_event",
+    "receive",
+    "receive_definitions",
+]
 
 
 def read_event(value: bytes) -> Match | MatchesWithdrawn | None:

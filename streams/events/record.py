@@ -1,15 +1,5 @@
-"""A record as the broker holds it, before anything reads it."""
+"""The record of `rolecall.schemas.record`, under the name that `streams` uses."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from rolecall.schemas.record import Record
 
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int
-    headers: Sequence[tuple[str, bytes]] = ()
+__all__ = ["Record"]

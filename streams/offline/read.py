@@ -30,9 +30,9 @@ def events(
         if isinstance(parsed, FeedReject):
             tell(parsed)
             continue
-        at_ms = now_ms if parsed.revision is None else parsed.revision
+        at_ms = now_ms if parsed.revision is None or parsed.value is not None else parsed.revision
         record = Record(TOPIC_OF_SIDE[side], 0, parsed.row, parsed.id.encode(), parsed.value, at_ms)
-        accepted, rejects = receive(side, [record], now_ms, limits)
+        accepted, rejects = receive(side, [record], limits)
         for reject in rejects:
             raw = (parsed.value or b"").decode()
             tell(FeedReject(parsed.source, parsed.row, f"{parsed.id}: {reject.message}", raw))

@@ -15,7 +15,6 @@ from typing import TypeVar
 import structlog
 
 from rolecall.encoder.model import Encoder
-from rolecall.schemas.common import milliseconds
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side, WithdrawalReason
 from rolecall.streams.events.receive import Entity, Erased, Event, Limits, Published, Reject, newest, receive
@@ -77,7 +76,7 @@ class BatchRunner:
         now = self._now()
         tally = Tally(side, len(records))
         with tally.timed(Stage.RECEIVE):
-            events, rejects = receive(side, records, milliseconds(now), self._limits)
+            events, rejects = receive(side, records, self._limits)
             current = newest(events)
             tally.stale += len(events) - len(current)
         parts = [current[start : start + PART] for start in range(0, len(current), PART)]

@@ -7,7 +7,6 @@ from typing import Generic
 
 import structlog
 
-from rolecall.schemas.common import milliseconds
 from rolecall.schemas.dead_letter import Stage
 from rolecall.streams.events.receive import D, Defined, Erased, Limits, newest, receive_definitions
 from rolecall.streams.events.record import Record
@@ -45,7 +44,7 @@ class DefinitionRunner(Generic[D]):
     async def run(self, records: Sequence[Record]) -> DefinitionTally:
         """Raises `FatalError`. In that case nothing may be acked."""
         now = self._now()
-        events, rejects = receive_definitions(self._contract, records, milliseconds(now), self._limits)
+        events, rejects = receive_definitions(self._contract, records, self._limits)
         tally = DefinitionTally(len(records), rejects=rejects)
         outgoing, poison = await sift(
             newest(events), lambda some: self._effects(some, now, tally), lambda: Stage.UPSERT

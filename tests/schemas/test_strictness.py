@@ -49,7 +49,7 @@ def problems(contract, raw):
 REFUSED = [
     ({"id": 7}, "id", "Input should be a valid string"),
     ({"id": ""}, "id", "String should have at least 1 character"),
-    ({"id": " "}, "id", "String should have at least 1 character"),
+    ({"id": " "}, "id", "an id neither begins nor ends with white space"),
     ({"id": "a\u0000b"}, "id", "String should match pattern"),
     ({"id": "v" * 201}, "id", "String should have at most 200 characters"),
     ({"title": None}, "title", "Input should be a valid string"),

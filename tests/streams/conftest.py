@@ -15,6 +15,7 @@ import pytest
 from rolecall.encoder.document import Document
 from rolecall.encoder.features import Features
 from rolecall.encoder.model import Embeddings
+from rolecall.schemas.common import milliseconds
 from rolecall.schemas.match import Match, MatchesWithdrawn, Side
 from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
 from rolecall.streams.events.receive import Limits
@@ -28,6 +29,7 @@ from rolecall.streams.worker.batch import BatchRunner
 from tests.streams.conditions import holds
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NOW_MS = milliseconds(NOW)
 OCCURRED_AT = "2026-01-01T00:00:00Z"
 LIMITS = Limits(max_record_bytes=10_000, max_clock_skew_ms=300_000)
 
@@ -177,7 +179,7 @@ class Make:
     def __init__(self) -> None:
         self._offsets = count()
 
-    def raw(self, value: bytes | None, key: bytes | None = None, at: int = 0) -> Record:
+    def raw(self, value: bytes | None, key: bytes | None = None, at: int = NOW_MS) -> Record:
         return Record("vacancies", 0, next(self._offsets), key, value, at)
 
     def json(self, **fields: Any) -> Record:

@@ -4,17 +4,17 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from rolecall.encoder.document import Document, document_of
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.common import Status, milliseconds
 from rolecall.schemas.match import Side
-from rolecall.schemas.topics import CANDIDATES, CONTRACT_OF, VACANCIES
+from rolecall.schemas.receive import Erased, Limits, Published, newest, receive
+from rolecall.schemas.record import Record
+from rolecall.schemas.topics import CANDIDATES, VACANCIES
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.training.feedback import topics
-from rolecall.training.feedback.topics import Ranges, Record
+from rolecall.training.feedback.topics import Ranges
 
 Key = tuple[Side, str]
 
@@ -35,28 +35,19 @@ class Entities:
         return self.documents[side, id]
 
 
-def fold(records: Mapping[Side, Iterable[Record]]) -> Entities:
-    """The highest revision wins. A record without a value erases all revisions up to its timestamp.
+def fold(records: Mapping[Side, Iterable[Record]], limits: Limits) -> Entities:
+    """Reads with the reader of the workers: what they refuse is not learned from.
 
-    Skips records that cannot be read: the worker has dead-lettered them.
+    The highest revision wins. A record without a value erases all revisions up to its timestamp.
     """
-    newest: dict[Key, Vacancy | Candidate] = {}
+    here: dict[Key, Vacancy | Candidate] = {}
     erased: dict[Key, int] = {}
     for side, found in records.items():
-        for record in found:
-            if record.key is None:
-                continue
-            key = side, record.key.decode("utf-8", "replace")
-            if record.value is None:
-                erased[key] = max(record.timestamp_ms, erased.get(key, 0))
-                continue
-            try:
-                entity = CONTRACT_OF[side].model_validate_json(record.value)
-            except ValidationError:
-                continue
-            if key not in newest or entity.revision >= newest[key].revision:
-                newest[key] = entity
-    here = {key: entity for key, entity in newest.items() if entity.revision > erased.get(key, -1)}
+        events, _ = receive(side, found, limits)
+        for event in events:
+            if isinstance(event, Erased):
+                erased[side, event.id] = max(event.revision, erased.get((side, event.id), 0))
+        here |= {(side, event.id): event.entity for event in newest(events) if isinstance(event, Published)}
     return Entities(
         documents={key: document_of(entity) for key, entity in here.items()},
         closed={key: since for key, entity in here.items() if (since := _closed_at(entity)) < math.inf},
@@ -68,7 +59,7 @@ async def read(settings: BrokerSettings) -> tuple[Entities, dict[str, Ranges]]:
     """All entities that the topics hold now, and the offsets that were read."""
     vacancies, vacancy_ranges = await topics.read(settings, VACANCIES.name)
     candidates, candidate_ranges = await topics.read(settings, CANDIDATES.name)
-    return fold({Side.VACANCY: vacancies, Side.CANDIDATE: candidates}), {
+    return fold({Side.VACANCY: vacancies, Side.CANDIDATE: candidates}, settings.limits()), {
         VACANCIES.name: vacancy_ranges,
         CANDIDATES.name: candidate_ranges,
     }

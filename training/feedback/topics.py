@@ -1,23 +1,16 @@
 """Read a topic once, from offset to offset. The offsets are kept, so that a training run can be repeated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from rolecall.schemas.broker.reading import TopicError, assign, ends_now, partitions_of, read_to
 from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.schemas.record import Record
 
 Ranges = Mapping[int, tuple[int, int]]  # partition -> its first offset, and the one after its last
 Ends = Mapping[TopicPartition, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int
 
 
 async def read(
@@ -55,7 +48,9 @@ async def _drain(
     async for each in read_to(consumer, ends):
         partition = TopicPartition(each.topic, each.partition)
         firsts.setdefault(partition, each.offset)
-        found[partition].append(Record(each.key, each.value, each.timestamp))
+        found[partition].append(
+            Record(each.topic, each.partition, each.offset, each.key, each.value, each.timestamp)
+        )
     for partition, (start, end) in wanted.items():
         if ranges is not None and start < end and firsts.get(partition) != start:
             raise TopicError(

@@ -16,10 +16,11 @@ from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.cloud_event import cloud_event
 from rolecall.schemas.feedback import Feedback
 from rolecall.schemas.match import Match
+from rolecall.schemas.record import Record
 from rolecall.schemas.topics import FEEDBACK, MATCHES, event_type
 from rolecall.training.feedback import pairs as feedback
 from rolecall.training.feedback import snapshot, topics
-from rolecall.training.feedback.topics import Ranges, Record
+from rolecall.training.feedback.topics import Ranges
 
 
 @dataclass(frozen=True, slots=True)

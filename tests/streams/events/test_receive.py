@@ -23,7 +23,7 @@ def received(now):
     """The one event of a record."""
 
     def take(record, side=Side.VACANCY):
-        [event], [] = receive(side, [record], milliseconds(now), LIMITS)
+        [event], [] = receive(side, [record], LIMITS)
         return event
 
     return take
@@ -34,7 +34,7 @@ def refused(now):
     """The one reject of a record."""
 
     def take(record, side=Side.VACANCY):
-        [], [reject] = receive(side, [record], milliseconds(now), LIMITS)
+        [], [reject] = receive(side, [record], LIMITS)
         assert reject.record is record
         assert reject.stage is Stage.RECEIVE
         return reject
@@ -126,8 +126,43 @@ def test_a_revision_from_the_future_is_refused_whatever_the_time_of_the_event(ma
     assert "ahead" in refused(make.json(**MINIMAL, revision=revision)).message
 
 
-def test_an_erasure_from_the_future_is_refused(make, refused, now):
-    assert "ahead" in refused(make.erasure("v1", at=milliseconds(now) + 300_001)).message
+def test_a_state_is_judged_by_the_time_of_its_record_and_not_by_when_it_is_read(make, refused, now):
+    """Refused live and accepted by a replay, it would bring back a person who was erased in between."""
+    hour_ahead = milliseconds(now) + 3_600_000
+    record = make.json(**MINIMAL, revision=hour_ahead)
+    assert record.timestamp_ms == milliseconds(now)
+    assert f"revision {hour_ahead} is 3,600 s ahead of the record's timestamp" in refused(record).message
+
+
+def test_a_state_of_a_record_without_a_time_is_refused(make, refused):
+    record = make.raw(json.dumps(MINIMAL).encode(), b"v1", at=-1)
+    assert "the record has no timestamp" in refused(record).message
+
+
+def test_an_erasure_counts_as_of_its_record_whatever_the_clock_of_the_reader(make, received, now):
+    later = milliseconds(now) + 10 * 365 * 86_400_000
+    assert received(make.erasure("v1", at=later)).revision == later
+
+
+@pytest.mark.parametrize("id", [" v1", "v1 ", "\u00a0v1", "v1\u2003", "null"])
+def test_an_id_is_taken_byte_for_byte_or_refused(make, refused, id):
+    value = json.dumps(MINIMAL | {"id": id}).encode()
+    assert refused(make.raw(value, key=None)).message.startswith("id: ")
+    assert refused(make.raw(value, id.encode())).message.startswith("id: ")
+    assert "the record key is not an id" in refused(make.erasure(id, at=42)).message
+
+
+@pytest.mark.parametrize("id", ["V1", "v 1", "e\u0301", "\u00e9", "NULL"])
+def test_ids_that_look_alike_are_different_ids(make, received, id):
+    value = json.dumps(MINIMAL | {"id": id}).encode()
+    assert received(make.raw(value, id.encode())).id == id
+    assert received(make.erasure(id, at=42)).id == id
+
+
+@pytest.mark.parametrize("key", ['"v1"', '""', '"'])
+def test_a_key_in_the_quotes_of_json_erases_nothing_in_silence(make, key):
+    events, rejects = receive(Side.VACANCY, [make.erasure(key, at=42)], LIMITS)
+    assert ([event.id for event in events], len(rejects)) == (([], 1) if len(key) > 1 else ([key], 0))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +186,7 @@ def test_an_erasure_from_the_future_is_refused(make, refused, now):
 )
 def test_a_broken_value_is_refused_by_place_and_reason(make, now, value, reason):
     limits = Limits(max_record_bytes=10_000, max_clock_skew_ms=0)
-    [], [reject] = receive(Side.VACANCY, [make.raw(value)], milliseconds(now), limits)
+    [], [reject] = receive(Side.VACANCY, [make.raw(value)], limits)
     assert reason in reject.message
 
 
@@ -197,7 +232,7 @@ def test_a_reason_never_quotes_the_value(make, now, side, value):
     records = [
         make.raw(json.dumps(sound | {field: value}).encode(), b"v1") for field in contract.model_fields
     ]
-    _, rejects = receive(side, records, milliseconds(now), LIMITS)
+    _, rejects = receive(side, records, LIMITS)
     assert len(rejects) > 10
     assert not any("jane" in reject.message for reject in rejects)
 
@@ -208,14 +243,14 @@ def test_a_reason_never_quotes_the_key(make, refused):
 
 def test_rejects_do_not_hold_up_the_rest(make, now):
     records = [make.raw(b"{"), make.vacancy("v1"), make.raw(b"}"), make.vacancy("v2")]
-    events, rejects = receive(Side.VACANCY, records, milliseconds(now), LIMITS)
+    events, rejects = receive(Side.VACANCY, records, LIMITS)
     assert [event.id for event in events] == ["v1", "v2"]
     assert [reject.record for reject in rejects] == [records[0], records[2]]
 
 
 @given(value=st.binary(max_size=200), key=st.none() | st.binary(max_size=20), at=st.integers(-1, 2**53))
 def test_whatever_the_bytes_a_record_is_an_event_or_a_reject(make, now, value, key, at):
-    events, rejects = receive(Side.CANDIDATE, [make.raw(value, key, at)], milliseconds(now), LIMITS)
+    events, rejects = receive(Side.CANDIDATE, [make.raw(value, key, at)], LIMITS)
     assert len(events) + len(rejects) == 1
 
 
@@ -225,7 +260,7 @@ def revisions(events):
 
 def events_of(make, *pairs):
     records = [make.vacancy(id, revision) for id, revision in pairs]
-    return receive(Side.VACANCY, records, 0, Limits(10_000, 2**53))[0]
+    return receive(Side.VACANCY, records, Limits(10_000, 2**53))[0]
 
 
 def test_of_each_id_the_highest_revision_is_kept(make):
@@ -239,7 +274,7 @@ def test_of_equal_revisions_one_is_kept(make):
 
 def test_an_erasure_beats_what_it_is_newer_than(make, now):
     records = [make.erasure("a", at=5), make.vacancy("a", revision=4)]
-    events, _ = receive(Side.VACANCY, records, milliseconds(now), LIMITS)
+    events, _ = receive(Side.VACANCY, records, LIMITS)
     [kept] = newest(events)
     assert isinstance(kept, Erased)
 

@@ -18,8 +18,8 @@ JOB = {"id": "v1", "occurred_at": "2026-01-01T00:00:00Z", "title": "nurse"}
 def taken(make, now):
     """The entity, or the reason of its reject."""
 
-    def take(value, key=None, at=0):
-        events, rejects = receive(Side.VACANCY, [make.raw(value, key, at=at)], milliseconds(now), LIMITS)
+    def take(value, key=None, at=milliseconds(now)):
+        events, rejects = receive(Side.VACANCY, [make.raw(value, key, at=at)], LIMITS)
         if rejects:
             return rejects[0].message
         return events[0] if isinstance(events[0], Erased) else events[0].entity
@@ -119,7 +119,7 @@ def test_an_erasure_whose_key_is_a_json_string_is_refused(taken):
 def test_a_dead_letter_keeps_the_headers_of_the_producer(make, now):
     theirs = [("traceparent", b"00-1-2-01"), ("tenant", None), ("__connect.errors.topic", b"elsewhere")]
     record = replace(make.raw(b"{"), headers=theirs)
-    _, [reject] = receive(Side.VACANCY, [record], milliseconds(now), LIMITS)
+    _, [reject] = receive(Side.VACANCY, [record], LIMITS)
     headers = dead_letter(reject).headers
     assert headers[:2] == [("traceparent", b"00-1-2-01"), ("tenant", b"")]
     assert [value for name, value in headers if name == "__connect.errors.topic"] == [b"vacancies"]

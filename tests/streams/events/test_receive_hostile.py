@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolecall.encoder.document import candidate_document, content_hash, vacancy_document
-from rolecall.schemas.common import milliseconds
 from rolecall.schemas.match import Side
 from rolecall.schemas.occupation import Occupation
 from rolecall.schemas.rule import ExclusionRule
@@ -24,7 +23,7 @@ def taken(make, now):
     """The event, or the reject with its dead letter's headers."""
 
     def take(value, side=Side.VACANCY):
-        events, rejects = receive(side, [make.raw(value)], milliseconds(now), LIMITS)
+        events, rejects = receive(side, [make.raw(value)], LIMITS)
         for reject in rejects:
             assert dead_letter(reject).value == value
         [outcome] = [*newest(events), *(reject.message for reject in rejects)]
@@ -121,7 +120,7 @@ FIELDS = (
 @given(fields=st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4), side=st.sampled_from(Side))
 def test_any_json_in_any_field_is_an_event_or_a_reject(make, now, fields, side):
     record = make.raw(json.dumps(EVENT | fields).encode())
-    events, rejects = receive(side, [record], milliseconds(now), LIMITS)
+    events, rejects = receive(side, [record], LIMITS)
     assert len(events) + len(rejects) == 1
     assert all(dead_letter(reject).value == record.value for reject in rejects)
 
@@ -130,7 +129,7 @@ def test_any_json_in_any_field_is_an_event_or_a_reject(make, now, fields, side):
 @pytest.mark.parametrize("contract", [ExclusionRule, Occupation])
 def test_so_it_is_with_rules_and_occupations(make, now, contract, fields):
     record = make.raw(json.dumps(EVENT | {"label": "nurse"} | fields).encode())
-    events, rejects = receive_definitions(contract, [record], milliseconds(now), LIMITS)
+    events, rejects = receive_definitions(contract, [record], LIMITS)
     assert len(events) + len(rejects) == 1
 
 
@@ -139,7 +138,7 @@ def test_so_it_is_with_rules_and_occupations(make, now, contract, fields):
 def test_any_unicode_that_is_taken_can_be_encoded_and_hashed(make, now, text, side):
     """Combining marks, bidirectional controls, unassigned planes, NUL."""
     fields = {"title": text, "titles": [text], "skills": [text], "description": text, "summary": text}
-    events, _ = receive(side, [make.raw(json.dumps(EVENT | fields).encode())], milliseconds(now), LIMITS)
+    events, _ = receive(side, [make.raw(json.dumps(EVENT | fields).encode())], LIMITS)
     document = vacancy_document if side is Side.VACANCY else candidate_document
     for each in events:
         assert content_hash(document(each.entity))

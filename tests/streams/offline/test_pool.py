@@ -16,7 +16,7 @@ from rolecall.streams.offline.pool import Collector
 @pytest.fixture
 def collect(tmp_path, encoder, now, limits):
     def run(side, records):
-        events, rejects = receive(side, records, 10**13, limits)
+        events, rejects = receive(side, records, limits)
         assert rejects == []
         collector = Collector(side, encoder, ALL_HARD, tmp_path / "vectors", now)
         return collector.collect(events, lambda more: None)

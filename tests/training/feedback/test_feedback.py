@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from rolecall.encoder.document import Document
 from rolecall.schemas.feedback import Feedback, Verdict
 from rolecall.schemas.match import Match, Side
+from rolecall.schemas.receive import Limits, receive
+from rolecall.schemas.record import Record
 from rolecall.training.feedback import entities, verdicts
 from rolecall.training.feedback import pairs as feedback
 from rolecall.training.feedback.entities import Entities
 from rolecall.training.feedback.pairs import GRADES, FeedbackRules, Pair
-from rolecall.training.feedback.topics import Record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RULES = FeedbackRules()
@@ -227,6 +228,13 @@ def test_the_order_of_arrival_and_repetition_change_nothing(votes, rng) -> None:
     assert all(-1 <= pair.grade <= 1 and pair.grade != 0 and 0 < pair.weight <= 10 for pair in found)
 
 
+LIMITS = Limits(max_record_bytes=10_000, max_clock_skew_ms=300_000)
+
+
+def record(key: bytes | None, value: bytes | None, timestamp_ms: int = 0) -> Record:
+    return Record("candidates", 0, 0, key, value, timestamp_ms)
+
+
 def state(id: str, revision: int, **more: object) -> Record:
     entity = {
         "id": id,
@@ -234,18 +242,18 @@ def state(id: str, revision: int, **more: object) -> Record:
         "revision": revision,
         "titles": [f"cook {revision}"],
     }
-    return Record(id.encode(), repr(entity | more).replace("'", '"').encode(), 0)
+    return record(id.encode(), repr(entity | more).replace("'", '"').encode())
 
 
 def test_the_newest_revision_is_read_and_an_erasure_takes_it_away() -> None:
     records = [
         state("c1", 2), state("c1", 1),
-        state("c2", 1), Record(b"c2", None, 5),
-        Record(b"c3", None, 5), state("c3", 6, status="closed"),
-        Record(b"c4", None, 5), state("c4", 5),
-        Record(b"c5", b"{", 0), Record(None, b"{}", 0),
+        state("c2", 1), record(b"c2", None, 5),
+        record(b"c3", None, 5), state("c3", 6, status="closed"),
+        record(b"c4", None, 5), state("c4", 5),
+        record(b"c5", b"{"), record(None, b"{}"),
     ]  # fmt: skip
-    found = entities.fold({Side.CANDIDATE: records})
+    found = entities.fold({Side.CANDIDATE: records}, LIMITS)
     assert {id: document.title for (_, id), document in found.documents.items()} == {
         "c1": "cook 2",
         "c3": "cook 6",
@@ -254,13 +262,26 @@ def test_the_newest_revision_is_read_and_an_erasure_takes_it_away() -> None:
     assert found.closed == {(Side.CANDIDATE, "c3"): 6}
 
 
+def test_what_workers_refuse_is_not_learned_from() -> None:
+    sound = state("c1", 1)
+    ahead = state("c2", 1_780_272_000_000)  # its record is dated 0
+    large = state("c3", 1, summary="x" * 10_000)
+    other_key = Record("candidates", 0, 0, b"c5", state("c4", 1).value, 0)
+    quoted = record(b'"c1"', None, 5)
+    records = [sound, ahead, large, other_key, quoted]
+    _, rejects = receive(Side.CANDIDATE, records, LIMITS)
+    assert [reject.record for reject in rejects] == [ahead, large, other_key, quoted]
+    found = entities.fold({Side.CANDIDATE: records}, LIMITS)
+    assert (set(found.documents), set(found.erased)) == ({(Side.CANDIDATE, "c1")}, set())
+
+
 def test_an_event_without_a_rank_gets_that_of_its_match() -> None:
     match = Match.model_validate(
         {"id": "m1", "occurred_at": START, "vacancy_id": "v1", "vacancy_revision": 1, "candidate_id": "c1"}
         | {"candidate_revision": 1, "model_version": "x", "score": 1, "confidence": 1, "found_by": "vacancy"}
         | {"rank": 7, "reasons": {"vacancy_certainty": 1, "candidate_certainty": 1}}
     )
-    records = [Record(b"v1", match.model_dump_json().encode(), 0), Record(b"v1", b'{"type":"other"}', 0)]
+    records = [record(b"v1", match.model_dump_json().encode()), record(b"v1", b'{"type":"other"}')]
     events = [
         said("hired", match_id="m1"),
         said("hired", match_id="m1", rank=2),
