@@ -18,7 +18,8 @@ JOB = {"id": "v1", "occurred_at": "2026-01-01T00:00:00Z", "title": "nurse"}
 def taken(make, now):
     """The entity, or the reason of its reject."""
 
-    def take(value, key=None, at=milliseconds(now)):
+    def take(value, key=None, at=None):
+        at = milliseconds(now) if at is None else at
         events, rejects = receive(Side.VACANCY, [make.raw(value, key, at=at)], LIMITS)
         if rejects:
             return rejects[0].message
