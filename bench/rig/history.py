@@ -22,7 +22,8 @@ SKILLS = ("sql", "python", "welding", "first aid", "accounting", "driving licenc
 class History:
     """Random vacancies and candidates: updates, closings, erasures and stale records that come late.
 
-    Each id gets one to four records with distinct revisions, in any order.
+    Each id gets one to four records with distinct revisions, in any order. No two say the same, because a
+    repetition would keep the older revision in its matches.
     """
 
     def __init__(self, seed: int, name: str, entities: int, titles: tuple[str, ...] = TITLES) -> None:
@@ -107,7 +108,7 @@ def _vacancy(rng: random.Random, id: str, revision: int, title: str) -> Vacancy:
         terms["expires_at"] = "2999-01-01T00:00:00Z"
     return Vacancy.model_validate(
         {"id": id, "revision": revision, "occurred_at": datetime.fromtimestamp(EPOCH / 1000, UTC)}
-        | {"title": title}
+        | {"title": title, "description": f"As of {revision}"}
         | terms
     )
 
@@ -120,7 +121,7 @@ def _candidate(rng: random.Random, id: str, revision: int, title: str) -> Candid
         terms["salary"] = {"min": rng.choice((30_000, 50_000)), "currency": "EUR"}
     return Candidate.model_validate(
         {"id": id, "revision": revision, "occurred_at": datetime.fromtimestamp(EPOCH / 1000, UTC)}
-        | {"titles": [title]}
+        | {"titles": [title], "summary": f"As of {revision}"}
         | terms
     )
 

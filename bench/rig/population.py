@@ -101,6 +101,10 @@ class Population:
             if title != POISON and rng.random() < 0.1
             else "open",  # poison stays open, so that it is encoded
         }
+        # No two revisions say the same, because a repetition would keep the older one in its matches.
+        text = f"As of {revision}"
         if side is Side.VACANCY:
-            return Vacancy.model_validate(fields | {"title": title, "workplace": "onsite"})
-        return Candidate.model_validate(fields | {"titles": [title]})
+            return Vacancy.model_validate(
+                fields | {"title": title, "description": text, "workplace": "onsite"}
+            )
+        return Candidate.model_validate(fields | {"titles": [title], "summary": text})

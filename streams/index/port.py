@@ -4,7 +4,7 @@ It has two implementations, `qdrant_server` and `edge`. One contract test suite 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -65,6 +65,15 @@ class Hit:
     payload: Payload  # without the fields of PAYLOAD_INDEXES
 
 
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """An event that may say what is stored already."""
+
+    id: str
+    revision: int
+    digest: str  # of everything that its matches depend on
+
+
 class Index(Protocol):
     """The points of one deployment, each in its space. Every method may raise `IndexUnavailable`."""
 
@@ -81,6 +90,14 @@ class Index(Protocol):
         that the write was stale and ignored (one above it: a tombstone of that very revision is stored); an
         equal one says that it had been written before.
         """
+
+    async def repeated(self, space: Space, repetitions: Sequence[Repetition]) -> set[str]:
+        """Ids of those that are stored with this digest, live, settled and not newer. Their stored revisions
+        become the given ones."""
+
+    async def settle(self, space: Space, since: Mapping[str, int]) -> None:
+        """The matches of these points are published. A point that was written again since then, so that its
+        `since` is another one, stays as it is."""
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         """The best hits of each query, best first; tombstones never appear.
@@ -121,6 +138,17 @@ def write_decision(stored: tuple[int, bool] | None, revision: int, *, live: bool
     if was != revision or live == was_live:
         return was, was < revision
     return (was + 1, False) if live else (was, True)
+
+
+def repeats(stored: Payload, revision: int, digest: str) -> bool:
+    """Whether an event with this digest says what the point with this payload says, and its matches are
+    published."""
+    return (
+        "live" in stored
+        and stored.get("digest") == digest
+        and stored.get("settled") == stored.get("since")
+        and int(str(stored["revision"])) <= revision
+    )
 
 
 def now_ms() -> int:

@@ -5,6 +5,7 @@ from typing import Any
 from qdrant_client import models
 
 from rolecall.streams.index.conditions import All, AnyOf, AtLeast, AtMost, Condition, Either, Near, Within
+from rolecall.streams.index.port import point_id
 
 
 def _only(field: str, **test: Any) -> models.Filter:
@@ -39,3 +40,11 @@ def filter_of(condition: Condition) -> models.Filter:
 
 def below(field: str, value: int) -> models.FieldCondition:
     return models.FieldCondition(key=field, range=models.Range(lt=value))
+
+
+def equal(field: str, value: int | str) -> models.FieldCondition:
+    return models.FieldCondition(key=field, match=models.MatchValue(value=value))
+
+
+def with_id(id: str) -> models.HasIdCondition:
+    return models.HasIdCondition(has_id=[str(point_id(id))])

@@ -1,6 +1,6 @@
 """The index on a Qdrant server: one collection a space and model version."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
@@ -27,12 +27,14 @@ from rolecall.streams.index.port import (
     Lookup,
     Point,
     Query,
+    Repetition,
     Space,
     now_ms,
     point_id,
+    repeats,
     write_decision,
 )
-from rolecall.streams.index.qdrant_filters import below, filter_of
+from rolecall.streams.index.qdrant_filters import below, equal, filter_of, with_id
 
 REST_PORT = 6333
 OLDEST_SERVER = (1, 16)  # the first with conditional upserts; older ones would let stale writes win
@@ -129,6 +131,57 @@ class QdrantServer:
             if newer:
                 await self._client.batch_update_points(self._name(space), newer, wait=True)
         return [was for was, _ in decisions]
+
+    async def repeated(self, space: Space, repetitions: Sequence[Repetition]) -> set[str]:
+        known = await self._repeating(space, repetitions)
+        newer = [each for each in repetitions if known.get(each.id, each.revision) < each.revision]
+        if not newer:
+            return set(known)
+        writes: list[tuple[Payload, list[models.Condition]]] = [
+            (
+                {"revision": each.revision},
+                [with_id(each.id), _LIVE, equal("digest", each.digest), below("revision", each.revision)],
+            )
+            for each in newer
+        ]
+        await self._set(space, writes)
+        return set(await self._repeating(space, [each for each in repetitions if each.id in known]))
+
+    async def _repeating(self, space: Space, repetitions: Sequence[Repetition]) -> dict[str, int]:
+        """By id, the stored revisions of those that say what is stored."""
+        by_id = {each.id: each for each in repetitions}
+        with _translated():
+            records = await self._client.retrieve(
+                self._name(space),
+                [str(point_id(id)) for id in by_id],
+                with_payload=["id", "revision", "live", "digest", "since", "settled"],
+            )
+        return {
+            stored["id"]: stored["revision"]
+            for stored in map(_payload, records)
+            if repeats(stored, by_id[stored["id"]].revision, by_id[stored["id"]].digest)
+        }
+
+    async def settle(self, space: Space, since: Mapping[str, int]) -> None:
+        await self._set(
+            space,
+            [
+                ({"settled": revision}, [with_id(id), _LIVE, equal("since", revision)])
+                for id, revision in since.items()
+            ],
+        )
+
+    async def _set(self, space: Space, writes: Sequence[tuple[Payload, list[models.Condition]]]) -> None:
+        """Write payload fields of the points that fulfil the conditions."""
+        operations = [
+            models.SetPayloadOperation(
+                set_payload=models.SetPayload(payload=payload, filter=models.Filter(must=conditions))
+            )
+            for payload, conditions in writes
+        ]
+        if operations:
+            with _translated():
+                await self._client.batch_update_points(self._name(space), operations, wait=True)
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         requests = [

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -37,6 +38,7 @@ class Embedded:
     certainty: float  # 0..1
     content: bytes | None = None  # the hash of its text; with a cache only
     occupation: NearestOccupation | None = None
+    digest: str | None = None  # of everything that its matches depend on
 
     @property
     def side(self) -> Side:
@@ -76,10 +78,18 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
     }
     if embedded.occupation is not None:
         card["occupation"] = embedded.occupation.model_dump()
-    payload: Payload = {**fields, "card": orjson.dumps(card).decode()}
+    payload: Payload = {**fields, "card": orjson.dumps(card).decode(), "since": entity.revision}
+    if embedded.digest is not None:
+        payload["digest"] = embedded.digest
     if embedded.content is not None:
         payload["content"] = embedded.content.hex()
     return Point(entity.id, entity.revision, embedded.vector, payload)
+
+
+def digest_of(entity: Entity, policy: str) -> str:
+    """The same for two revisions of an entity with one text, one set of terms and one policy."""
+    content = entity.model_dump_json(exclude={"occurred_at", "revision"}, exclude_defaults=True)
+    return blake2b(f"{policy}\n{content}".encode(), digest_size=16).hexdigest()
 
 
 def peaks(vector: Vector) -> list[int]:

@@ -45,7 +45,7 @@ def _match(
     hit, card = found.hit, found.card
     entity = embedded.entity
     own = (entity.id, entity.revision, embedded.certainty, entity.skills, embedded.occupation)
-    other = (hit.id, hit.revision, card.certainty, card.skills, card.occupation)
+    other = (hit.id, found.since, card.certainty, card.skills, card.occupation)
     vacancy, candidate = (own, other) if embedded.side is Side.VACANCY else (other, own)
     shared, missing = compare_skills(asked=vacancy[3], offered=candidate[3])
     return Match(

@@ -1,6 +1,7 @@
 """The policy of matching: how long a list is, how sure a match must be, which hard rules count."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.vacancy import VacancyTerms
@@ -9,7 +10,7 @@ from rolecall.streams.matching.card import Card
 from rolecall.streams.matching.hard_rules import ALL_HARD, RuleBook
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """Which pairs become matches."""
 
@@ -19,6 +20,16 @@ class Policy:
     soft_penalty: float = 0.8  # each broken soft rule multiplies the confidence by it
     max_per_employer: int | None = None
     min_reference_score: float = 0.79
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Another one for every policy that may make other matches."""
+        modes = sorted((rule.value, mode.value) for rule, mode in self.book.modes.items())
+        rates = sorted(self.book.rates.items())
+        return (
+            f"{self.top_k} {self.min_confidence} {modes} {rates} {self.soft_penalty} {self.max_per_employer}"
+            f" {self.min_reference_score}"
+        )
 
     def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":
         """With what the event itself asks for."""

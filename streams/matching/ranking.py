@@ -27,6 +27,11 @@ class Found:
     card: Card[VacancyTerms] | Card[CandidateTerms]
     soft: tuple[HardRule, ...]  # the soft rules that the pair breaks
 
+    @property
+    def since(self) -> int:
+        """The revision from which on it has its text and terms. Matches carry it."""
+        return int(str(self.hit.payload.get("since", self.hit.revision)))
+
 
 def wanted(terms: VacancyTerms | CandidateTerms, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
     """The push-down filter for the other side."""
@@ -83,10 +88,13 @@ def _penalty(found: Found, policy: Policy) -> float:
     return policy.soft_penalty ** len(found.soft)
 
 
-def is_filled(found: Sequence[Found], last: Hit, policy: Policy) -> bool:
+def is_filled(model: Encoder, certainty: float, found: Sequence[Found], last: Hit, policy: Policy) -> bool:
     """Whether no hit past the `last` one could enter the list of these."""
-    best = ranked(found, policy)[: policy.top_k]
-    return len(best) == policy.top_k and merit(best[-1], policy) >= last.score
+    best = chosen(model, certainty, found, policy)[: policy.top_k]
+    if len(best) == policy.top_k and merit(best[-1][0], policy) >= last.score:
+        return True
+    most = model.confidence(*(np.array([x], np.float32) for x in (min(max(last.score, 0), 1), certainty, 1)))
+    return bool(most[0] < policy.min_confidence)
 
 
 def chosen(

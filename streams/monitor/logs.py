@@ -79,6 +79,7 @@ def log_batch(tally: Tally) -> None:
         events=tally.events,
         upserted=tally.upserted,
         removed=tally.removed,
+        unchanged=tally.unchanged,
         stale=tally.stale,
         matches=tally.matches,
         dead_letters=tally.dead_letters,

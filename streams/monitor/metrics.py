@@ -12,7 +12,7 @@ from rolecall.streams.monitor.drift import Window
 from rolecall.streams.monitor.health import Health
 from rolecall.streams.monitor.tally import DefinitionTally, Tally
 
-ENTITY_OUTCOMES = "upserted", "removed", "stale", "dead_lettered"
+ENTITY_OUTCOMES = "upserted", "removed", "unchanged", "stale", "dead_lettered"
 DEFINITION_OUTCOMES = "applied", "dead_lettered"
 
 EVENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 500)
@@ -88,7 +88,7 @@ class Metrics:
 
     def entities(self, topic: str, tally: Tally, seconds: float) -> None:
         """Counts one acked batch of vacancies or candidates."""
-        counts = tally.upserted, tally.removed, tally.stale, tally.dead_letters
+        counts = tally.upserted, tally.removed, tally.unchanged, tally.stale, tally.dead_letters
         for outcome, count in zip(ENTITY_OUTCOMES, counts, strict=True):
             self._events.labels(topic, outcome).inc(count)
         self._batch(topic, tally.events, seconds)

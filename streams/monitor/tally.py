@@ -10,6 +10,8 @@ from rolecall.schemas.match import NearestOccupation, Side
 from rolecall.streams.events.receive import Reject
 from rolecall.streams.matching.card import Vector
 
+COUNTS = "cache_hits", "cache_misses", "upserted", "removed", "unchanged", "stale", "matches", "retries"
+
 
 @dataclass(slots=True)
 class Tally:
@@ -23,6 +25,7 @@ class Tally:
     cache_misses: int = 0
     upserted: int = 0
     removed: int = 0
+    unchanged: int = 0  # stored already; they lead to nothing
     stale: int = 0
     matches: int = 0
     retries: int = 0
@@ -47,7 +50,7 @@ class Tally:
     def add(self, part: "Tally") -> None:
         for stage, seconds in part.seconds.items():
             self.seconds[stage] += seconds
-        for count in ("cache_hits", "cache_misses", "upserted", "removed", "stale", "matches", "retries"):
+        for count in COUNTS:
             setattr(self, count, getattr(self, count) + getattr(part, count))
         self.certainties += part.certainties
         self.vectors += part.vectors

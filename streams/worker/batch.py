@@ -1,7 +1,8 @@
 """The batch runner. It alone knows the order of the stages, the retries, and what happens to poison.
 
-receive -> encode -> upsert -> search -> match -> publish. The caller acks when `run` returns. An exception
-out of `run` means that nothing was acked and the process must end: the broker will deliver the batch again.
+receive -> encode -> upsert -> search -> match -> publish -> settle. What repeats a stored entity stops before
+encode. The caller acks when `run` returns. An exception out of `run` means that nothing was acked and the
+process must end: the broker will deliver the batch again.
 """
 
 import asyncio
@@ -21,9 +22,9 @@ from rolecall.streams.events.receive import Entity, Erased, Event, Limits, Publi
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing, dead_letter, match_record, withdrawal_record
 from rolecall.streams.events.withdrawals import Ended, reason_to_go, withdrawals
-from rolecall.streams.index.port import Index, Point
+from rolecall.streams.index.port import Index, Point, Repetition
 from rolecall.streams.kafka.publisher import Publisher
-from rolecall.streams.matching.card import Embedded, point
+from rolecall.streams.matching.card import Embedded, digest_of, point
 from rolecall.streams.matching.match import matches
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.monitor.tally import Tally
@@ -60,7 +61,7 @@ class BatchRunner:
         self._encoder = encoder
         self._embedder = Embedder(encoder, cache)
         self._index = index
-        self._search = Search(index, policy, retry_seconds)
+        self._search = Search(encoder, index, policy, retry_seconds)
         self._references = References(index, policy.min_reference_score)
         self._publisher = publisher
         self._policy = policy
@@ -105,10 +106,14 @@ class BatchRunner:
 
     async def _bring(self, side: Side, events: Sequence[Event], now: datetime, tally: Tally) -> list[Reject]:
         """Parts run side by side: while one waits for the index, another uses the processor."""
+        since: dict[str, int] = {}  # by id, the revisions whose matches are in `outgoing`
         outgoing, poison = await sift(
-            events, lambda some: self._effects(side, some, now, tally), lambda: tally.stage
+            events, lambda some: self._effects(side, some, now, tally, since), lambda: tally.stage
         )
         await self._publish(outgoing, tally)
+        if since:
+            with tally.timed(Stage.UPSERT):
+                await self._patiently(partial(self._index.settle, side, since), tally)
         return poison
 
     async def _publish(self, records: Sequence[Outgoing], tally: Tally) -> None:
@@ -116,7 +121,7 @@ class BatchRunner:
             await self._patiently(partial(self._publisher.publish, records), tally)
 
     async def _effects(
-        self, side: Side, events: Sequence[Event], now: datetime, tally: Tally
+        self, side: Side, events: Sequence[Event], now: datetime, tally: Tally, since: dict[str, int]
     ) -> list[Outgoing]:
         """Upsert, then search: of two events that arrive together on two workers, one sees the other."""
         reasons = {event.id: reason for event in events if (reason := reason_to_go(event, now))}
@@ -124,7 +129,9 @@ class BatchRunner:
         staying = [
             event.entity for event in events if isinstance(event, Published) and event.id not in reasons
         ]
-        embedded = await self._embed(staying, tally)
+        digests = await self._news(side, staying, tally)
+        staying = [entity for entity in staying if entity.id in digests]
+        embedded = await self._embed(staying, digests, tally)
         points = [Point(event.id, event.revision) for event in leaving]
         points += [point(each, self._policy.book) for each in embedded]
         with tally.timed(Stage.UPSERT):
@@ -139,7 +146,8 @@ class BatchRunner:
         tally.removed += len(leaving)
         ended: list[Ended] = [(event, reasons[event.id]) for event in leaving]
         ended += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
-        withdrawn = withdrawals(side, ended, stored, now, rehearses=self._rehearses())
+        withdrawn = [*withdrawals(side, ended, stored, now, rehearses=self._rehearses())]
+        since.update((each.entity.id, each.entity.revision) for each in embedded)
         return [*map(withdrawal_record, withdrawn), *found]
 
     def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:
@@ -156,7 +164,24 @@ class BatchRunner:
                     remedy="nothing was erased; if it is to be, send it again with the current time",
                 )
 
-    async def _embed(self, entities: Sequence[Entity], tally: Tally) -> list[Embedded]:
+    async def _news(self, side: Side, entities: Sequence[Entity], tally: Tally) -> dict[str, str]:
+        """The digest of each entity that does not repeat what is stored.
+
+        During a rollout or rebuild every entity is news: the live index may have withdrawn matches for
+        revisions that this index never held.
+        """
+        digests = {entity.id: digest_of(entity, self._policy.fingerprint) for entity in entities}
+        if not entities or self._rehearses():
+            return digests
+        asked = [Repetition(entity.id, entity.revision, digests[entity.id]) for entity in entities]
+        with tally.timed(Stage.UPSERT):
+            repeated = await self._patiently(partial(self._index.repeated, side, asked), tally)
+        tally.unchanged += len(repeated)
+        return {id: digest for id, digest in digests.items() if id not in repeated}
+
+    async def _embed(
+        self, entities: Sequence[Entity], digests: Mapping[str, str], tally: Tally
+    ) -> list[Embedded]:
         """With the occupation that each is nearest to."""
         with tally.timed(Stage.ENCODE):
             embedded = await self._embedder.embed(entities, tally)
@@ -164,7 +189,7 @@ class BatchRunner:
             nearest = partial(self._references.nearest, [each.vector for each in embedded])
             occupations = await self._patiently(nearest, tally)
         return [
-            each if occupation is None else replace(each, occupation=occupation)
+            replace(each, occupation=occupation, digest=digests[each.entity.id])
             for each, occupation in zip(embedded, occupations, strict=True)
         ]
 

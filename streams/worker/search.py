@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 
+from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
 from rolecall.streams.index.areas import DEEPER, MAX_DEPTH
@@ -20,7 +21,8 @@ OVERFETCH = 1.2  # of the first search; a deeper one follows only where the rule
 
 
 class Search:
-    def __init__(self, index: Index, policy: Policy, retry_seconds: float) -> None:
+    def __init__(self, encoder: Encoder, index: Index, policy: Policy, retry_seconds: float) -> None:
+        self._encoder = encoder
         self._index = index
         self._policy = policy
         self._retry_seconds = retry_seconds
@@ -29,7 +31,7 @@ class Search:
     async def compatible(
         self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
     ) -> list[list[Found]]:
-        """The compatible hits of each, deep enough to fill `top_k` wherever that many exist."""
+        """The compatible hits of each, deep enough to fill `top_k` wherever that many have the confidence."""
         found: list[list[Found]] = [[] for _ in embedded]
         policies = [self._policy.of(each.entity) for each in embedded]
         limits = [first_limit(policy.top_k) for policy in policies]
@@ -44,8 +46,11 @@ class Search:
             short: list[int] = []
             async with self.match_stage(tally):
                 for i, hits in zip(pending, answers, strict=True):
-                    found[i] = compatible_hits(embedded[i].entity, hits, now, self._policy.book)
-                    if len(hits) == limits[i] < MAX_DEPTH and not is_filled(found[i], hits[-1], policies[i]):
+                    each = embedded[i]
+                    found[i] = compatible_hits(each.entity, hits, now, self._policy.book)
+                    if len(hits) == limits[i] < MAX_DEPTH and not is_filled(
+                        self._encoder, each.certainty, found[i], hits[-1], policies[i]
+                    ):
                         short.append(i)
                         limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
                     await asyncio.sleep(0)

@@ -2,7 +2,8 @@
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import count
@@ -22,7 +23,7 @@ from rolecall.streams.events.receive import Limits
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing
 from rolecall.streams.index.areas import search_allowed
-from rolecall.streams.index.port import SPACES, Hit, Point, Query, Space, write_decision
+from rolecall.streams.index.port import SPACES, Hit, Point, Query, Repetition, Space, repeats, write_decision
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.worker.batch import BatchRunner
@@ -108,6 +109,26 @@ class FakeIndex(FailsOnDemand):
             if writes:
                 stored[point.id] = point
         return before
+
+    async def repeated(self, side: Space, repetitions: Sequence[Repetition]) -> set[str]:
+        self.called("repeated", repetitions)
+        found = set()
+        for each in repetitions:
+            known = self.points[side].get(each.id)
+            if known is None or known.vector is None or not known.payload:
+                continue
+            stored = {**known.payload, "revision": known.revision, "live": 1}
+            if repeats(stored, each.revision, each.digest):
+                found.add(each.id)
+                self.points[side][each.id] = replace(known, revision=each.revision)
+        return found
+
+    async def settle(self, side: Space, since: Mapping[str, int]) -> None:
+        self.called("settle")
+        for id, revision in since.items():
+            known = self.points[side].get(id)
+            if known is not None and known.payload and known.payload.get("since") == revision:
+                self.points[side][id] = replace(known, payload={**known.payload, "settled": revision})
 
     async def fetch(self, side: Space, ids: Sequence[str]) -> dict[str, Point]:
         return {id: self.points[side][id] for id in ids if id in self.points[side]}

@@ -1,7 +1,7 @@
 """The embedded index: the client of the process that Qdrant Edge runs in (`qdrant_edge_process`)."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rolecall.streams.errors import IndexMismatch, IndexUnavailable
 from rolecall.streams.index.conditions import All, AnyOf, AtLeast, AtMost, Condition, Either, Near, Within
 from rolecall.streams.index.edge.exact_nearest import Vectors
 from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Connection, Frame
-from rolecall.streams.index.port import Hit, Point, Query, Space
+from rolecall.streams.index.port import Hit, Point, Query, Repetition, Space
 
 
 class QdrantEdge:
@@ -34,6 +34,14 @@ class QdrantEdge:
         vectors = [p.vector for p in points if p.vector is not None]
         revisions, _ = await self._ask("upsert", space, vectors, points=rows)
         return revisions  # type: ignore[no-any-return]
+
+    async def repeated(self, space: Space, repetitions: Sequence[Repetition]) -> set[str]:
+        rows = [(each.id, each.revision, each.digest) for each in repetitions]
+        found, _ = await self._ask("repeated", space, repetitions=rows)
+        return set(found)
+
+    async def settle(self, space: Space, since: Mapping[str, int]) -> None:
+        await self._ask("settle", space, since=list(since.items()))
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         return await self._search("search", space, queries)

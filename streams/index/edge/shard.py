@@ -21,7 +21,7 @@ from rolecall.streams.index.areas import INSIDE, other_anchor
 from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
 from rolecall.streams.index.edge.exact_nearest import NOWHERE, Id, Nearest, Vectors
 from rolecall.streams.index.edge.search import LIVE, Asked, Search
-from rolecall.streams.index.port import now_ms, point_id, write_decision
+from rolecall.streams.index.port import now_ms, point_id, repeats, write_decision
 
 POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
 SEARCH_THREADS = 1  # of a shard; there is one segment to search, and the other cores are the workers'
@@ -110,10 +110,43 @@ class Shard:
                 self._nearest.drop(id)
             else:
                 self._nearest.put(id, vector)
-        self._unflushed += len(points)
+        self._wrote(len(points))
+
+    def _wrote(self, points: int) -> None:
+        self._unflushed += points
         if self._unflushed >= POINTS_PER_FLUSH:
             self._shard.flush()
             self._unflushed = 0
+
+    def repeated(self, _: Vectors, repetitions: list[tuple[str, int, str]]) -> Answer:
+        stored = self._payloads(
+            [id for id, *_ in repetitions], ["revision", "live", "digest", "since", "settled"]
+        )
+        found: list[str] = []
+        for id, revision, digest in repetitions:
+            was = stored.get(_short_id(id))
+            if was and repeats(was, revision, digest):
+                found.append(id)
+                if was["revision"] != revision:
+                    self._set(_short_id(id), {"revision": revision})
+        return found, b""
+
+    def settle(self, _: Vectors, since: list[tuple[str, int]]) -> Answer:
+        stored = self._payloads([id for id, _ in since], ["live", "since"])
+        for id, revision in since:
+            was = stored.get(_short_id(id), {})
+            if "live" in was and was.get("since") == revision:
+                self._set(_short_id(id), {"settled": revision})
+        return None, b""
+
+    def _payloads(self, ids: list[str], fields: list[str]) -> dict[Id, Payload]:
+        short: list[Id] = [_short_id(id) for id in ids]
+        records = self._shard.retrieve(short, with_payload=fields, with_vector=False)
+        return {record.id: record.payload or {} for record in records}
+
+    def _set(self, id: Id, payload: Payload) -> None:
+        self._shard.update(UpdateOperation.set_payload([id], payload))
+        self._wrote(1)
 
     def search(self, vectors: Vectors, queries: list[Asked]) -> Answer:
         if all(condition == ["all"] for condition, *_ in queries):
@@ -173,6 +206,8 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     for operation in (
         Shard.prepare,
         Shard.upsert,
+        Shard.repeated,
+        Shard.settle,
         Shard.search,
         Shard.search_allowed,
         Shard.fetch,

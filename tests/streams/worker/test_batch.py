@@ -1,12 +1,15 @@
 """The batch runner: matches, lists, revisions, withdrawals."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
 from rolecall.schemas.match import Side
+from rolecall.streams.matching.policy import Policy
 from tests.streams.fakes import Killed
 
 
@@ -33,7 +36,9 @@ class TestMatching:
 
     async def test_a_batch_writes_before_it_searches(self, world, make):
         await world.vacancies(make.vacancy())
-        assert world.index.calls == ["upsert", "search", "search"]  # for points, then for areas
+        written, *_, settled = [call for call in world.index.calls if call != "repeated"]
+        assert (written, settled) == ("upsert", "settle")
+        assert world.index.calls.count("search") == 2  # for points, then for areas
 
     async def test_an_empty_batch_does_nothing(self, world):
         tally = await world.vacancies()
@@ -76,6 +81,22 @@ class TestFillingTheList:
     async def test_when_nobody_is_left_the_search_ends(self, crowd, make):
         await crowd.vacancies(make.vacancy(title="nurse", location={"country": "DE"}))
         assert crowd.pairs == set()
+
+    async def test_who_is_below_the_threshold_takes_no_place(self, new_world, make):
+        """Thirty who match the title better are read so badly that they stay below the least confidence."""
+        world = new_world(top_k=2, min_confidence=0.5)
+        uncertain = {f"unread{number}" for number in range(30)}
+        await world.candidates(*(make.candidate(id, title="nurse") for id in sorted(uncertain)))
+        for id in uncertain:
+            stored = world.index.points[Side.CANDIDATE][id]
+            card = json.loads(stored.payload["card"]) | {"certainty": 0.0}
+            world.index.points[Side.CANDIDATE][id] = replace(
+                stored, payload={**stored.payload, "card": json.dumps(card)}
+            )
+        world.encoder.confidence = lambda score, own, other: np.where(np.minimum(own, other) > 0, score, 0)
+        await world.candidates(make.candidate("c1", title="cook"))
+        await world.vacancies(make.vacancy("v1", title="nurse"))
+        assert world.pairs == {("v1", "c1")}
 
     async def test_no_list_is_longer_than_top_k(self, crowd, make):
         await crowd.vacancies(make.vacancy(title="nurse"))
@@ -125,15 +146,88 @@ class TestRevisions:
         stored = world.index.points[Side.CANDIDATE]["c1"]
         assert (stored.revision, stored.vector, stored.payload) == (2, None, None)
 
-    async def test_a_replay_finds_the_same_matches(self, world, make):
+    async def test_a_replay_publishes_nothing(self, world, make):
         candidate, vacancy = make.candidate(), make.vacancy()
         await world.candidates(candidate)
         await world.vacancies(vacancy)
-        first = {match.id for match in world.matches}
         await world.vacancies(vacancy)
         await world.candidates(candidate)
-        assert {match.id for match in world.matches} == first
-        assert len(world.matches) == 3
+        assert len(world.matches) == 1
+
+
+class TestUnchanged:
+    """Text, terms and `matching` as stored, under a newer revision."""
+
+    @pytest.fixture
+    async def matched(self, world, make):
+        await world.candidates(make.candidate("c1"))
+        await world.vacancies(make.vacancy("v1", revision=5))
+        world.publisher.records.clear()
+        world.encoder.calls.clear()
+        return world
+
+    async def test_it_publishes_and_encodes_nothing(self, matched, make):
+        tally = await matched.vacancies(make.vacancy("v1", revision=9))
+        assert (tally.unchanged, tally.upserted, tally.stale) == (1, 0, 0)
+        assert (matched.publisher.records, matched.encoder.calls) == ([], [])
+
+    async def test_its_revision_counts(self, matched, make):
+        await matched.vacancies(make.vacancy("v1", revision=9))
+        tally = await matched.vacancies(make.vacancy("v1", revision=8, title="cook"))
+        assert (tally.stale, matched.publisher.records) == (1, [])
+
+    async def test_a_later_match_carries_the_revision_that_brought_its_text(self, matched, make):
+        """A consumer may hold matches of that revision, and no withdrawal ended them."""
+        await matched.vacancies(make.vacancy("v1", revision=9))
+        await matched.candidates(make.candidate("c2"))
+        assert [match.vacancy_revision for match in matched.matches] == [5]
+
+    async def test_closing_it_ends_the_matches_of_its_text(self, matched, make):
+        await matched.vacancies(make.vacancy("v1", revision=9))
+        await matched.vacancies(make.vacancy("v1", revision=9, status="closed"))
+        assert [(each.entity_id, each.revision) for each in matched.withdrawn] == [("v1", 10)]
+
+    @pytest.mark.parametrize(
+        "change", [{"description": "at night"}, {"matching": {"top_k": 3}}, {"workplace": "remote"}]
+    )
+    async def test_another_text_term_or_list_is_a_change(self, matched, make, change):
+        tally = await matched.vacancies(make.vacancy("v1", revision=9, **change))
+        assert (tally.unchanged, tally.upserted) == (0, 1)
+
+    async def test_another_policy_is_a_change(self, matched, make):
+        matched.use(policy=Policy(top_k=3, min_confidence=0))
+        tally = await matched.vacancies(make.vacancy("v1", revision=9))
+        assert (tally.unchanged, tally.upserted) == (0, 1)
+
+    async def test_a_reopened_entity_is_new(self, matched, make):
+        await matched.vacancies(make.vacancy("v1", revision=6, status="closed"))
+        await matched.vacancies(make.vacancy("v1", revision=9))
+        assert [match.vacancy_revision for match in matched.matches] == [9]
+
+    async def test_what_was_written_and_not_published_is_no_repetition(self, matched, make):
+        matched.index.fail("search", Killed())
+        with pytest.raises(Killed):
+            await matched.vacancies(make.vacancy("v2"))
+        await matched.vacancies(make.vacancy("v2", revision=2))
+        assert [match.vacancy_id for match in matched.matches] == ["v2"]
+
+    async def test_an_index_that_is_being_built_takes_it_for_new(self, matched, make):
+        matched.use(rehearses=lambda: True)
+        tally = await matched.vacancies(make.vacancy("v1", revision=9))
+        assert (tally.unchanged, tally.upserted) == (0, 1)
+
+    async def test_a_feed_of_every_night_leaves_the_matches_of_the_other_side(self, new_world, make, holding):
+        """Each vacancy lists one candidate of three, and each candidate's list brought the other pairs."""
+        world = new_world(top_k=1)
+        vacancies = [make.vacancy(f"v{n}", title=title) for n, title in enumerate(("cook", "nurse"))]
+        await world.vacancies(*vacancies)
+        await world.candidates(*(make.candidate(f"c{n}") for n in range(3)))
+        before = holding(world.matches, world.withdrawn)
+        for revision in (2, 3):
+            again = (make.vacancy(f"v{n}", revision, title) for n, title in enumerate(("cook", "nurse")))
+            await world.vacancies(*again)
+        assert len(before) == 3
+        assert holding(world.matches, world.withdrawn) == before
 
 
 class TestOneRevisionTwice:
@@ -190,12 +284,12 @@ class TestWithdrawal:
         assert matched.index.live(Side.VACANCY) == set()
 
     async def test_of_a_superseded_revision_which_is_matched_anew(self, matched, make, said):
-        await matched.vacancies(make.vacancy("v1", revision=2))
+        await matched.vacancies(make.vacancy("v1", revision=2, skills=["first aid"]))
         assert said() == [("vacancy", "v1", 2, "superseded")]
         assert [match.vacancy_revision for match in matched.matches] == [2]
 
     async def test_is_published_before_the_new_matches(self, matched, make):
-        await matched.vacancies(make.vacancy("v1", revision=2))
+        await matched.vacancies(make.vacancy("v1", revision=2, skills=["first aid"]))
         kinds = [json.loads(record.value)["type"] for record in matched.publisher.records]
         assert kinds == ["matches_withdrawn", "match"]
 
@@ -217,6 +311,6 @@ class TestWithdrawal:
         """The first run wrote the new revision and died. The second finds it stored, and still withdraws."""
         matched.index.fail("search", Killed())
         with pytest.raises(Killed):
-            await matched.vacancies(make.vacancy("v1", revision=2))
-        await matched.vacancies(make.vacancy("v1", revision=2))
+            await matched.vacancies(make.vacancy("v1", revision=2, skills=["first aid"]))
+        await matched.vacancies(make.vacancy("v1", revision=2, skills=["first aid"]))
         assert said() == [("vacancy", "v1", 2, "superseded")]

@@ -17,7 +17,10 @@ history = st.lists(event, min_size=1, max_size=25)
 
 
 def record_of(make, kind, id, revision):
-    return make.erasure(id, at=revision) if kind == "erase" else make.vacancy(id, revision)
+    """Each revision has a text of its own."""
+    if kind == "erase":
+        return make.erasure(id, at=revision)
+    return make.vacancy(id, revision, skills=[str(revision)])
 
 
 async def replay(world, make, events, cuts):

@@ -95,7 +95,7 @@ async def test_a_removed_rule_lets_the_pair_meet_again(office, world, make, hold
     await world.candidates(make.candidate("c1", title="cook"))
     await office.publish("rule", rule_record(make, anchor("nurse"), anchor("cook")))
     await office.publish("rule", make.erasure("r1", at=2))
-    await world.candidates(make.candidate("c1", revision=2, title="cook"))
+    await world.candidates(make.candidate("c1", revision=2, title="cook", skills=["baking"]))
     assert await standing(holding, world) == {("v1", "c1")}
 
 
