@@ -7,7 +7,6 @@ from rolecall.schemas.match import Side
 from rolecall.streams.index.port import Index, Point, Repetition
 from tests.streams.index.contract.common import DIMS, LOCAL_QDRANT_WARNS
 
-
 pytestmark = LOCAL_QDRANT_WARNS
 
 
