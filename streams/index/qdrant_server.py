@@ -11,6 +11,7 @@ import grpc  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 from qdrant_client import AsyncQdrantClient, models
+from qdrant_client import grpc as messages
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
@@ -34,7 +35,18 @@ from rolecall.streams.index.port import (
     repeats,
     write_decision,
 )
-from rolecall.streams.index.qdrant_filters import below, equal, filter_of, with_id
+from rolecall.streams.index.qdrant_messages import (
+    LIVE,
+    all_of,
+    any_of,
+    below,
+    equals,
+    hits,
+    payload_message,
+    search_message,
+    with_id,
+    write_message,
+)
 
 REST_PORT = 6333
 OLDEST_SERVER = (1, 16)  # the first with conditional upserts; older ones would let stale writes win
@@ -46,10 +58,7 @@ _PLURALS: dict[Space, str] = {
     Lookup.OCCUPATION: "occupations",
 }
 _HNSW = models.HnswConfigDiff(m=16, ef_construct=128)
-_SEARCH = models.SearchParams(hnsw_ef=128)
-_EXACT = models.SearchParams(exact=True)
-_CARRIED = models.PayloadSelectorExclude(exclude=sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
-_LIVE = models.FieldCondition(key="live", match=models.MatchValue(value=1))
+_ALL_LIVE = messages.Filter(must=[LIVE])
 _ALREADY_THERE = 409
 _NOT_FOUND = 404
 _OTHER_MODEL = "no worker has run with this model: set ROLECALL_MODEL to theirs"
@@ -80,15 +89,16 @@ def connect(
         check_compatibility=False,  # prepare() asks for the version and says what is wrong with it
         grpc_options={"root_certificates": ca.read_bytes()} if ca else None,
     )
-    return QdrantServer(client, version, dims)
+    return QdrantServer(client, version, dims, timeout_seconds)
 
 
 class QdrantServer:
-    def __init__(self, client: AsyncQdrantClient, version: str, dims: int) -> None:
+    def __init__(self, client: AsyncQdrantClient, version: str, dims: int, timeout_seconds: float) -> None:
         self._client = client
         self._version = version
         self._dims = dims
-        self._tombstone = [dims**-0.5] * dims
+        self._timeout_seconds = timeout_seconds
+        self._tombstone = np.full(dims, dims**-0.5, np.float32)
 
     async def prepare(self) -> None:
         with _translated():
@@ -124,12 +134,11 @@ class QdrantServer:
                 for id, point in zip(ids, points, strict=True)
             ]
             newer = [
-                self._write(id, point)
+                self._operation(id, point)
                 for id, point, (_, writes) in zip(ids, points, decisions, strict=True)
                 if writes
             ]
-            if newer:
-                await self._client.batch_update_points(self._name(space), newer, wait=True)
+        await self._write(space, newer)
         return [was for was, _ in decisions]
 
     async def repeated(self, space: Space, repetitions: Sequence[Repetition]) -> set[str]:
@@ -137,14 +146,19 @@ class QdrantServer:
         newer = [each for each in repetitions if known.get(each.id, each.revision) < each.revision]
         if not newer:
             return set(known)
-        writes: list[tuple[Payload, list[models.Condition]]] = [
-            (
-                {"revision": each.revision},
-                [with_id(each.id), _LIVE, equal("digest", each.digest), below("revision", each.revision)],
-            )
-            for each in newer
-        ]
-        await self._set(space, writes)
+        await self._write(
+            space,
+            [
+                payload_message(
+                    {"revision": each.revision},
+                    with_id(each.id),
+                    LIVE,
+                    equals("digest", each.digest),
+                    below("revision", each.revision),
+                )
+                for each in newer
+            ],
+        )
         return set(await self._repeating(space, [each for each in repetitions if each.id in known]))
 
     async def _repeating(self, space: Space, repetitions: Sequence[Repetition]) -> dict[str, int]:
@@ -163,43 +177,29 @@ class QdrantServer:
         }
 
     async def settle(self, space: Space, since: Mapping[str, int]) -> None:
-        await self._set(
+        await self._write(
             space,
             [
-                ({"settled": revision}, [with_id(id), _LIVE, equal("since", revision)])
+                payload_message({"settled": revision}, with_id(id), LIVE, equals("since", revision))
                 for id, revision in since.items()
             ],
         )
 
-    async def _set(self, space: Space, writes: Sequence[tuple[Payload, list[models.Condition]]]) -> None:
-        """Write payload fields of the points that fulfil the conditions."""
-        operations = [
-            models.SetPayloadOperation(
-                set_payload=models.SetPayload(payload=payload, filter=models.Filter(must=conditions))
-            )
-            for payload, conditions in writes
-        ]
+    async def _write(self, space: Space, operations: list[messages.PointsUpdateOperation]) -> None:
         if operations:
+            message = messages.UpdateBatchPoints(
+                collection_name=self._name(space), operations=operations, wait=True
+            )
             with _translated():
-                await self._client.batch_update_points(self._name(space), operations, wait=True)
+                await self._client.grpc_points.UpdateBatch(message, timeout=self._timeout_seconds)
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
-        requests = [
-            models.QueryRequest(
-                query=models.NearestQuery(nearest=query.vector.tolist()),
-                filter=models.Filter(must=[_LIVE, filter_of(query.condition)]),
-                params=_SEARCH if query.min_score is None else _EXACT,
-                limit=query.limit,
-                score_threshold=query.min_score,
-                with_payload=_CARRIED,
-            )
-            for query in queries
-        ]
-        if not requests:
+        if not queries:
             return []
+        message = search_message(self._name(space), queries)
         with _translated():
-            answers = await self._client.query_batch_points(self._name(space), requests)
-        return [[_hit(point) for point in answer.points] for answer in answers]
+            answer = await self._client.grpc_points.QueryBatch(message, timeout=self._timeout_seconds)
+        return hits(answer)
 
     async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         return await search_allowed(self, space, queries)
@@ -222,11 +222,10 @@ class QdrantServer:
 
     async def count(self, space: Space) -> int:
         with _translated():
-            live = models.Filter(must=[_LIVE])
-            return (await self._client.count(self._name(space), count_filter=live, exact=True)).count
+            return (await self._client.count(self._name(space), count_filter=_ALL_LIVE, exact=True)).count
 
     async def expired(self, space: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
-        old = models.Filter(must=[_LIVE, below("expires", before_ms)])
+        old = messages.Filter(must=[LIVE, below("expires", before_ms)])
         with _translated():
             records, _ = await self._client.scroll(
                 self._name(space), old, limit=limit, with_payload=["id", "revision"]
@@ -235,9 +234,9 @@ class QdrantServer:
         return [(payload["id"], payload["revision"]) for payload in payloads]
 
     async def purge(self, space: Space, before_ms: int) -> None:
-        old = models.Filter(must=[below("removed", before_ms)], must_not=[_LIVE])
+        old = messages.Filter(must=[below("removed", before_ms)], must_not=[LIVE])
         with _translated():
-            await self._client.delete(self._name(space), models.FilterSelector(filter=old), wait=True)
+            await self._client.delete(self._name(space), messages.PointsSelector(filter=old), wait=True)
 
     async def drop(self) -> None:
         for space in SPACES:
@@ -272,24 +271,15 @@ class QdrantServer:
                 f" Dot vectors of {self._dims}; use the model that wrote it, or remove it and replay"
             )
 
-    def _write(self, id: str, point: Point) -> models.UpsertOperation:
+    def _operation(self, id: str, point: Point) -> messages.PointsUpdateOperation:
         kept: Payload = {"id": point.id, "revision": point.revision}
         older = below("revision", point.revision)
         if point.vector is None:
-            vector = self._tombstone
             kept["removed"] = now_ms()
-            same = models.FieldCondition(key="revision", match=models.MatchValue(value=point.revision))
-            condition = models.Filter(should=[older, models.Filter(must=[same, _LIVE])])
-        else:
-            vector = np.asarray(point.vector, np.float32).tolist()
-            kept = {**(point.payload or {}), **kept, "live": 1}
-            condition = models.Filter(must=[older])
-        return models.UpsertOperation(
-            upsert=models.PointsList(
-                points=[models.PointStruct(id=id, vector=vector, payload=kept)],
-                update_filter=condition,
-            )
-        )
+            same = equals("revision", point.revision)
+            return write_message(id, self._tombstone, kept, any_of(older, all_of(same, LIVE)))
+        kept = {**(point.payload or {}), **kept, "live": 1}
+        return write_message(id, point.vector, kept, older)
 
 
 @contextmanager
@@ -320,11 +310,6 @@ def _translated() -> Iterator[None]:
 
 def _payload(record: models.Record | models.ScoredPoint) -> dict[str, Any]:
     return dict(record.payload or {})  # a copy: in local mode it is the stored one
-
-
-def _hit(point: models.ScoredPoint) -> Hit:
-    payload = _payload(point)
-    return Hit(payload.pop("id"), payload.pop("revision"), point.score, payload)
 
 
 def _point(record: models.Record) -> Point:

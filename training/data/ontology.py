@@ -167,7 +167,7 @@ class Split:
     test: list[Occupation]
     aside: Sequence[Occupation] = ()  # what is learned from and is no occupation to be judged
     skills: Sequence[Occupation] = ()  # skills held out for validation
-    unlabelled: Sequence[str] = ()  # titles of nobody knows which occupation
+    unlabelled: Sequence[str] = ()  # titles without a known occupation
 
 
 def split(

@@ -1,6 +1,5 @@
 """Tests for the server only: races between its requests, and which errors can be retried."""
 
-from collections.abc import Callable
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -11,9 +10,11 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from bench.rig.qdrant_double import qdrant_double
 from rolecall.schemas.match import Side
 from rolecall.streams.errors import IndexMismatch, IndexUnavailable
-from rolecall.streams.index.port import Point
+from rolecall.streams.index.conditions import All
+from rolecall.streams.index.port import Point, Query
 from rolecall.streams.index.qdrant_server import QdrantServer, connect
 
 pytestmark = pytest.mark.filterwarnings(
@@ -25,55 +26,63 @@ SIDE = Side.VACANCY
 VECTOR = np.full(DIMS, 0.5, np.float32)
 
 
-class Interrupted(AsyncQdrantClient):
-    """Lets another writer write between the read of the revisions and the write."""
-
-    other: Callable[[], Any] | None = None
-
-    async def batch_update_points(self, *args: Any, **kwargs: Any) -> list[models.UpdateResult]:
-        if self.other:
-            other, self.other = self.other, None
-            await other()
-        return await super().batch_update_points(*args, **kwargs)
-
-
 @pytest.mark.parametrize("before", [[], [Point("a", 1, VECTOR, {"by": "nobody"})]])
 @pytest.mark.parametrize("newer", [Point("a", 9, VECTOR, {"by": "newer"}), Point("a", 9)])
 async def test_stale_never_wins_over_a_write_in_between(before: list[Point], newer: Point) -> None:
-    client = Interrupted(":memory:")
-    index = QdrantServer(client, "v1", DIMS)
-    await index.prepare()
-    await index.upsert(SIDE, before)
-    client.other = lambda: index.upsert(SIDE, [newer])
-    await index.upsert(SIDE, [Point("a", 5, VECTOR, {"by": "stale"}), Point("b", 1, VECTOR, {})])
-    stored = await index.fetch(SIDE, ["a", "b"])
+    async with qdrant_double() as double:
+        index = double.index("v1", DIMS)
+        await index.prepare()
+        await index.upsert(SIDE, before)
+        double.before["UpdateBatch"] = lambda: index.upsert(SIDE, [newer])
+        await index.upsert(SIDE, [Point("a", 5, VECTOR, {"by": "stale"}), Point("b", 1, VECTOR, {})])
+        stored = await index.fetch(SIDE, ["a", "b"])
+        await index.close()
     assert (stored["a"].revision, stored["a"].payload) == (9, newer.payload)
     assert stored["b"].revision == 1
 
 
+async def test_vectors_and_payloads_arrive_bit_for_bit() -> None:
+    vector = np.random.default_rng(7).normal(size=DIMS).astype(np.float32)
+    payload = {"card": '{"title":"Köchin"}', "languages": ["de", "en"], "pay": 1.5}
+    async with qdrant_double() as double:
+        index = double.index("v1", DIMS)
+        await index.prepare()
+        await index.upsert(SIDE, [Point("a", 2**53, vector, payload)])
+        stored = await index.fetch(SIDE, ["a"])
+        [[hit]] = await index.search(SIDE, [Query(vector, All(), 1)])
+        await index.close()
+    assert stored["a"].vector is not None
+    assert stored["a"].vector.tobytes() == vector.tobytes()
+    assert stored["a"].payload == payload
+    assert (hit.id, hit.revision, hit.payload) == ("a", 2**53, {"card": payload["card"]})
+    assert hit.score == pytest.approx(float(vector @ vector), rel=1e-6)
+
+
 async def test_collections_are_named_after_the_model() -> None:
-    client = AsyncQdrantClient(":memory:")
-    await QdrantServer(client, "abc", DIMS).prepare()
-    names = {each.name for each in (await client.get_collections()).collections}
+    async with qdrant_double() as double:
+        index = double.index("abc", DIMS)
+        await index.prepare()
+        await index.close()
+        names = {each.name for each in (await double.local.get_collections()).collections}
     assert names == {f"rolecall_abc_{each}" for each in ("vacancies", "candidates", "anchors", "occupations")}
 
 
 async def test_a_collection_of_another_distance_is_refused() -> None:
-    client = AsyncQdrantClient(":memory:")
     cosine = models.VectorParams(size=DIMS, distance=models.Distance.COSINE)
-    await client.create_collection("rolecall_v1_vacancies", vectors_config=cosine)
-    with pytest.raises(IndexMismatch, match="holds Cosine vectors of 4 dimensions"):
-        await QdrantServer(client, "v1", DIMS).prepare()
-
-
-class Old(AsyncQdrantClient):
-    async def info(self) -> models.VersionInfo:
-        return models.VersionInfo(title="qdrant", version="1.15.4")
+    async with qdrant_double() as double:
+        await double.local.create_collection("rolecall_v1_vacancies", vectors_config=cosine)
+        index = double.index("v1", DIMS)
+        with pytest.raises(IndexMismatch, match="holds Cosine vectors of 4 dimensions"):
+            await index.prepare()
+        await index.close()
 
 
 async def test_a_server_without_conditional_upserts_is_refused() -> None:
-    with pytest.raises(IndexMismatch, match=r"Qdrant 1\.15\.4 has no conditional upserts; run 1\.16"):
-        await QdrantServer(Old(":memory:"), "v1", DIMS).prepare()
+    async with qdrant_double(version="1.15.4") as double:
+        index = double.index("v1", DIMS)
+        with pytest.raises(IndexMismatch, match=r"Qdrant 1\.15\.4 has no conditional upserts; run 1\.16"):
+            await index.prepare()
+        await index.close()
 
 
 async def test_nobody_there_is_unavailable() -> None:
@@ -93,7 +102,7 @@ class Failing(AsyncQdrantClient):
 async def count_with(error: Exception) -> int:
     client = Failing(":memory:")
     client.error = error
-    return await QdrantServer(client, "v1", DIMS).count(SIDE)
+    return await QdrantServer(client, "v1", DIMS, timeout_seconds=5).count(SIDE)
 
 
 def status(code: int) -> UnexpectedResponse:

@@ -1,6 +1,7 @@
 """Conditions that are pushed down drop no compatible pair, on both engines."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -10,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from qdrant_client import AsyncQdrantClient
 
+from bench.rig.qdrant_double import qdrant_double
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.common import Location
 from rolecall.schemas.match import Side
@@ -78,12 +79,13 @@ def edge_socket() -> Iterator[Path]:
 @pytest.fixture(params=["edge", "server"])
 async def index(request: pytest.FixtureRequest) -> AsyncIterator[Index]:
     made: Index
-    if request.param == "edge":
-        made = QdrantEdge(request.getfixturevalue("edge_socket"), f"v{next(VERSIONS)}", dims=2)
-    else:
-        made = QdrantServer(AsyncQdrantClient(":memory:"), "v1", dims=2)
-    yield made
-    await made.close()
+    async with AsyncExitStack() as running:
+        if request.param == "edge":
+            made = QdrantEdge(request.getfixturevalue("edge_socket"), f"v{next(VERSIONS)}", dims=2)
+        else:
+            made = (await running.enter_async_context(qdrant_double())).index("v1", dims=2)
+        running.push_async_callback(made.close)
+        yield made
 
 
 # Local mode scans in Python.

@@ -7,12 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from qdrant_client import AsyncQdrantClient
 
+from bench.rig.qdrant_double import qdrant_double
 from rolecall.streams.index.edge.client import QdrantEdge
 from rolecall.streams.index.edge.process import start_edge
 from rolecall.streams.index.port import Index
-from rolecall.streams.index.qdrant_server import QdrantServer
 from tests.streams.index.contract.common import DIMS
 
 VERSIONS = (f"v{number}" for number in count())
@@ -30,12 +29,13 @@ def edge_socket() -> Iterator[Path]:
 
 
 @pytest.fixture(params=["edge", "server"])
-def connect_named(request: pytest.FixtureRequest) -> Callable[[str, int], Index]:
+async def connect_named(request: pytest.FixtureRequest) -> AsyncIterator[Callable[[str, int], Index]]:
     if request.param == "edge":
         socket = request.getfixturevalue("edge_socket")
-        return lambda name, dims: QdrantEdge(socket, name, dims)
-    client = AsyncQdrantClient(":memory:")
-    return lambda name, dims: QdrantServer(client, name, dims)
+        yield lambda name, dims: QdrantEdge(socket, name, dims)
+        return
+    async with qdrant_double() as double:
+        yield double.index
 
 
 @pytest.fixture
