@@ -42,9 +42,17 @@ _ALSO = {
     "CI": "ivory coast",
     "MO": "macau",
     "BA": "bosnia",
+    "MK": "macedonia",
+    "VA": "vatican|holy see",
+    "PS": "palestine",
+    "HK": "hongkong",
+    "MM": "burma",
+    "SZ": "swaziland",
+    "TL": "east timor",
     "TW": "taiwan",
     "VN": "vietnam",
 }
+_TWO_COUNTRIES = frozenset(["congo", "kongo", "kongó", "congo belga"])
 
 
 @cache
@@ -60,7 +68,9 @@ def _names() -> dict[str, str]:
         for code, name in Locale(tag).territories.items():
             if code in known:
                 found.setdefault(city_key(name), set()).add(code)
-    names = {name: codes.pop() for name, codes in found.items() if len(codes) == 1}
+    names = {
+        name: codes.pop() for name, codes in found.items() if len(codes) == 1 and name not in _TWO_COUNTRIES
+    }
     return names | {city_key(name): code for code, also in _ALSO.items() for name in also.split("|")}
 
 
@@ -72,6 +82,11 @@ def _codes() -> dict[str, str]:
 @lru_cache(4096)
 def country_named(text: str) -> str | None:
     return _names().get(city_key(text))
+
+
+@lru_cache(4096)
+def is_english_name(text: str) -> bool:
+    return city_key(text) in {city_key(name) for name in Locale("en").territories.values()}
 
 
 @lru_cache(4096)

@@ -67,7 +67,7 @@ def _iso(text: str, last_of_day: bool) -> Moment | None:
         clock = clock[: clock.index(".") + 7]  # ciso8601 reads nanoseconds, but a datetime has microseconds
     at = ciso8601.parse_datetime(f"{found['day']}T{clock}")
     zone = found["zone"]
-    if zone is None and last_of_day and at.time() == time(0):
+    if zone is None and last_of_day and at.time() == time(0) and not clock.startswith("24"):
         return _end(at.date(), UTC, zoned=False)
     return Moment(at.replace(tzinfo=_zone(zone)), zone is not None)
 

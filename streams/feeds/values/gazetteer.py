@@ -5,6 +5,7 @@ City data: GeoNames, CC BY 4.0.
 """
 
 import gc
+import re
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -74,6 +75,13 @@ def cities(name: str) -> tuple[City, ...]:
     return _index().get(city_key(name), ())
 
 
+@lru_cache(65_536)
+def cities_in(name: str, country: str) -> tuple[City, ...]:
+    """Those of one country, the largest first."""
+    found = [city for city in cities(name) if city.country == country]
+    return tuple(sorted(found, key=lambda city: -city.people))
+
+
 def countries_of(name: str) -> frozenset[str]:
     return frozenset(city.country for city in cities(name))
 
@@ -98,6 +106,18 @@ def _region_codes() -> dict[str, frozenset[str]]:
 
 def regions_named(name: str) -> frozenset[tuple[str, str]]:
     return _regions().get(city_key(name), frozenset())
+
+
+@lru_cache(4096)
+def region_name(country: str, code: str) -> str | None:
+    """The first one, where ISO 3166-2 has several: `Ourense [Orense]`."""
+    found = _region_names().get(f"{country}-{code}")
+    return re.split(r"[\[(/,]", found)[0].strip() if found else None
+
+
+@cache
+def _region_names() -> dict[str, str]:
+    return {part.code: part.name for part in pycountry.subdivisions}
 
 
 def countries_with_region(code: str) -> frozenset[str]:

@@ -104,7 +104,10 @@ _VARIANTS = table(
     }
 )
 _MANY = re.compile(r"[;|\n]")
-_SOME = re.compile(r"[,/&+]|\s(?:and|und|et|y|e|i|en)\s", re.I)
+# In `de en fr`, en is a code.
+_SOME = re.compile(r"[,/&+]|(?<!\b[A-Za-z]{2})\s(?:and|AND|und|UND|et|y|e|i|en)\s")
+# Codes that feeds also write for the language of the country with this code: Swedish, Estonian, Slovenian, …
+_ALSO_COUNTRIES = frozenset(["se", "ee", "si", "kr", "ch"])
 
 
 @cache
@@ -167,6 +170,8 @@ def languages(text: str) -> tuple[dict[str, Any], ...] | None:
     ):
         return None  # Norwegian, or a negation
     found = {}
+    if any(name == (code,) for name in map(words, parts) for code in _ALSO_COUNTRIES):
+        return None
     for part in parts:
         read = _language(part)
         if read is None:

@@ -32,8 +32,26 @@ _APOSTROPHES = re.compile(r"[’ʼ´`‘]")
 _PLAIN = re.compile(r"\d+(?:\.\d{1,2}|\.\d{4,}|,\d{1,2})?")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:([.,' ])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d{1,2})?")
 _INDIAN = re.compile(r"[1-9]\d?(?:,\d\d)+,\d{3}(?:\.\d{1,2})?")
-_TIMES = {"k": 1e3, "tsd": 1e3, "mil": 1e3, "lakh": 1e5, "lakhs": 1e5, "lac": 1e5, "lpa": 1e5}
+_TIMES = {
+    "k": 1e3,
+    "tsd": 1e3,
+    "tys": 1e3,
+    "tis": 1e3,
+    "mil": 1e3,
+    "lakh": 1e5,
+    "lakhs": 1e5,
+    "lac": 1e5,
+    "lpa": 1e5,
+}
 _RANGE = re.compile(r"\s*(?:–|—|-|\bto\b|\bbis\b|\bà\b|\ba\b|\btot\b|\bdo\b|\baté\b|\bhasta\b)\s*", re.I)
+_OPENED_RANGE = re.compile(
+    r"^(?:from|von|de|desde|da|van|od)\s+(?=\D{0,4}\d.*?(?:\bto\b|\bbis\b|\bà\b|\ba\b|\btot\b|\bdo\b|\baté\b|\bhasta\b))",
+    re.I,
+)
+_BETWEEN = re.compile(
+    r"^(?:between|zwischen|entre|tra|fra|tussen|między|pomiędzy)\s+(.+?)\s+(?:and|und|et|y|e|en|i|a)\s+(.+)$",
+    re.I,
+)
 _FROM = re.compile(
     r"^(?:from|ab|von|à partir de|a partir de|desde|da|vanaf|od|min\.?|at least|mindestens)\s+(?=\D{0,4}\d)",
     re.I,
@@ -44,11 +62,28 @@ _TO = re.compile(
 _PAYMENTS = re.compile(r"^(1[2-6])\s*[x×]\s*(.+)$|^(.+?)\s*[x×]\s*(1[2-6])$", re.I)
 _AMOUNT = re.compile(r"(?P<before>[^\d]*?)(?P<digits>\d(?:[\d.,' ]*\d)?)(?P<after>[^\d]*)")
 _HARD = frozenset(["EUR", "USD", "GBP", "CHF", "CAD", "AUD"])
-MOST_AN_HOUR = 2000  # in one of these; above it the period or the amount is something else
-LEAST_A_YEAR = 1000
+# What may be paid in one of these; outside it, the amount, the currency or the period is something else.
+_LIKELY = {
+    Period.HOUR: (1, 2_000),
+    Period.DAY: (5, 20_000),
+    Period.WEEK: (20, 100_000),
+    Period.MONTH: (50, 400_000),
+    Period.YEAR: (1_000, 5_000_000),
+}
+LEAST_A_YEAR = 15_000  # in one of these, where the feed has no period: less may be a month's pay
 MOST_TIMES_LEAST = 20  # a range such as 150-190000 is an error of writing
-
-
+# After a number alone these are a length of time, not what is paid for it.
+_NOUNS = frozenset(
+    re.findall(
+        r"\w+",
+        "hour hours hr hrs h day days week weeks wk month months mo year "
+        "years yr stunde stunden std tag tage woche wochen monat monate jahr jahre heure "
+        "heures jour jours semaine mois an ans hora horas día días semana mes año "
+        "ora ore giorno giorni settimana mese anno uur uren dag dagen week maand jaar "
+        "godz godzina dzień tydzień miesiąc rok dia mês ano ",
+    )
+)
+_THOUSANDS_OF = frozenset(["BRL", "MXN", "COP", "CLP", "ARS", "PEN"])  # `mil` elsewhere may be a million
 _DOLLARS = frozenset(["USD", "CAD", "AUD", "NZD", "SGD", "MXN", "HKD", "TWD", "ARS", "CLP", "COP"])
 
 
@@ -92,6 +127,8 @@ def _amount(text: str) -> tuple[float, str | None, Period | None, float] | None:
         elif currency is None and (name in _SHARED or currency_code(part)):
             currency = part
         elif per is None and period(part):
+            if currency is None and name in _NOUNS and not before:
+                return None  # 40 hours
             per = period(part)
         elif name not in ("per", "pro", "par", "por", "al", "brutto", "gross", "/", "", "ca", "-"):
             whole = period(after.removeprefix(currency or ""))
@@ -101,6 +138,8 @@ def _amount(text: str) -> tuple[float, str | None, Period | None, float] | None:
             break
     if times > 1 and re.fullmatch(r"\d+\.\d{3}", found["digits"]):
         return None  # 1.500k
+    if re.search(r"\bmil\b", after, re.I) and _code(currency) not in _THOUSANDS_OF:
+        return None
     return value * times, currency, per, times
 
 
@@ -129,6 +168,13 @@ def pay(text: str) -> Pay | None:
         ):
             return None
         return Pay(count * once.least, count * once.least, once.currency, Period.YEAR)
+    if between := _BETWEEN.match(text):
+        return _range(f"{between[1]} - {between[2]}")
+    if opened := _OPENED_RANGE.match(text):
+        return _range(text[opened.end() :])
+    if open_end := re.fullmatch(r"(.*[\dkK])\s*\+\s*(.*)", text):
+        found = _amount(f"{open_end[1]} {open_end[2]}".strip())
+        return Pay(found[0], None, _code(found[1]), found[2]) if found else None
     for pattern, end in ((_FROM, "least"), (_TO, "most")):
         if (opening := pattern.match(text)) and (found := _amount(text[opening.end() :])):
             least, most = (found[0], None) if end == "least" else (None, found[0])
@@ -194,16 +240,18 @@ def salary(
 ) -> dict[str, Any] | None:
     """A salary of our contracts; None unless an amount and the currency are there and the range is one.
 
-    An end of 0 is unknown. The contract takes a year where the period is left out.
+    An end of 0 is unknown. No period means a year, if the amount is certainly one.
     """
+    given = [end for end in (low, high) if end]
     low, high = low or None, high or None
-    if currency is None or low is high is None:
+    if currency is None or not given:
         return None
     if low and high and not low <= high <= low * MOST_TIMES_LEAST:
         return None
-    if per is Period.HOUR and currency in _HARD and max(low or 0, high or 0) > MOST_AN_HOUR:
+    if per is None and (currency not in _HARD or min(given) < LEAST_A_YEAR):
+        return None  # pay in złoty, rupees or kronor is often told for a month
+    least, most = _LIKELY[per or Period.YEAR]
+    if currency in _HARD and not least <= min(given) <= max(given) <= most:
         return None
-    if per is None and currency in _HARD and max(low or 0, high or 0) < LEAST_A_YEAR:
-        return None  # no year's pay, whatever it is
     ends = {"min": low, "max": high, "currency": currency, "period": per}
     return {name: value for name, value in ends.items() if value is not None}

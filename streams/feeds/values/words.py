@@ -83,7 +83,7 @@ _WORKPLACES = table(
         "telecommute|telecommuting|work from home|working from home|wfh|home office|homeoffice|home based|"
         "distributed|anywhere|work from anywhere|virtual|télétravail|100 télétravail|"
         "full télétravail|à distance|a distance|en remoto|remoto|teletrabajo|100 remoto|da remoto|telelavoro|"
-        "smart working|thuiswerk|thuiswerken|volledig remote|zdalna|zdalnie|praca zdalna|100 zdalnie|"
+        "thuiswerk|thuiswerken|volledig remote|zdalna|zdalnie|praca zdalna|100 zdalnie|"
         "remoto total|teletrabalho|trabalho remoto|ortsunabhängig",
         Workplace.HYBRID: "hybrid|hybrid remote|remote hybrid work|partially remote|partly remote|"
         "teilweise remote|"
@@ -107,12 +107,14 @@ _PERIODS = table(
         Period.WEEK: "week|weekly|wk|wee|a week|woche|wöchentlich|semaine|hebdomadaire|semana|semanal|"
         "settimana|"
         "settimanale|wekelijks|tydzień|tygodniowo",
-        Period.MONTH: "month|months|monthly|mon|mo|mth|a month|monat|monatlich|mtl|mois|mensuel|mensuelle|"
+        Period.MONTH: "month|months|monthly|mon|mo|mth|a month|p m|pm|monat|monatlich|mtl|mois|mensuel|"
+        "mensuelle|mensuels|"
+        "mensuales|mensili|"
         "mes|"
         "mensual|mese|mensile|maand|maandelijks|miesiąc|miesięcznie|mies|mc|mês|mensal",
         Period.YEAR: "year|years|yearly|yr|a year|annum|annual|annually|ann|p a|pa|jahr|jährlich|"
         "jahresgehalt|"
-        "an|année|annuel|annuelle|año|anual|anno|annuo|annua|annuale|jaar|jaarlijks|rok|rocznie|ano|anuais",
+        "an|année|annuel|annuelle|annuels|annui|año|anual|anno|annuo|annua|annuale|jaar|jaarlijks|rok|rocznie|ano|anuais",
     }
 )
 _ABOUT_PERIODS = frozenset(
@@ -142,6 +144,10 @@ _ABOUT_PERIODS = frozenset(
         "brut",
         "bruto",
         "lordi",
+        "lordo",
+        "bruts",
+        "brutos",
+        "am",
     ]
 )
 _YES = table(

@@ -33,6 +33,23 @@ def codes(text: str) -> dict[str, str | None] | None:
         ("not fluent Dutch", None),
         ("Java", None),
         ("Dutch B1, Dutch C1", None),
+        ("PL, EN", {"pl": None, "en": None}),
+        ("de en fr", None),  # three codes, of which one is a Dutch word
+        ("Duits en Engels", {"de": None, "en": None}),
+        ("sv; SE", None),  # Swedish or Northern Sami
+        ("si", None),
+        ("Inglese C1 e tedesco B1", {"en": Cefr.C1, "de": Cefr.B1}),
+        ("Español (nativo), polaco (B2)", {"es": Cefr.C2, "pl": Cefr.B2}),
+        ("hiszpański; portugalski: A2", {"es": None, "pt": Cefr.A2}),
+        ("Francês fluente; Holandês", {"fr": Cefr.C1, "nl": None}),
+        ("polski lub niemiecki", None),
+        ("Italiano o francese", None),
+        ("Englisch von Vorteil", None),
+        ("inglés deseable", None),
+        ("Nederlands is een pré", None),
+        ("keine Deutschkenntnisse nötig", None),
+        ("French; English (optional)", None),
+        ("German Sign Language", None),
     ],
 )
 def test_languages(text: str, expected: dict[str, str | None] | None) -> None:

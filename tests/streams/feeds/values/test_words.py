@@ -17,6 +17,13 @@ from rolecall.streams.feeds.values import words
         ("à l'heure", Period.HOUR),
         ("per annum", Period.YEAR),
         ("tygodniowo", Period.WEEK),
+        ("halbjährlich", None),
+        ("quincenal", None),
+        ("bimensuel", None),
+        ("kwartalnie", None),
+        ("14-täglich", None),
+        ("monthly or yearly", None),
+        ("brutto/mies.", Period.MONTH),
     ],
 )
 def test_periods(text: str, expected: Period | None) -> None:
@@ -32,6 +39,11 @@ def test_periods(text: str, expected: Period | None) -> None:
         ("Senior level", "senior"),
         ("Jr.", "junior"),
         ("Geschäftsführer", "executive"),
+        ("Junior/Mid", None),
+        ("not senior", None),
+        ("Deputy director", None),
+        ("sênior", "senior"),
+        ("młodszy", "junior"),
     ],
 )
 def test_levels_of_work(text: str, expected: str | None) -> None:
@@ -46,7 +58,31 @@ def test_levels_of_work(text: str, expected: str | None) -> None:
         ("kein Homeoffice", None, None),
         ("Vor Ort", "onsite", ("onsite",)),
         ("praca zdalna", "remote", ("remote",)),
+        ("brak pracy zdalnej", None, None),
+        ("sin teletrabajo", None, None),
+        ("pas de télétravail", None, None),
+        ("smart working", None, None),  # in Italy often only some days
+        ("thuiswerken mogelijk", None, None),
+        ("em regime híbrido", None, None),
+        ("híbrido", "hybrid", ("hybrid",)),
     ],
 )
 def test_workplaces(text: str, one: str | None, several: tuple[str, ...] | None) -> None:
     assert (words.workplace(text), words.workplaces(text)) == (one, several)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Vollzeit/Teilzeit", ("full_time", "part_time")),
+        ("Voll- oder Teilzeit", None),
+        ("no part-time", None),
+        ("kein Praktikum", None),
+        ("CDI temps plein", ("full_time",)),
+        ("CDD 6 mois", None),
+        ("umowa zlecenie", None),
+        ("Full time, permanent", ("full_time",)),
+    ],
+)
+def test_employment_types(text: str, expected: tuple[str, ...] | None) -> None:
+    assert words.employment_types(text) == expected
