@@ -15,19 +15,23 @@ from redis.exceptions import RedisError
 
 from rolecall.encoder.artifact import ArtifactError
 from rolecall.encoder.model import Encoder
+from rolecall.schemas.broker.reading import partitions_of
 from rolecall.schemas.errors import RolecallError
 from rolecall.schemas.match import Side
-from rolecall.schemas.topics import MATCHES
+from rolecall.schemas.topics import MATCHES, SIDE_OF
 from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import IndexMismatch, IndexUnavailable, NotDeployed, Unreachable
 from rolecall.streams.kafka.lag import lag
+from rolecall.streams.kafka.read import newest_records
 from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import missing_topics
 from rolecall.streams.rollout.steps import group
 from rolecall.streams.rollout.topic import newest_rollout, served_collections
 from rolecall.streams.settings import Settings, unknown_names
+from rolecall.streams.worker.placement import REMEDY, misplaced
 
 MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
+KEYS_READ = 100  # of each partition
 CHECK_SECONDS = 4.0  # for the broker's, then for the rest: less than 10 s in all
 
 
@@ -58,7 +62,7 @@ async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
         if missing:
             yield Finding("topics", False, f"missing: {', '.join(missing)}", "rolecall topics create")
         else:
-            checks = {"topics": _topics, "clock": _clock, "lag": _lag}
+            checks = {"topics": _topics, "keys": _keys, "clock": _clock, "lag": _lag}
             asked = [_in_time(part, partial(check, settings)) for part, check in checks.items()]
             for found in await asyncio.gather(*asked):
                 for each in found:
@@ -88,6 +92,21 @@ async def _topics(settings: Settings) -> list[Finding]:
     if not found:
         return [Finding("topics", True, "all there, as the contracts need them")]
     return [Finding("topics", False, str(each), each.remedy, required=each.loses_state) for each in found]
+
+
+async def _keys(settings: Settings) -> list[Finding]:
+    """Of the newest records: whether each lies where Kafka's own clients write its key."""
+    found = []
+    for topic in SIDE_OF:
+        newest = await newest_records(settings, topic, KEYS_READ)
+        partitions = len(await partitions_of(settings, topic))
+        if wrong := misplaced(newest, partitions):
+            state = (
+                f"{len(wrong):,} of the newest {len(newest):,} records of {topic} lie in another partition "
+                f"than murmur2 gives their key, the first at {topic}/{wrong[0].partition}/{wrong[0].offset}"
+            )
+            found.append(Finding("keys", False, state, REMEDY, required=False))
+    return found or [Finding("keys", True, "the newest records lie in the partitions of their keys")]
 
 
 def _meant(name: str) -> str:

@@ -21,9 +21,11 @@ from rolecall.schemas.topics import (
     event_type,
 )
 from rolecall.streams.events.receive import Reject
+from rolecall.streams.events.record import Record
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/rolecall/rolecall")
 ROLLOUT_KEY = b"rollout"
+ERASURE_COPY = "__rolecall.erasure"  # holds partition/offset of the original
 ERROR_HEADERS = "__connect.errors.", "__rolecall.errors."
 CUT_TO_BYTES = 65_536
 
@@ -36,6 +38,7 @@ class Outgoing:
     headers: Sequence[tuple[str, bytes]]
     partition: int | None = None  # None: by the key
     timestamp_ms: int | None = None  # None: now
+    besides: int | None = None  # to every partition of the topic but this one
 
 
 def input_record(side: Side, id: str, value: bytes | None, now: datetime) -> Outgoing:
@@ -54,6 +57,19 @@ def definition_record(definition: ExclusionRule | Occupation) -> Outgoing:
 
 def removal_record(topic: str, id: str) -> Outgoing:
     return Outgoing(topic, id.encode(), None, ())
+
+
+def erasure_copy(erasure: Record) -> Outgoing:
+    """For every other partition: an older state may lie there, from before partitions were added, or from a
+    client with another partitioner. Without a tombstone beside it, it would outlive the erasure."""
+    place = f"{erasure.partition}/{erasure.offset}".encode()
+    headers = [*own_headers(erasure.headers), (ERASURE_COPY, place)]
+    at = erasure.timestamp_ms
+    return Outgoing(erasure.topic, erasure.key, None, headers, timestamp_ms=at, besides=erasure.partition)
+
+
+def is_copy(erasure: Record) -> bool:
+    return any(name == ERASURE_COPY for name, _ in erasure.headers)
 
 
 def rollout_record(rollout: Rollout) -> Outgoing:

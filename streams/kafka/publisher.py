@@ -157,10 +157,7 @@ class KafkaPublisher:
         every = sorted(await sender.partitions_for(topic))
         begun: dict[int, BatchBuilder] = {}
         deliveries = []
-        for record in records:
-            partition = record.partition
-            if partition is None:
-                partition = partition_of(record.key, every, every)
+        for record, partition in ((each, to) for each in records for to in _partitions(each, every)):
             if partition not in begun:
                 begun[partition] = sender.create_batch()
             if not _added(begun[partition], record):
@@ -170,6 +167,12 @@ class KafkaPublisher:
         for partition, batch in begun.items():
             deliveries.append(await sender.send_batch(batch, topic, partition=partition))
         return deliveries
+
+
+def _partitions(record: Outgoing, every: Sequence[int]) -> Sequence[int]:
+    if record.besides is not None:
+        return [each for each in every if each != record.besides]
+    return [partition_of(record.key, every, every) if record.partition is None else record.partition]
 
 
 def _remedy(error: KafkaError) -> str:

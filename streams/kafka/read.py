@@ -40,7 +40,23 @@ async def records_to_end(
 
 async def replayed(settings: Settings, topic: str) -> list[Record]:
     """The whole topic, in the form that `receive` takes."""
-    return [
-        Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp, each.headers)
-        async for each in records_to_end(settings, topic)
-    ]
+    return [record async for record in _read(settings, topic, None)]
+
+
+async def _read(settings: Settings, topic: str, starts: Mapping[int, int] | None) -> AsyncIterator[Record]:
+    async for each in records_to_end(settings, topic, starts):
+        yield Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp, each.headers)
+
+
+async def newest_records(settings: Settings, topic: str, of_each_partition: int) -> list[Record]:
+    """The last ones of each partition, fewer where the topic was compacted."""
+    partitions = await partitions_of(settings, topic)
+    consumer = AIOKafkaConsumer(**settings.reader(), fetch_max_wait_ms=settings.fetch_max_wait_ms)
+    await consumer.start()
+    try:
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
+    starts = {each.partition: max(ends[each] - of_each_partition, 0) for each in partitions}
+    return [record async for record in _read(settings, topic, starts)]

@@ -68,7 +68,12 @@ class Metrics:
             "rolecall_located", "Entities by whether a reference occupation is near.", ("topic", "familiar"),
             registry=registry,
         )  # fmt: skip
+        self._misplaced = Counter(
+            "rolecall_misplaced", "Records in another partition than their key's.", ("topic",),
+            registry=registry,
+        )  # fmt: skip
         for topic in SIDE_OF:
+            self._misplaced.labels(topic)
             for familiar in ("yes", "no"):
                 self._located.labels(topic, familiar)
         for topic in (each.name for each in INPUTS):
@@ -106,6 +111,9 @@ class Metrics:
             self._located.labels(topic, "no" if occupation.unfamiliar else "yes").inc()
         if topic in self._windows:
             self._windows[topic].add(tally.vectors, tally.certainties)
+
+    def misplaced(self, topic: str, records: int) -> None:
+        self._misplaced.labels(topic).inc(records)
 
     def definitions(self, topic: str, tally: DefinitionTally, seconds: float) -> None:
         """Counts one acked batch of rules or occupations."""

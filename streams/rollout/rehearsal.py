@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.rollout import Deployment
 from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
-from rolecall.streams.events.records import Outgoing
+from rolecall.streams.events.records import ERASURE_COPY, Outgoing
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.rollout.steps import publishes, rehearsal
 from rolecall.streams.rollout.topic import RolloutTopic
 
+Place = tuple[str, int, int]  # topic, partition, offset
 Handled = Callable[[], Awaitable[Mapping[tuple[str, int], int]]]
 
 
@@ -43,8 +44,8 @@ class Rehearsing:
             self.silent = rollout is None or not publishes(rollout, self._deployment)
         if self.silent:
             topic = rehearsal(self._deployment)
-            handled = await self._handled() if any(map(_is_refused, records)) else {}
-            records = [_redirected(each, topic) for each in records if not _refused_before(each, handled)]
+            handled = await self._handled() if any(_origin(each) for each in records) else {}
+            records = [_redirected(each, topic) for each in records if not _told_before(each, handled)]
         await self._publisher.publish(records)
 
 
@@ -54,18 +55,26 @@ def _redirected(record: Outgoing, topic: str) -> Outgoing:
     return Outgoing(topic, record.key, record.value, record.headers)
 
 
-def _is_refused(record: Outgoing) -> bool:
-    stage = ("__connect.errors.stage", Stage.RECEIVE.value.encode())
-    return record.topic == DEAD_LETTERS.name and stage in record.headers
+def _origin(record: Outgoing) -> Place | None:
+    """Where the refused record was, or the erasure that this is a copy of; None for every other record."""
+    said = dict(record.headers)
+    if record.besides is not None:
+        partition, _, offset = said[ERASURE_COPY].partition(b"/")
+        return record.topic, int(partition), int(offset)
+    if record.topic != DEAD_LETTERS.name or said["__connect.errors.stage"] != Stage.RECEIVE.value.encode():
+        return None
+    topic, partition, offset = (said[f"__connect.errors.{each}"] for each in ("topic", "partition", "offset"))
+    return topic.decode(), int(partition), int(offset)
 
 
-def _refused_before(record: Outgoing, handled: Mapping[tuple[str, int], int]) -> bool:
-    """A replay meets records that the live deployment could not read either and has dead-lettered.
+def _told_before(record: Outgoing, handled: Mapping[tuple[str, int], int]) -> bool:
+    """A replay meets records that the live deployment could not read either and has dead-lettered, and
+    erasures that it has copied.
 
     Not those past what it has committed: its workers may be away for good.
     """
-    if not _is_refused(record):
+    origin = _origin(record)
+    if origin is None:
         return False
-    said = dict(record.headers)
-    topic, partition, offset = (said[f"__connect.errors.{each}"] for each in ("topic", "partition", "offset"))
-    return int(offset) < handled.get((topic.decode(), int(partition)), 0)
+    topic, partition, offset = origin
+    return offset < handled.get((topic, partition), 0)

@@ -21,6 +21,7 @@ from rolecall.streams.worker.embedding_cache import Cache
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
 from rolecall.streams.worker.faust.agents import Acknowledge
 from rolecall.streams.worker.occupations import Occupations
+from rolecall.streams.worker.placement import Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class Runners:
     rules: DefinitionRunner[ExclusionRule]
     occupations: DefinitionRunner[Occupation]
     metrics: Metrics
+    placement: Placement
 
     async def run(self, topic: str, records: Sequence[Record], acknowledge: Acknowledge) -> None:
         """Acknowledges once every effect is confirmed. Then counts and logs."""
         started = time.perf_counter()
         if topic in SIDE_OF:
+            self.metrics.misplaced(topic, self.placement.check(topic, records))
             tally = await self.entities.run(SIDE_OF[topic], records)
             with tally.timed(Stage.ACK):
                 await acknowledge()
@@ -55,6 +58,7 @@ def runners(
     cache: Cache | None,
     publisher: Rehearsing,
     metrics: Metrics,
+    placement: Placement,
 ) -> Runners:
     limits = settings.limits()
     return Runners(
@@ -84,4 +88,5 @@ def runners(
             retry_seconds=settings.retry_seconds,
         ),
         metrics=metrics,
+        placement=placement,
     )

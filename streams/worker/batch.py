@@ -6,7 +6,7 @@ process must end: the broker will deliver the batch again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +20,14 @@ from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side, WithdrawalReason
 from rolecall.streams.events.receive import Entity, Erased, Event, Limits, Published, Reject, newest, receive
 from rolecall.streams.events.record import Record
-from rolecall.streams.events.records import Outgoing, dead_letter, match_record, withdrawal_record
+from rolecall.streams.events.records import (
+    Outgoing,
+    dead_letter,
+    erasure_copy,
+    is_copy,
+    match_record,
+    withdrawal_record,
+)
 from rolecall.streams.events.withdrawals import Ended, reason_to_go, withdrawals
 from rolecall.streams.index.port import Index, Point, Repetition
 from rolecall.streams.kafka.publisher import Publisher
@@ -144,11 +151,15 @@ class BatchRunner:
         found = await self._matches(side, embedded, now, tally)
         tally.stale += len(points) - len(embedded) - len(leaving)
         tally.removed += len(leaving)
-        ended: list[Ended] = [(event, reasons[event.id]) for event in leaving]
+        ended: list[Ended] = [
+            (event, reasons[event.id])
+            for event in leaving
+            if self._rehearses() or not _was_erased_already(event, stored)
+        ]
         ended += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
         withdrawn = [*withdrawals(side, ended, stored, now, rehearses=self._rehearses())]
         since.update((each.entity.id, each.entity.revision) for each in embedded)
-        return [*map(withdrawal_record, withdrawn), *found]
+        return [*map(withdrawal_record, withdrawn), *found, *_copies(leaving)]
 
     def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:
         """Logs an erasure without effect, because somebody asked for it. A replay has such erasures too."""
@@ -224,6 +235,17 @@ class BatchRunner:
         answer, retries = await patiently(attempt, tally.stage, self._retry_seconds)
         tally.retries += retries
         return answer
+
+
+def _copies(leaving: Iterable[Event]) -> Iterator[Outgoing]:
+    for event in leaving:
+        if isinstance(event, Erased) and not is_copy(event.record):
+            yield erasure_copy(event.record)
+
+
+def _was_erased_already(event: Event, stored: Mapping[str, int | None]) -> bool:
+    """By the erasure that this one is a copy of."""
+    return isinstance(event, Erased) and is_copy(event.record) and stored[event.id] == event.revision
 
 
 def _is_current(what: Event | Entity, stored: Mapping[str, int | None]) -> bool:

@@ -46,6 +46,7 @@ from rolecall.streams.worker.expiry import Sweeper, keep_sweeping
 from rolecall.streams.worker.faust.agents import Acknowledge, Handle
 from rolecall.streams.worker.faust.app import create_app
 from rolecall.streams.worker.faust.transport import progress
+from rolecall.streams.worker.placement import Placement
 from rolecall.streams.worker.watch import Watch
 
 log = structlog.get_logger()
@@ -110,14 +111,15 @@ async def _serve(
         return await handled(settings, group(live, settings.consumer_group))
 
     rehearsing = Rehearsing(confirmed, rollouts, deployment, handled_live, silent=silent)
-    ready = runners(settings, encoder, index, cache, rehearsing, metrics)
+    placement = Placement()
+    ready = runners(settings, encoder, index, cache, rehearsing, metrics, placement)
     if silent:  # a replay: the references come before the entities that they describe
         await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))
     named = group(deployment, settings.consumer_group)
     app = create_app(settings, named, _handler(ready, health))
     stop = Stop(asyncio.get_running_loop(), settings.stop_seconds)
     contact.answered()
-    watch = Watch(settings, named, rollouts, contact, health.progress)
+    watch = Watch(settings, named, rollouts, contact, health.progress, placement)
     dropped = asyncio.create_task(watch.until_dropped(deployment))  # a start may hang: it is watched too
     dropped.add_done_callback(_end_if_failed)
     dropped.add_done_callback(lambda _: stop.now(Ending.DROPPED))

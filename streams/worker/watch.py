@@ -17,6 +17,7 @@ from rolecall.streams.monitor.contact import Contact
 from rolecall.streams.rollout.steps import stays
 from rolecall.streams.rollout.topic import RolloutTopic
 from rolecall.streams.settings import Settings
+from rolecall.streams.worker.placement import Placement
 
 log = structlog.get_logger()
 
@@ -38,12 +39,14 @@ class Watch:
         rollouts: RolloutTopic,
         contact: Contact,
         progress: Callable[[], Progress],
+        placement: Placement,
     ) -> None:
         self._settings = settings
         self._group = group
         self._rollouts = rollouts
         self._contact = contact
         self._progress = progress
+        self._placement = placement
         self._joined = time.monotonic()  # when it was last seen in its group
         self._inputs: dict[str, Made] = {}
 
@@ -88,6 +91,7 @@ class Watch:
                     "partitions_added", topic=name, before=before.partitions, now=now[name].partitions
                 )
         self._inputs = dict(now)
+        self._placement.partitions = {name: each.partitions for name, each in now.items()}
 
     def _check_group(self) -> None:
         if self._progress().joined:

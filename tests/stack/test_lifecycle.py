@@ -12,6 +12,8 @@ import pytest
 from redis import Redis
 
 from rolecall.schemas.match import Side
+from rolecall.streams.kafka.read import records_to_end
+from rolecall.streams.settings import Settings
 
 CLI = [sys.executable, "-m", "rolecall.streams.cli"]
 
@@ -122,3 +124,24 @@ def test_the_state_of_the_topic_is_what_brute_force_finds(wire, kit, state):
     pairs = {(vacancy, candidate) for vacancy, candidate in state() if vacancy.startswith("state-")}
     mine = {pair for pair in pairs if pair[1].startswith("state-")}
     assert mine == {(vacancy, candidate) for vacancy, _, candidate, _ in history.expected()}
+
+
+def test_an_erasure_reaches_every_partition_that_may_hold_the_id(stack, wire, kit):
+    """One id from three clients with three partitioners; erased by a fourth."""
+    settings = Settings(_env_file=None, **stack.settings.model_dump())
+    at = time.time_ns() // 1_000_000 - 10
+    for partition in (0, 1, 2):
+        moment = datetime.fromtimestamp(at / 1000, UTC).isoformat()
+        person = json.dumps({"id": "many", "occurred_at": moment, "titles": [f"cook {partition}"]})
+        wire.send(kit.sent("candidates", b"many", person.encode(), partition=partition))
+    wire.send(kit.sent("candidates", b"many", None, at=at + 5, partition=3))
+    wire.settle()
+
+    async def newest():
+        last = {}
+        async for record in records_to_end(settings, "candidates"):
+            if record.key == b"many":
+                last[record.partition] = (record.value, record.timestamp)
+        return last
+
+    assert wire.run(newest()) == dict.fromkeys(range(4), (None, at + 5))

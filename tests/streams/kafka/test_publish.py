@@ -239,6 +239,17 @@ class TestDelivery:
         assert [each.value for each in deliveries.published(1) if each.timestamp == 1234] == [b"10"]
 
 
+async def test_a_record_besides_a_partition_goes_to_all_others():
+    deliveries = Deliveries(1, 1)
+    record = Outgoing("candidates", b"c1", None, (), timestamp_ms=9, besides=1)
+    publishing = asyncio.create_task(KafkaPublisher(deliveries).publish([record]))
+    await deliveries.all_made.wait()
+    deliveries.made[0].set_result(None)
+    await publishing
+    assert [(each.key, each.timestamp) for each in deliveries.published(0)] == [(b"c1", 9)]
+    assert deliveries.published(1) == []
+
+
 class Refusing(Deliveries):
     """Takes no value of more than 100,000 bytes."""
 

@@ -5,7 +5,8 @@ import pytest
 from rolecall.schemas.rollout import Deployment
 from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
 from rolecall.streams.errors import NotDeployed, RolloutRefused
-from rolecall.streams.events.records import Outgoing
+from rolecall.streams.events.record import Record
+from rolecall.streams.events.records import Outgoing, erasure_copy
 from rolecall.streams.rollout import steps as deployment
 from rolecall.streams.rollout.rehearsal import Rehearsing
 
@@ -155,3 +156,10 @@ async def test_rehearsing_a_new_entity_withdraws_what_a_lost_index_may_have_matc
     await world.vacancies(make.vacancy("v1", revision=7))
     [withdrawn] = world.withdrawn
     assert (withdrawn.entity_id, withdrawn.revision) == ("v1", 7)
+
+
+async def test_rehearsing_it_repeats_no_copy_of_an_erasure_that_the_live_deployment_has_handled(publisher):
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, handled, silent=True)
+    copies = [erasure_copy(Record("vacancies", 2, offset, b"v1", None, timestamp_ms=9)) for offset in (4, 5)]
+    await rehearsing.publish(copies)
+    assert publisher.records == copies[1:]
