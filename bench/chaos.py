@@ -4,11 +4,12 @@
     python -m bench.chaos --kafka PATH/TO/KAFKA --faults 500 --events 200000
 
 Two workers, four partitions, the embedded stack behind gates; with --kafka, Apache Kafka from this folder,
-with compaction that runs, idempotent producers and more kinds of faults. Each fault happens while a part of
-the events is published. The workers have recovered once all of these are committed. Then the ids of that part
-are compared with the expected state; at the end, all ids are. The same seed gives the same events and the
-same faults in the same order; where in a batch one strikes is up to the machine. Duplicates are matches
-published more than once, those that both sides found among them.
+with compaction that runs, idempotent producers, a foreign transactional producer and a second group of
+readers beside ours, and more kinds of faults. Each fault happens while a part of the events is published.
+The workers have recovered once all of these are committed. Then the ids of that part are compared with the
+expected state; at the end, all ids are. The same seed gives the same events and the same faults in the same
+order; where in a batch one strikes is up to the machine. Duplicates are matches published more than once,
+those that both sides found among them.
 """
 
 import argparse
@@ -128,7 +129,7 @@ class Run:
 
     def outcome(self) -> Outcome:
         """Compares everything with the expected state."""
-        lost = {*self._lost, *self._account.lost(self._truth.newest.keys())}
+        lost = {*self._lost, *self._account.lost(self._truth.newest.keys()), *self._account.wrong_beside()}
         erased_back = self._account.erased_back()
         self._ward.stop_workers()
         return Outcome(

@@ -98,6 +98,11 @@ def save(directory: Path, artifact: Artifact) -> str:
     config = artifact.config.model_dump()
     config["version"] = _version(directory, config)
     (directory / CONFIG).write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2))
+    for name in (WEIGHTS, VOCABULARY, FEATURES, USAGE, CONFIG):
+        if (
+            directory / name
+        ).exists():  # safetensors writes for its owner only, and workers run as another user
+            (directory / name).chmod(0o644)
     return str(config["version"])
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from rolecall.schemas.common import Contract, MillisecondsSinceEpoch, OccurredAt
 
@@ -13,6 +13,10 @@ class Deployment(Contract):
     model_version: str
     generation: Annotated[int, Field(ge=0)] = Field(
         description="Number of the deployment, from 0. No number is used twice."
+    )
+    despite_gate: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = Field(
+        default=None,
+        description="Why it was built although the gate of `rolecall retrain` kept its model back.",
     )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, FilePath, FiniteFloat, SecretStr, field_validator
+from pydantic import Field, FilePath, FiniteFloat, SecretStr, field_validator, model_validator
 from pydantic_extra_types.currency_code import Currency
 
 from rolecall.schemas.broker.settings import BrokerSettings
@@ -53,6 +53,13 @@ class Settings(BrokerSettings):
     top_k: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Largest number of matches per event")
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="Lowest confidence of a match"
+    )
+
+    max_top_k: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1000, description="Largest number of matches that an event may ask for with matching.top_k"
+    )
+    lowest_min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
+        0, description="Lowest confidence that an event may ask for with matching.min_confidence"
     )
 
     min_reference_score: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -126,6 +133,19 @@ class Settings(BrokerSettings):
             raise ValueError("the URL holds a login, which logs would show: use ROLECALL_QDRANT_API_KEY")
         return url
 
+    @model_validator(mode="after")
+    def _secrets_are_encrypted(self) -> Self:
+        index, cache = urlsplit(self.qdrant_url), urlsplit(_revealed(self.redis_url))
+        if self.qdrant_api_key and self.index == "qdrant" and index.scheme == "http":
+            self.check_private(
+                index.hostname or "", "the API key of Qdrant goes", "https in ROLECALL_QDRANT_URL"
+            )
+        if cache.password and cache.scheme == "redis":
+            self.check_private(
+                cache.hostname or "", "the password of Redis goes", "rediss in ROLECALL_REDIS_URL"
+            )
+        return self
+
     def policy(self) -> Policy:
         return Policy(
             top_k=self.top_k,
@@ -134,7 +154,13 @@ class Settings(BrokerSettings):
             soft_penalty=self.soft_penalty,
             max_per_employer=self.max_per_employer,
             min_reference_score=self.min_reference_score,
+            max_top_k=self.max_top_k,
+            lowest_min_confidence=self.lowest_min_confidence,
         )
+
+
+def _revealed(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()
 
 
 def unknown_names(names: Iterable[str]) -> list[str]:

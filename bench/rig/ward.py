@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from bench.rig import kafka
 from bench.rig.gates import Gate, KafkaGate, Loop
 from bench.rig.history import Pair
 from bench.rig.population import Key, Population
+from bench.rig.theirs import Theirs
 from bench.rig.wire import WIDE, Place, Stored, Wire, Worker, members, poll, running_worker
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.candidate import Candidate
@@ -131,6 +132,9 @@ class Ward:
         self.ledger = ledger(gate)
         running.callback(self.ledger.close)
         self.stored = Stored(self.ledger, *self._index_place)
+        self.theirs = Theirs(self.settings, self.ledger.run) if on_kafka else None
+        if self.theirs is not None:
+            running.callback(self.theirs.close)
         self.workers = [self.new_worker() for _ in range(workers)]
         poll(lambda: members(gate, GROUP) == workers, f"{workers} members in the group")
 
@@ -234,6 +238,8 @@ class Account:
             self.events += len(sent)
             self.planted |= {record.place for record, (_, bad) in zip(sent, events, strict=True) if bad}
             keys |= self._population.touched(sent)
+            if self._ward.theirs is not None:
+                self._ward.theirs.write()
             time.sleep(pause_seconds)
         return keys
 
@@ -252,6 +258,16 @@ class Account:
             if stored.get((side, id)) != (truth.revisions[side, id], _wanted(truth.newest[side, id]))
         ]
         return missing + [str(pair) for pair in truth.expected(keys) - self._ward.ledger.ids.keys()]
+
+    def wrong_beside(self) -> list[str]:
+        """What somebody else's programs miss, or what they took back and is there."""
+        ledger, theirs = self._ward.ledger, self._ward.theirs
+        if theirs is None:
+            return []
+        published = {id for ids in ledger.ids.values() for id in ids}
+        with suppress(AssertionError):  # then it is told by name
+            poll(lambda: published <= theirs.seen, "the second group")
+        return theirs.wrong(self._ward.stored.points, published)
 
     def erased_back(self) -> int:
         """Entities whose newest event erases them, and that the index still holds."""

@@ -5,6 +5,7 @@ import importlib
 import ssl
 from collections.abc import Callable
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,12 +24,19 @@ from pydantic_settings import (
 from rolecall.schemas.receive import Limits
 
 SECRETS_DIR = Path("/run/secrets")  # where Docker puts them
-LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 # aiokafka's clients let the broker create the topics that they ask for, with the broker's defaults: records
 # of `rollouts` would be deleted after 7 days. There is no parameter for this, so it is set for all clients.
 for asks in (aiokafka.client, aiokafka.admin.client):
     asks.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
+
+
+def is_loopback(host: str) -> bool:
+    """By the whole address: 127.example.org is no loopback address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class BrokerSettings(BaseSettings):
@@ -78,6 +86,11 @@ class BrokerSettings(BaseSettings):
     max_clock_skew_seconds: Annotated[float, Field(gt=0)] = Field(
         300, description="Events dated further ahead of their record go to the dead letters"
     )
+    private_hosts: str = Field(
+        "",
+        description="Hosts to which secrets may go without TLS, host[,host…]: those of a private network. "
+        "Loopback is always allowed",
+    )
     secrets_dir: Path = Field(
         SECRETS_DIR, description="Files with settings, each named as its variable: Docker secrets"
     )
@@ -126,12 +139,19 @@ class BrokerSettings(BaseSettings):
             raise ValueError("OAUTHBEARER needs ROLECALL_BROKER_TOKEN=module:function")
         if sasl not in (None, "OAUTHBEARER") and not all(login):
             raise ValueError(f"{sasl} needs ROLECALL_BROKER_USERNAME and ROLECALL_BROKER_PASSWORD")
-        if sasl in ("PLAIN", "OAUTHBEARER") and not self.broker_tls and not self._on_loopback():
-            raise ValueError(f"{sasl} sends the secret unencrypted: set ROLECALL_BROKER_TLS=true")
+        if sasl in ("PLAIN", "OAUTHBEARER") and not self.broker_tls:
+            for address in self.broker.split(","):
+                host = address.rpartition(":")[0].strip("[] ")
+                self.check_private(host, f"{sasl} sends the secret", "ROLECALL_BROKER_TLS=true")
         return self
 
-    def _on_loopback(self) -> bool:
-        return all(address.startswith(LOOPBACK) for address in self.broker.split(","))
+    def check_private(self, host: str, what: str, remedy: str) -> None:
+        """Raises `ValueError` if a secret would go unencrypted to a host that is not known to be private."""
+        if not is_loopback(host) and host not in [each.strip() for each in self.private_hosts.split(",")]:
+            raise ValueError(
+                f"{what} unencrypted to {host}: set {remedy}, or name the host in ROLECALL_PRIVATE_HOSTS if "
+                "its network is private"
+            )
 
     @property
     def security_protocol(self) -> Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]:

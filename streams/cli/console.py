@@ -1,8 +1,10 @@
 """What all commands share: errors in a line or two, exit codes, Ctrl-C, pipes."""
 
 import difflib
+import io
 import logging
 import os
+import re
 import select
 import shutil
 import signal
@@ -133,3 +135,30 @@ def columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+_COLOUR = r"\x1b\[(?:[012]|22|3[0-79]|9[0-7])m"  # what click and structlog write
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+_UNSAFE = re.compile(f"({_COLOUR})|{_CONTROL}")
+
+
+def visible(text: str) -> str:
+    """Control characters as escapes. Titles, ids and error messages come from anybody, and a terminal obeys
+    what is in them: it would move, hide or change what stands there. Colours, tabs and line ends stay."""
+    return _UNSAFE.sub(lambda found: found[1] or f"\\u{ord(found[0]):04x}", text)
+
+
+class Guarded(io.TextIOWrapper):
+    """A terminal that gets no control character."""
+
+    def write(self, text: str) -> int:
+        return super().write(visible(text))
+
+
+def guard_terminal() -> None:
+    """Pipes and files get every byte as it is."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and stream.isatty():
+            guarded = Guarded(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
+            setattr(sys, name, guarded)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -60,7 +61,11 @@ def show(place: str) -> None:
     letter = found[-1]
     for name, value in _fields(letter).items():
         click.echo(f"{click.style(name, dim=True)}  {value}", err=True)
-    click.get_binary_stream("stdout").write(b"" if letter.value is None else letter.value + b"\n")
+    value = b"" if letter.value is None else letter.value + b"\n"
+    if sys.stdout.isatty():
+        click.echo(value.decode(errors="backslashreplace"), nl=False)
+    else:
+        click.get_binary_stream("stdout").write(value)
 
 
 @dead_letters.command()
@@ -82,7 +87,9 @@ def replay(places: tuple[str, ...], everything: bool, **filters: Any) -> None:
         result = asyncio.run(letters.replay(effective_settings(), _filter(places=places, **filters)))
     for letter in result.unsendable:
         click.echo(
-            f"{letter.place}: skipped, not a topic of rolecall, or an erasure without its time", err=True
+            f"{letter.place}: skipped, not a topic of rolecall, cut because it was too large, or an erasure "
+            "without its time",
+            err=True,
         )
     for letter in result.overtaken:
         click.echo(f"{letter.place}: overtaken by a later record of {letter.name}", err=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rolecall.streams.cli.console import UNUSABLE
+from rolecall.streams.cli.console import UNUSABLE, guard_terminal
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 TRAINING = "training"  # a package of its own, which `streams` never imports
@@ -121,6 +121,7 @@ def group() -> None:
 
 def rolecall() -> int:
     """Run the command of `sys.argv`; the exit code."""
+    guard_terminal()
     try:
         return int(group.main(prog_name="rolecall", standalone_mode=False) or 0)
     except click.ClickException as error:

@@ -1,6 +1,8 @@
 """`rolecall tail`: the topic of matches, live. `rolecall matches`: the matches that hold now."""
 
 import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import click
 from aiokafka import AIOKafkaConsumer
@@ -18,7 +20,7 @@ from rolecall.streams.cli.table import Lines
 from rolecall.streams.cli.titles import TitleReader
 from rolecall.streams.events.match_state import MatchState
 from rolecall.streams.events.receive import read_event
-from rolecall.streams.kafka.read import records_to_end
+from rolecall.streams.kafka.read import beginnings, records_to_end
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
 
@@ -62,6 +64,27 @@ def matches(as_json: bool, titles: bool) -> None:
         asyncio.run(show(effective_settings(), as_json=as_json, titles=titles))
 
 
+class Known:
+    """From when on the topic tells everything: its broker deletes the oldest records of each partition."""
+
+    def __init__(self, beginnings: Mapping[int, int]) -> None:
+        """beginnings: by partition, the first offset that is still there."""
+        self._cut = {partition for partition, offset in beginnings.items() if offset > 0}
+        self._first: dict[int, int] = {}  # timestamps of the first records
+
+    def take(self, partition: int, timestamp_ms: int) -> None:
+        self._first.setdefault(partition, timestamp_ms)
+
+    def since(self) -> str | None:
+        """None if nothing was deleted. Now, if a partition has lost every record."""
+        if not self._cut:
+            return None
+        if any(partition not in self._first for partition in self._cut):
+            return "now"
+        latest = max(self._first[partition] for partition in self._cut)
+        return datetime.fromtimestamp(latest / 1000, UTC).isoformat(timespec="seconds")
+
+
 async def follow(
     settings: Settings, *, as_json: bool, titles: bool, from_start: bool, count: int | None
 ) -> None:
@@ -85,7 +108,7 @@ async def follow(
                 await reader.refresh()
                 for record in (record for batch in batches.values() for record in batch):
                     if as_json:
-                        click.echo(record.value)
+                        click.echo(record.value.decode())
                     elif event := read_event(record.value):
                         click.echo(lines.line(event))
                     else:
@@ -97,13 +120,15 @@ async def follow(
         await consumer.stop()
 
 
-async def current_state(settings: Settings) -> MatchState:
+async def current_state(settings: Settings, known: Known | None = None) -> MatchState:
     """Reads both topics to their current ends. Rollouts come first: they say which model's matches count."""
     state = MatchState()
     async for record in records_to_end(settings, ROLLOUTS.name):
         if record.value is not None:
             state.apply(Rollout.model_validate_json(record.value))
     async for record in records_to_end(settings, MATCHES.name):
+        if known is not None:
+            known.take(record.partition, record.timestamp)
         if event := read_event(record.value):
             state.apply(event)
     return state
@@ -111,7 +136,8 @@ async def current_state(settings: Settings) -> MatchState:
 
 async def show(settings: Settings, *, as_json: bool, titles: bool) -> None:
     await require_topics(settings)
-    held = (await current_state(settings)).matches()
+    known = Known(await beginnings(settings, MATCHES.name))
+    held = (await current_state(settings, known)).matches()
     async with TitleReader.of(settings if titles else None) as reader:
         lines = Lines(terminal_width(), reader.titles)
         if not as_json:
@@ -120,3 +146,9 @@ async def show(settings: Settings, *, as_json: bool, titles: bool) -> None:
             click.echo(match.model_dump_json() if as_json else lines.line(match))
     holds = "holds" if len(held) == 1 else "hold"
     click.echo(f"{counted(len(held), 'match', 'matches')} {holds} on {settings.broker}", err=True)
+    if since := known.since():
+        click.echo(
+            f"known since {since}: the broker has deleted what {MATCHES.name} held before, so older matches "
+            "may hold that are not listed. A consumer that stores its own state knows them",
+            err=True,
+        )

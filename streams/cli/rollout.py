@@ -34,13 +34,15 @@ def rollout() -> None:
 
 @rollout.command()
 @click.argument("model", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def start(model: Path) -> None:
+@click.option("--despite-gate", metavar="REASON",
+              help="Build a model that the gate kept back; the reason is recorded.")  # fmt: skip
+def start(model: Path, despite_gate: str | None) -> None:
     """Let workers with MODEL build an index beside the live one.
 
     They read the topics from the start, then follow them. Until the switch, their matches go to a topic of
     their own, so they do not count.
     """
-    fresh = _run(lambda at: steps.start(at, model))
+    fresh = _run(lambda at: steps.start(at, model, despite_gate=despite_gate))
     click.echo(f"next: {fresh.model_version}, generation {fresh.generation}")
     click.echo(f"now run workers with it: ROLECALL_MODEL={model} rolecall worker", err=True)
 
@@ -68,6 +70,7 @@ def status(as_json: bool) -> None:
         click.echo(
             f"{role:<8}  {each['model_version']}  generation {each['generation']}"
             f"  {each['workers']} workers  {each['lag']:,} events behind"
+            + (f"  despite the gate: {each['despite_gate']}" if each["despite_gate"] else "")
         )
 
 

@@ -48,15 +48,29 @@ async def _read(settings: Settings, topic: str, starts: Mapping[int, int] | None
         yield Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp, each.headers)
 
 
+async def beginnings(settings: Settings, topic: str) -> dict[int, int]:
+    """By partition, the first offset that is still there: above 0 once retention has deleted records."""
+    found, _ = await _bounds(settings, topic)
+    return found
+
+
 async def newest_records(settings: Settings, topic: str, of_each_partition: int) -> list[Record]:
     """The last ones of each partition, fewer where the topic was compacted."""
+    _, ends = await _bounds(settings, topic)
+    starts = {partition: max(end - of_each_partition, 0) for partition, end in ends.items()}
+    return [record async for record in _read(settings, topic, starts)]
+
+
+async def _bounds(settings: Settings, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+    """First and last offsets by partition."""
     partitions = await partitions_of(settings, topic)
     consumer = AIOKafkaConsumer(**settings.reader(), fetch_max_wait_ms=settings.fetch_max_wait_ms)
     await consumer.start()
     try:
         consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
+        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
     finally:
         await consumer.stop()
-    starts = {each.partition: max(ends[each] - of_each_partition, 0) for each in partitions}
-    return [record async for record in _read(settings, topic, starts)]
+    return {each.partition: starts[each] for each in partitions}, {
+        each.partition: ends[each] for each in partitions
+    }

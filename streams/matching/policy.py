@@ -20,6 +20,8 @@ class Policy:
     soft_penalty: float = 0.8  # each broken soft rule multiplies the confidence by it
     max_per_employer: int | None = None
     min_reference_score: float = 0.79
+    max_top_k: int = 1000  # these two limit what an event may ask for
+    lowest_min_confidence: float = 0.0
 
     @cached_property
     def fingerprint(self) -> str:
@@ -34,4 +36,11 @@ class Policy:
     def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":
         """With what the event itself asks for."""
         asked = asker.matching
-        return self if asked is None else replace(self, **asked.model_dump(exclude_none=True))
+        if asked is None:
+            return self
+        top_k, min_confidence = self.top_k, self.min_confidence
+        if asked.top_k is not None:
+            top_k = min(asked.top_k, self.max_top_k)
+        if asked.min_confidence is not None:
+            min_confidence = max(asked.min_confidence, self.lowest_min_confidence)
+        return replace(self, top_k=top_k, min_confidence=min_confidence)

@@ -62,12 +62,12 @@ def stays(rollout: Rollout, deployment: Deployment) -> bool:
     return deployment == rollout.next or publishes(rollout, deployment)
 
 
-def started(rollout: Rollout, model_version: str) -> Rollout:
+def started(rollout: Rollout, model_version: str, despite_gate: str | None = None) -> Rollout:
     for there, what in ((rollout.next, "is being built"), (rollout.standby, "stands by")):
         if there is not None:
             raise RolloutRefused(f"{collections(there)} {what}: `rolecall rollout drop` removes it")
     _check_nothing_leaves(rollout)
-    fresh = Deployment(model_version=model_version, generation=rollout.generations)
+    fresh = Deployment(model_version=model_version, generation=rollout.generations, despite_gate=despite_gate)
     return _after(rollout, next=fresh, generations=rollout.generations + 1)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
 
 from rolecall.encoder.model import Encoder
@@ -75,19 +76,41 @@ async def session(settings: Settings) -> AsyncIterator[RolloutSession]:
         await publisher.stop()
 
 
-async def start(at: RolloutSession, model: Path) -> Deployment:
+async def start(at: RolloutSession, model: Path, *, despite_gate: str | None = None) -> Deployment:
+    """Raises `RolloutRefused` if the gate kept the model back, unless `despite_gate` says why it is to be
+    built."""
     encoder = await asyncio.to_thread(Encoder.load, model, device="cpu")
-    return await _start(at, encoder.version, again=False)
+    if (reasons := kept_back(model, encoder.version)) and despite_gate is None:
+        raise RolloutRefused(
+            f"the gate kept model {encoder.version} back: {'; '.join(reasons)}. If it is to serve all the "
+            'same, say why: rolecall rollout start MODEL --despite-gate "REASON"'
+        )
+    return await _start(at, encoder.version, again=False, despite_gate=despite_gate if reasons else None)
 
 
-async def _start(at: RolloutSession, version: str, *, again: bool) -> Deployment:
+def kept_back(model: Path, version: str) -> list[str]:
+    """Why the gate of `rolecall retrain` kept the model back; empty if it did not, or never judged it."""
+    try:
+        verdict = orjson.loads((model / "gate.json").read_bytes())
+        if verdict["version"] != version or verdict["promoted"]:
+            return []
+        return [str(each) for each in verdict["reasons"]] or ["it gives no reason"]
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as error:
+        return [f"{model / 'gate.json'} cannot be read ({type(error).__name__})"]
+
+
+async def _start(
+    at: RolloutSession, version: str, *, again: bool, despite_gate: str | None = None
+) -> Deployment:
     rollout = await at.now()
     live = rollout.live.model_version
     if not again and live == version:
         raise RolloutRefused(f"model {version} is live already; `rolecall rebuild` makes its index anew")
     if again and live != version:
         raise RolloutRefused(f"the live model is {live}, this one is {version}: set ROLECALL_MODEL")
-    after = steps.started(rollout, version)
+    after = steps.started(rollout, version, despite_gate)
     assert after.next is not None
     await create_rehearsal(at.settings, rehearsal(after.next))
     await at.write(rollout, after)

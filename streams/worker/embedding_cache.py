@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from rolecall.streams.index.port import Index, Point, Space
 from rolecall.streams.settings import Settings
@@ -15,13 +16,21 @@ from rolecall.streams.settings import Settings
 log = structlog.get_logger()
 
 Row = npt.NDArray[np.float32]  # (dims + 1,): the vector, then its certainty
+LENGTH_TOLERANCE = 1e-3
+
+
+class Operation(StrEnum):
+    GET = "get"
+    PUT = "put"
+    FORGET = "forget"
 
 
 class Cache:
     """Rows of float32 by content hash, under the model version.
 
     A circuit breaker: after a failure the cache does not ask Redis for `pause_seconds`. So a dead Redis costs
-    one timeout in that time, and not one for each batch.
+    one timeout in that time, and not one for each batch. A Redis that answers and refuses is not asked for
+    the same again: one that is full, or a read-only replica, is still read from.
     """
 
     def __init__(
@@ -40,32 +49,36 @@ class Cache:
         self._ttl_seconds = ttl_seconds
         self._pause_seconds = pause_seconds
         self._clock = clock
-        self._tripped_until = float("-inf")
+        self._paused_until = dict.fromkeys(Operation, float("-inf"))
 
     @classmethod
     def connect(
         cls, url: str, *, timeout_seconds: float, version: str, dims: int, ttl_seconds: int
     ) -> "Cache":
         redis = Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds)
+        redis.connection_pool.connection_kwargs["decode_responses"] = (
+            False  # the URL may say so; rows are bytes
+        )
         return cls(redis, version=version, dims=dims, ttl_seconds=ttl_seconds)
 
     async def get(self, hashes: Sequence[bytes]) -> dict[bytes, Row]:
-        """The rows that Redis has. A row of the wrong size counts as missing."""
-        if not hashes or self._is_tripped():
+        """The rows that Redis has. A row that no encoder could have made counts as missing."""
+        if not hashes or self._is_paused(Operation.GET):
             return {}
         try:
             stored = await self._redis.mget([self._prefix + key for key in hashes])
         except RedisError as error:
-            self._trip(error)
+            self._pause(Operation.GET, error)
             return {}
-        return {
+        read = {
             key: np.frombuffer(row, dtype=np.float32)
             for key, row in zip(hashes, stored, strict=True)
             if isinstance(row, bytes) and len(row) == self._row_bytes
         }
+        return {key: row for key, row in read.items() if _is_sound(row)}
 
     async def put(self, rows: Mapping[bytes, Row]) -> None:
-        if not rows or self._is_tripped():
+        if not rows or self._is_paused(Operation.PUT):
             return
         pipeline = self._redis.pipeline(transaction=False)
         for key, row in rows.items():
@@ -73,25 +86,38 @@ class Cache:
         try:
             await pipeline.execute()
         except RedisError as error:
-            self._trip(error)
+            self._pause(Operation.PUT, error)
 
     async def forget(self, hashes: Sequence[bytes]) -> None:
-        if not hashes or self._is_tripped():
+        if not hashes or self._is_paused(Operation.FORGET):
             return
         try:
             await self._redis.unlink(*(self._prefix + key for key in hashes))
         except RedisError as error:
-            self._trip(error)
+            self._pause(Operation.FORGET, error)
 
     async def close(self) -> None:
         await self._redis.aclose()
 
-    def _is_tripped(self) -> bool:
-        return self._clock() < self._tripped_until
+    def _is_paused(self, operation: Operation) -> bool:
+        return self._clock() < self._paused_until[operation]
 
-    def _trip(self, error: RedisError) -> None:
-        self._tripped_until = self._clock() + self._pause_seconds
-        log.warning("cache_unavailable", error=type(error).__name__, pause_seconds=self._pause_seconds)
+    def _pause(self, operation: Operation, error: RedisError) -> None:
+        paused = [operation] if isinstance(error, ResponseError) else list(Operation)
+        until = self._clock() + self._pause_seconds
+        self._paused_until.update(dict.fromkeys(paused, until))
+        log.warning(
+            "cache_unavailable",
+            error=type(error).__name__,
+            operations=[each.value for each in paused],
+            pause_seconds=self._pause_seconds,
+        )
+
+
+def _is_sound(row: Row) -> bool:
+    """A vector of length 1 and a certainty. Anybody who reaches Redis may have written the row."""
+    length, certainty = float(np.linalg.norm(row[:-1])), float(row[-1])
+    return abs(length - 1) <= LENGTH_TOLERANCE and 0 <= certainty <= 1
 
 
 def connect_cache(settings: Settings, version: str, dims: int) -> Cache | None:

@@ -7,7 +7,7 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.schemas.broker.settings import BrokerSettings, is_loopback
 
 AWAY = "kafka.example:9093"
 LOGIN = {"broker_username": "worker", "broker_password": "s3cret"}
@@ -148,3 +148,27 @@ def test_null_takes_back_what_a_file_says(monkeypatch: pytest.MonkeyPatch, tmp_p
     for name in ("SASL", "USERNAME", "PASSWORD"):
         monkeypatch.setenv(f"ROLECALL_BROKER_{name}", "null")
     assert BrokerSettings().security_protocol == "PLAINTEXT"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("127.evil.example", False),
+        ("localhost.evil.example", False),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_the_whole_address(host, loopback):
+    assert is_loopback(host) is loopback
+
+
+def test_a_secret_may_go_to_a_host_that_is_named_private():
+    with pytest.raises(ValidationError, match=r"unencrypted to 127\.evil\.example"):
+        BrokerSettings(broker_sasl="PLAIN", **LOGIN, broker="127.evil.example:9092")
+    BrokerSettings(broker_sasl="PLAIN", **LOGIN, broker="kafka:9092,[::1]:9092", private_hosts="kafka, redis")

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.settings import Settings
 
@@ -69,9 +70,9 @@ def test_a_bad_value_is_refused_by_name(monkeypatch, name, value):
 
 @pytest.mark.parametrize("name", ["qdrant_api_key", "redis_url"])
 def test_a_secret_shows_nowhere(monkeypatch, name):
-    monkeypatch.setenv(f"ROLECALL_{name.upper()}", "redis://:hunter2@cache")
+    monkeypatch.setenv(f"ROLECALL_{name.upper()}", "redis://:hunter2@127.0.0.1")
     settings = Settings()
-    assert getattr(settings, name).get_secret_value() == "redis://:hunter2@cache"
+    assert getattr(settings, name).get_secret_value() == "redis://:hunter2@127.0.0.1"
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
 
 
@@ -102,3 +103,42 @@ def test_a_rule_mode_or_rate_that_cannot_be_is_refused(monkeypatch, variable, va
     monkeypatch.setenv(f"ROLECALL_{variable}", value)
     with pytest.raises(ValidationError, match=variable.lower()):
         Settings()
+
+
+def test_operators_limit_what_an_event_asks_for(monkeypatch):
+    monkeypatch.setenv("ROLECALL_MAX_TOP_K", "20")
+    monkeypatch.setenv("ROLECALL_LOWEST_MIN_CONFIDENCE", "0.3")
+    policy = Settings().policy()
+
+    def asking(**matching):
+        event = {"id": "v1", "occurred_at": "2026-01-01T00:00:00Z", "title": "nurse", "matching": matching}
+        own = policy.of(Vacancy.model_validate(event))
+        return own.top_k, own.min_confidence
+
+    assert asking(top_k=1000, min_confidence=0.0) == (20, 0.3)
+    assert asking(top_k=5, min_confidence=0.9) == (5, 0.9)
+    assert asking(top_k=None) == (10, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("given", "sound"),
+    [
+        ({"qdrant_url": "http://qdrant:6333"}, True),
+        ({"qdrant_url": "http://127.0.0.1:6333", "qdrant_api_key": "k"}, True),
+        ({"qdrant_url": "https://qdrant:6333", "qdrant_api_key": "k"}, True),
+        ({"qdrant_url": "http://qdrant:6333", "qdrant_api_key": "k"}, False),
+        ({"qdrant_url": "http://qdrant:6333", "qdrant_api_key": "k", "private_hosts": "qdrant"}, True),
+        ({"redis_url": "redis://redis:6379"}, True),
+        ({"redis_url": "redis://:s3cret@redis:6379"}, False),
+        ({"redis_url": "rediss://:s3cret@redis:6379"}, True),
+        ({"redis_url": "redis://:s3cret@[::1]:6379"}, True),
+        ({"redis_url": "redis://:s3cret@redis:6379", "private_hosts": "qdrant,redis"}, True),
+    ],
+)
+def test_a_secret_goes_unencrypted_to_private_hosts_only(given, sound):
+    if sound:
+        Settings(**given)
+    else:
+        with pytest.raises(ValidationError, match=r"unencrypted to .*ROLECALL_PRIVATE_HOSTS") as refused:
+            Settings(**given)
+        assert "s3cret" not in str(refused.value)

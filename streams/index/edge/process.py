@@ -9,10 +9,12 @@ points that are newer is one step that no other writer can come between.
 
 import argparse
 import asyncio
+import fcntl
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +63,13 @@ def main() -> None:
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on")
     options = parser.parse_args()
     os.umask(0o077)  # no other user may read profiles
+    options.path.mkdir(parents=True, exist_ok=True)
+    folder = os.open(options.path, os.O_RDONLY)  # open until the process ends, and with it the lock
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        # The engine refuses a second load too, but then the first process could not flush any more.
+        sys.exit(f"another index process serves {options.path}: stop it, or use another folder")
     collections = Collections(options.path)
     asyncio.run(serve(collections.answer, listen(options.socket)))
     options.socket.unlink(missing_ok=True)

@@ -75,7 +75,7 @@ def test_docs_name_every_command_and_option(name: str, command: click.Command):
 
 
 def test_settings_print_every_field_and_hide_secrets(rolecall):
-    output = rolecall("settings", qdrant_api_key="hush", redis_url="redis://:hush@host").output
+    output = rolecall("settings", qdrant_api_key="hush", redis_url="redis://:hush@127.0.0.1").output
     assert "hush" not in output
     assert "ROLECALL_QDRANT_API_KEY=**********" in output
     printed = {line.partition("=")[0] for line in output.splitlines() if not line.startswith("#")}

@@ -57,6 +57,18 @@ def kill(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
+async def test_a_second_process_on_the_folder_is_refused_and_the_first_goes_on(
+    folder: Path, index: QdrantEdge, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with start(folder):
+        await index.upsert(SIDE, points(range(3)))
+        with pytest.raises(IndexUnavailable):
+            start_edge(folder / "data", folder / "another")
+        assert "another index process serves" in capfd.readouterr().err
+        await index.upsert(SIDE, points(range(3, 6)))
+        assert await index.count(SIDE) == 6
+
+
 async def test_kill_9_loses_nothing_acknowledged(folder: Path, index: QdrantEdge) -> None:
     process = start(folder)
     acknowledged = 0

@@ -1,5 +1,7 @@
 """The steps of a rollout, and how workers and publishers react to them."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from rolecall.schemas.rollout import Deployment
@@ -8,7 +10,9 @@ from rolecall.streams.errors import NotDeployed, RolloutRefused
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing, erasure_copy
 from rolecall.streams.rollout import steps as deployment
+from rolecall.streams.rollout import switch
 from rolecall.streams.rollout.rehearsal import Rehearsing
+from rolecall.streams.rollout.switch import kept_back
 
 FOUNDED = deployment.founded("blue")
 STARTED = deployment.started(FOUNDED, "green")
@@ -163,3 +167,43 @@ async def test_rehearsing_it_repeats_no_copy_of_an_erasure_that_the_live_deploym
     copies = [erasure_copy(Record("vacancies", 2, offset, b"v1", None, timestamp_ms=9)) for offset in (4, 5)]
     await rehearsing.publish(copies)
     assert publisher.records == copies[1:]
+
+
+class TestGate:
+    """What `rolecall retrain` writes beside a model."""
+
+    def test_a_model_without_a_verdict_may_start(self, tmp_path):
+        assert kept_back(tmp_path, "m1") == []
+
+    def test_a_promoted_model_may_start(self, tmp_path):
+        (tmp_path / "gate.json").write_text('{"version": "m1", "promoted": true, "reasons": []}')
+        assert kept_back(tmp_path, "m1") == []
+
+    def test_a_model_that_was_kept_back_has_the_reasons(self, tmp_path):
+        (tmp_path / "gate.json").write_text('{"version": "m1", "promoted": false, "reasons": ["worse"]}')
+        assert kept_back(tmp_path, "m1") == ["worse"]
+
+    @pytest.mark.parametrize(
+        "damaged", ["", "[]", "{}", '{"version": "m1", "promoted": false, "reasons": []}']
+    )
+    def test_a_damaged_verdict_does_not_promote(self, tmp_path, damaged):
+        (tmp_path / "gate.json").write_text(damaged)
+        assert kept_back(tmp_path, "m1")
+
+    async def test_start_refuses_it_and_takes_it_with_a_reason(self, tmp_path, monkeypatch):
+        started = []
+
+        async def begin(at, version, *, again, despite_gate=None):
+            started.append((version, despite_gate))
+
+        monkeypatch.setattr(switch.Encoder, "load", lambda *_, **__: SimpleNamespace(version="m1"))
+        monkeypatch.setattr(switch, "_start", begin)
+        (tmp_path / "gate.json").write_text('{"version": "m1", "promoted": false, "reasons": ["worse"]}')
+        with pytest.raises(RolloutRefused, match=r"kept model m1 back: worse.*--despite-gate"):
+            await switch.start(None, tmp_path)
+        await switch.start(None, tmp_path, despite_gate="we need Finnish now")
+        assert started == [("m1", "we need Finnish now")]
+
+    def test_the_reason_stays_with_the_deployment(self):
+        rollout = deployment.started(FOUNDED, "green", "we need Finnish now")
+        assert deployment.swapped(deployment.promoted(rollout)).live.despite_gate == "we need Finnish now"

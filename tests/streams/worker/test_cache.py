@@ -13,7 +13,8 @@ from rolecall.streams.embedded.stack import free_port
 from rolecall.streams.worker.embedding_cache import Cache
 
 DIMS = 3
-ROW = np.array([0.1, 0.2, 0.3, 0.9], np.float32)
+ROW = np.array([2 / 3, 1 / 3, 2 / 3, 0.9], np.float32)  # 4/9 + 1/9 + 4/9 = 1
+OTHER = np.array([0.6, 0.8, 0, 0.5], np.float32)
 NOBODY = f"redis://127.0.0.1:{free_port()}"
 
 
@@ -69,11 +70,11 @@ async def test_what_was_put_comes_back_bit_for_bit(cache):
 
 
 async def test_of_several_only_the_known_come_back(cache):
-    await cache.put({b"a": ROW, b"c": ROW * 2})
+    await cache.put({b"a": ROW, b"c": OTHER})
     found = await cache.get([b"a", b"b", b"c", b"a"])
     assert {key: row.tolist() for key, row in found.items()} == {
         b"a": ROW.tolist(),
-        b"c": (ROW * 2).tolist(),
+        b"c": OTHER.tolist(),
     }
 
 
@@ -119,6 +120,61 @@ async def test_a_key_of_another_type_is_a_miss(cache, redis):
     await redis.delete(key)
     await redis.lpush(key, "x")
     assert await cache.get([b"a"]) == {}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [np.nan, 0, 0, 0.9],
+        [np.inf, 0, 0, 0.9],
+        [0, 0, 0, 0.9],
+        [2, 0, 0, 0.9],
+        [1, 0, 0, np.nan],
+        [1, 0, 0, 1.5],
+    ],
+)
+async def test_a_row_that_no_encoder_made_is_a_miss(cache, redis, row):
+    await cache.put({b"a": ROW})
+    [key] = await redis.keys()
+    await redis.set(key, np.array(row, np.float32).tobytes())
+    assert await cache.get([b"a"]) == {}
+
+
+async def test_a_full_server_is_still_read_from_and_forgets(cache, redis):
+    await cache.put({b"a": ROW, b"b": ROW})
+    await redis.config_set("maxmemory", "1")
+    try:
+        await cache.put({b"c": ROW})
+        await cache.forget([b"b"])
+        assert list(await cache.get([b"a", b"b", b"c"])) == [b"a"]
+    finally:
+        await redis.config_set("maxmemory", "0")
+
+
+async def test_a_read_only_replica_is_still_read_from(cache, redis):
+    await cache.put({b"a": ROW})
+    await redis.config_set("replica-serve-stale-data", "yes")
+    await redis.replicaof("127.0.0.1", str(free_port()))
+    try:
+        with capture_logs() as logs:
+            await cache.put({b"b": ROW})
+        assert logs[0]["operations"] == ["put"]
+        assert list(await cache.get([b"a"])) == [b"a"]
+    finally:
+        await redis.replicaof("NO", "ONE")
+
+
+async def test_a_url_that_asks_for_text_gets_bytes(server, redis):
+    cache = Cache.connect(
+        f"{server.connection_url}?decode_responses=True",
+        timeout_seconds=1,
+        version="m1",
+        dims=DIMS,
+        ttl_seconds=60,
+    )
+    await cache.put({b"a": ROW})
+    assert list(await cache.get([b"a"])) == [b"a"]
+    await cache.close()
 
 
 async def test_float64_rows_are_stored_as_float32(cache):
@@ -195,12 +251,12 @@ async def test_a_server_that_hangs_costs_one_timeout(connect):
 
 async def test_a_late_answer_is_not_taken_for_the_next_one(connect, server, redis, clock):
     cache = connect(server.connection_url, timeout_seconds=0.1)
-    await cache.put({b"a": ROW, b"b": ROW * 2})
+    await cache.put({b"a": ROW, b"b": OTHER})
     await redis.execute_command("CLIENT", "PAUSE", "300", "ALL")
     assert await cache.get([b"a"]) == {}
     await redis.ping()  # answered when the pause is over
     clock.seconds = 5.0
-    assert (await cache.get([b"b"]))[b"b"].tolist() == (ROW * 2).tolist()
+    assert (await cache.get([b"b"]))[b"b"].tolist() == OTHER.tolist()
 
 
 async def test_the_wrong_password_is_a_miss(connect, server, redis):
