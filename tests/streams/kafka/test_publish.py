@@ -120,7 +120,7 @@ class TestDeadLetter:
             "__connect.errors.exception.class.name": b"ValueError",
             "__connect.errors.exception.message": "größer\nals".encode(),
             "__rolecall.errors.attempts": b"3",
-            "__rolecall.errors.timestamp": b"0",
+            "__rolecall.errors.timestamp": str(record.timestamp_ms).encode(),
         }
 
     def test_a_record_without_a_time_has_none_there(self, make):
