@@ -217,15 +217,23 @@ def _place(given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
         if not read.whole:
             notes.append(note("location", given["location"]))
     city, region, named = (_one(given.get(f"location.{part}")) for part in ("city", "region", "country"))
-    country = country_code(named) or location.get("country")
+    country, named_city = country_code(named) or location.get("country"), city
+    if country != location.get("country", country):
+        notes.append(
+            note("location", f"{' '.join(lines_of(given['location']))}; {named}", "in two countries")
+        )
+        return
     if named and not country_code(named):
         notes.append(note("location.country", named))
+    if country and not city and "location" in given and not location.get("city"):
+        city = _one(given["location"])  # Leeds, West Yorkshire: a city, once the country is known
+        city = city if places.is_one_option(city) else ""
     if city or country:
         read = places.locality(city, region, country)
         location |= read.location.model_dump(exclude_none=True) if read.location else {}
         _at(read.workplace, found)
-        if city and not read.whole:
-            notes.append(note("location.city", city))
+        if named_city and not read.whole:
+            notes.append(note("location.city", named_city))
     if point := _point(given, location, notes):
         location |= point
     if location:

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,9 @@ from rolecall.streams.feeds.fields import record
 from rolecall.streams.feeds.files.documents import loads, page_documents, xml_document
 from rolecall.streams.feeds.files.sheets import parquet, sheet
 from rolecall.streams.feeds.formats import csv_table
-from rolecall.streams.feeds.formats.boards import Board, board_of
+from rolecall.streams.feeds.formats.boards import board_of
 from rolecall.streams.feeds.formats.contract_line import contract_event
+from rolecall.streams.feeds.formats.hr_open import openings, raw_opening
 from rolecall.streams.feeds.formats.job_posting import is_posting, postings, raw_vacancy
 from rolecall.streams.feeds.formats.json_resume import is_resume, raw_candidate
 from rolecall.streams.feeds.mapping import mapped, side_of
@@ -28,6 +29,7 @@ from rolecall.streams.feeds.values.json_values import Json, at, many
 
 __all__ = ["LONGEST_LINE", "FeedEvent", "FeedReject", "Parsed", "read"]
 LONGEST_LINE = 16 * 2**20
+RawOf = Callable[[Json], Json]  # a record of one format -> raw fields
 
 
 class _Reading:
@@ -38,17 +40,17 @@ class _Reading:
     ) -> None:
         self.source, self.now, self.side, self.mapping = source, now, side, mapping
 
-    def item(self, item: Any, row: int, board: Board | None = None, raw: str = "") -> Parsed:
+    def item(self, item: Any, row: int, raw_of: RawOf | None = None, raw: str = "") -> Parsed:
         try:
             raw = raw or orjson.dumps(item, default=str).decode()
         except orjson.JSONEncodeError as error:
             return FeedReject(self.source, row, f"{error}: nested too deep", "")
         try:
-            return self._event(item, board).at(self.source, row, raw)
+            return self._event(item, raw_of).at(self.source, row, raw)
         except ValueError as error:
             return FeedReject(self.source, row, explain(error), raw)
 
-    def _event(self, item: Any, board: Board | None) -> FeedEvent:
+    def _event(self, item: Any, raw_of: RawOf | None) -> FeedEvent:
         if not isinstance(item, dict):
             raise ValueError(f"a record must be a JSON object, but this is {str(item)[:60]!r}")
         if item.get("erase") is True:
@@ -56,8 +58,8 @@ class _Reading:
         if self.mapping:
             side = side_of(self.mapping, item, self.side)
             return self._from_raw(mapped(partial(at, item), self.mapping), side)
-        if board:
-            return self._from_raw(board.raw(item), Side.VACANCY)
+        if raw_of:
+            return self._from_raw(raw_of(item), Side.VACANCY)
         if is_posting(item):
             return self._from_raw(raw_vacancy(item), Side.VACANCY)
         if is_resume(item):
@@ -65,8 +67,7 @@ class _Reading:
         if self.side is None and ("title" in item) == ("titles" in item):
             raise ValueError(
                 "this is neither a vacancy (with `title`) nor a candidate (with `titles`), nor a schema.org "
-                "JobPosting, a JSON Resume or another known format; add the field, say which side the file "
-                "is, "
+                "JobPosting, a JSON Resume or another known format; add the field, give --side, "
                 "or map the fields with --map"
             )
         return contract_event(item, self.side or (Side.VACANCY if "title" in item else Side.CANDIDATE))
@@ -79,9 +80,18 @@ class _Reading:
 
     def document(self, document: Any) -> Iterator[Parsed]:
         """Every record of a document, numbered."""
-        board, items = (None, _items(document)) if self.mapping else (board_of(document) or (None, None))
-        for row, item in enumerate(_items(document) if items is None else items, start=1):
-            yield self.item(item, row, board)
+        raw_of, items = self.records(document)
+        for row, item in enumerate(items, start=1):
+            yield self.item(item, row, raw_of)
+
+    def records(self, document: Any) -> tuple[RawOf | None, list[Any]]:
+        """The records of a document, and what reads them if the whole document is of one known format."""
+        if not self.mapping:
+            if board := board_of(document):
+                return board[0].raw, board[1]
+            if found := openings(document):
+                return raw_opening, found
+        return None, _items(document)
 
     def reject(self, row: int, reason: str, raw: bytes = b"") -> FeedReject:
         return FeedReject(
@@ -240,13 +250,9 @@ def _json_line(line: bytes, row: int, reading: _Reading) -> Iterator[Parsed]:
         for item in _items(document):
             yield reading.item(item, row, raw=whole)
         return
-    found = board_of(document) if isinstance(document, dict) and not reading.mapping else None
-    if found:
-        for item in found[1]:
-            yield reading.item(item, row, found[0])
-        return
-    for item in _items(document):
-        yield reading.item(item, row)
+    raw_of, items = reading.records(document) if isinstance(document, dict) else (None, _items(document))
+    for item in items:
+        yield reading.item(item, row, raw_of)
 
 
 def _items(document: Any) -> list[Any]:

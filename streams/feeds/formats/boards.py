@@ -1,37 +1,58 @@
-"""Dumps of applicant tracking systems and job boards: where each one's values are. docs/feeds.md has the
-tables."""
+"""Dumps of applicant tracking systems and job boards, and where each one has its values (docs/feeds.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rolecall.streams.feeds.values.json_values import Json, at, objects
+from rolecall.streams.feeds.values.json_values import Json, at, many, objects, text
+
+Paths = str | tuple[str, ...]  # of several paths the first one with a value; `=text` is a constant
 
 
 @dataclass(frozen=True)
 class Board:
-    """One format. `items` is the path of the list of jobs; a job of it has all the `marks`."""
+    """One format. `items` is the path of the list of jobs; a job has all the `marks`."""
 
     name: str
     items: str
     marks: frozenset[str]
-    fields: Mapping[
-        str, str | tuple[str, ...]
-    ]  # several paths: the first one with a value; `=text`: a constant
+    fields: Mapping[str, Paths]
     only_if: Mapping[str, tuple[str, Any]] = field(
         default_factory=dict
     )  # field: (path, value that forbids it)
+    more_places: Paths = ()  # the job is at these places too
+    more: Callable[[Json], Json] = lambda item: {}
 
     def raw(self, item: Json) -> Json:
-        found = {name: _first(item, paths) for name, paths in self.fields.items()}
+        """ValueError if the item is no job of this format."""
+        if missing := self.marks - item.keys():
+            raise ValueError(
+                f"the file is a dump of {self.name}, but this job lacks {', '.join(sorted(missing))}"
+            )
+        found = {name: _first(item, paths) for name, paths in self.fields.items()} | self.more(item)
         for name, (path, forbidden) in self.only_if.items():
             if str(at(item, path)) == str(forbidden):
                 found.pop(name, None)
         found["id"] = f"{self.name}/{found['id']}" if found.get("id") not in (None, "") else None
+        if others := [text(each) for each in many(_first(item, self.more_places)) if text(each)]:
+            found = _at_several_places(found, others)
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _first(item: Json, paths: str | tuple[str, ...]) -> Any:
+def _at_several_places(found: Json, others: list[str]) -> Json:
+    main = found.get("location") or found.get("location.city")
+    places = list(dict.fromkeys([*map(text, many(main)), *others]))
+    if len(places) < 2:
+        return found
+    left = {
+        name: value for name, value in found.items() if name == "location.country" or "location" not in name
+    }
+    left = {name: value for name, value in found.items() if not name.startswith("location")}
+    country = found.get("location.country")
+    return left | ({"location.country": country} if country else {"location": "; ".join(places)})
+
+
+def _first(item: Json, paths: Paths) -> Any:
     for path in (paths,) if isinstance(paths, str) else paths:
         if path.startswith("="):
             return path[1:]
@@ -41,6 +62,29 @@ def _first(item: Json, paths: str | tuple[str, ...]) -> Any:
     return None
 
 
+def _ashby_pay(item: Json) -> Json:
+    """Of the components of the pay, which may include shares, the salary."""
+    parts = objects(at(item, "compensation.summaryComponents"))
+    pay = [part for part in parts if part.get("compensationType") == "Salary"]
+    if len(pay) != 1:
+        return {}
+    names = {"min": "minValue", "max": "maxValue", "currency": "currencyCode", "period": "interval"}
+    return {f"salary.{end}": pay[0].get(name) for end, name in names.items()}
+
+
+def _usajobs_remote(item: Json) -> Json:
+    remote = at(item, "MatchedObjectDescriptor.UserArea.Details.RemoteIndicator")
+    return {"workplace": "remote"} if str(remote).casefold() == "true" else {}
+
+
+def _recruitee_workplace(item: Json) -> Json:
+    """One of three switches, if only one is on."""
+    named = {"remote": "remote", "hybrid": "hybrid", "on_site": "on-site"}
+    on = [name for switch, name in named.items() if item.get(switch) is True]
+    return {"workplace": on[0]} if len(on) == 1 else {}
+
+
+SAMPLE = 100
 BOARDS = (
     Board(
         "greenhouse",
@@ -91,6 +135,8 @@ BOARDS = (
             "employment_types": "employmentType",
             "occurred_at": "publishedAt",
         },
+        more_places="secondaryLocations.location",
+        more=_ashby_pay,
     ),
     Board(
         "recruitee",
@@ -104,12 +150,18 @@ BOARDS = (
             "location.city": "city",
             "location.country": ("country_code", "country"),
             "employment_types": "employment_type_code",
-            "workplace": "remote",
+            "seniority": "experience_code",
+            "salary.min": "salary.min",
+            "salary.max": "salary.max",
+            "salary.currency": "salary.currency",
+            "salary.period": ("salary.period", "="),
             "occurred_at": ("published_at", "created_at"),
             "revision": "updated_at",
             "expires_at": "close_at",
             "status": "status",
         },
+        more_places="locations.city",
+        more=_recruitee_workplace,
     ),
     Board(
         "smartrecruiters",
@@ -118,6 +170,7 @@ BOARDS = (
         {
             "id": ("uuid", "id"),
             "title": "name",
+            "description": "jobAd.sections.jobDescription.text",
             "employer": "company.name",
             "location.city": "location.city",
             "location.region": "location.region",
@@ -144,6 +197,7 @@ BOARDS = (
             "seniority": "experience",
             "occurred_at": ("published_on", "created_at"),
         },
+        more_places="locations.city",
     ),
     Board(
         "usajobs",
@@ -158,6 +212,7 @@ BOARDS = (
             ),
             "employer": "MatchedObjectDescriptor.OrganizationName",
             "location": "MatchedObjectDescriptor.PositionLocationDisplay",
+            "location.country": "MatchedObjectDescriptor.PositionLocation.CountryCode",
             "employment_types": "MatchedObjectDescriptor.PositionSchedule.Name",
             "occurred_at": "MatchedObjectDescriptor.PublicationStartDate",
             "expires_at": "MatchedObjectDescriptor.ApplicationCloseDate",
@@ -170,6 +225,7 @@ BOARDS = (
                 "=",
             ),
         },
+        more=_usajobs_remote,
     ),
     Board(
         "remoteok",
@@ -249,8 +305,10 @@ BOARDS = (
             "location": "office",
             "employment_types": "schedule",
             "seniority": "seniority",
+            "skills": "keywords",
             "occurred_at": "createdAt",
         },
+        more_places="additionalOffices.office",
     ),
     Board(
         "xml",
@@ -276,10 +334,11 @@ BOARDS = (
 
 
 def board_of(document: Any) -> tuple[Board, list[Json]] | None:
-    """The format of a document, told by its fields, and its jobs."""
+    """The format of a document, told by the fields of one of its first jobs, and all its jobs."""
     for board in BOARDS:
-        items = objects(at(document, board.items) if board.items else document)
-        marked = [item for item in items if board.marks <= item.keys()]
-        if marked and (board.items or isinstance(document, list)):
-            return board, marked
+        if not board.items and not isinstance(document, list):
+            continue
+        items = many(at(document, board.items)) if board.items else document
+        if any(isinstance(item, dict) and board.marks <= item.keys() for item in items[:SAMPLE]):
+            return board, [item for item in items if not (isinstance(item, dict) and "legal" in item)]
     return None

@@ -161,10 +161,17 @@ def locality(city: str, region: str, country: str | None) -> Place:
         if len(parts) == 1 and not region.strip() and is_named_like_a_state(parts[0], country):
             found = Read(country, None, True)
         if len(parts) > 1 and not found.whole:
-            found = resolve(parts)
-            found = found if found.country == country else Read(country, None, False)
+            other = resolve(parts)
+            if other.country == country:
+                found = other
+            elif other.country:
+                found = Read(country, None, False)
     location = Location(country=found.country, city=found.city) if found.country or found.city else None
     return Place(location, where, found.whole)
+
+
+def is_one_option(text: str) -> bool:
+    return not re.search(_ALTERNATIVES, text)
 
 
 @lru_cache(16_384)

@@ -1,5 +1,6 @@
 """Workplaces, employment types, levels and periods, in eight languages. Whole texts only: see `phrases`."""
 
+import re
 from functools import lru_cache
 
 from rolecall.schemas.common import EmploymentType, Period, Seniority, Status, Workplace
@@ -59,6 +60,11 @@ _ABOUT_EMPLOYMENT = conjunctions() | frozenset(
         "beschäftigung",
         "only",
     ]
+)
+_BOTH_TIMES = re.compile(
+    r"\bfull[- ](?:or|and|/)[- ]part[- ]?time\b|\bvoll-?\s?(?:oder|und|/|bzw\.?)\s?teilzeit\b|"
+    r"\btemps plein ou partiel\b|\btiempo completo o parcial\b|\btempo pieno o parziale\b",
+    re.I,
 )
 _SENIORITIES = table(
     {
@@ -147,6 +153,10 @@ _ABOUT_PERIODS = frozenset(
         "lordo",
         "bruts",
         "brutos",
+        "salary",
+        "wage",
+        "rate",
+        "1",
         "am",
     ]
 )
@@ -167,7 +177,7 @@ _STATUSES = table(
 @lru_cache(4096)
 def employment_types(text: str) -> tuple[EmploymentType, ...] | None:
     """Every type that the text names; None unless every word is understood: `no part-time`."""
-    found = understood(text, _EMPLOYMENT_TYPES, _ABOUT_EMPLOYMENT)
+    found = understood(_BOTH_TIMES.sub("full time part time", text), _EMPLOYMENT_TYPES, _ABOUT_EMPLOYMENT)
     return tuple(sorted(found)) if found else None
 
 

@@ -25,52 +25,6 @@ def values(tmp_path: Path, content: bytes, name: str = "feed", mapping: str = ""
     return [orjson.loads(each.value or b"") for each in found if isinstance(each, FeedEvent)]
 
 
-BOARDS: list[tuple[str, Any, dict[str, Any]]] = [
-    (
-        "greenhouse",
-        {"jobs": [{"absolute_url": "u", "id": 7, "title": "Miller", "updated_at": "2026-11-20T09:00:00Z",
-                   "location": {"name": "Odense, Denmark"}, "content": "&lt;p&gt;Flour &amp;amp; oat"}]},
-        {"id": "greenhouse/7", "location": {"country": "DK", "city": "Odense"}, "description": "Flour & oat"},
-    ),
-    (
-        "lever",
-        [{"id": "l", "text": "Miller", "categories": {"location": "Gent", "commitment": "Part-time"},
-          "country": "BE", "workplaceType": "onsite", "createdAt": 1795338000000}],
-        {"id": "lever/l", "location": {"country": "BE", "city": "Gent"}, "workplace": "onsite",
-         "employment_types": ["part_time"]},
-    ),
-    (
-        "ashby",
-        {"jobs": [{"id": "a", "title": "Miller", "location": "Porto, Portugal", "isRemote": False,
-                   "employmentType": "FullTime", "publishedAt": "2026-11-20T09:00:00.000+00:00"}]},
-        {"id": "ashby/a", "location": {"country": "PT", "city": "Porto"}, "employment_types": ["full_time"]},
-    ),
-    (
-        "smartrecruiters",
-        {"content": [{"id": "s", "name": "Miller", "releasedDate": "2026-11-20T09:00:00.000Z",
-                      "location": {"city": "Graz", "country": "at", "remote": True}}]},
-        {"id": "smartrecruiters/s", "location": {"country": "AT", "city": "Graz"}, "workplace": "remote"},
-    ),
-    (
-        "jobsuche",
-        {"stellenangebote": [{"refnr": "10", "titel": "Müller/in", "arbeitsort": {"ort": "Fulda"}}]},
-        {"id": "jobsuche/10", "location": {"country": "DE", "city": "Fulda"}},
-    ),
-    (
-        "adzuna",
-        {"results": [{"id": "z", "title": "Miller", "redirect_url": "u", "salary_min": 30000,
-                      "salary_is_predicted": "1", "location": {"display_name": "Leeds, West Yorkshire"}}]},
-        {"id": "adzuna/z", "salary": None},
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "document", "expected"), BOARDS, ids=[board[0] for board in BOARDS])
-def test_dumps_of_boards(tmp_path: Path, name: str, document: Any, expected: dict[str, Any]) -> None:
-    (found,) = values(tmp_path, orjson.dumps(document))
-    assert {field: found.get(field) for field in expected} == expected
-
-
 def test_a_page_gives_its_ld_json(tmp_path: Path) -> None:
     posting = '{"@type":"JobPosting","title":"Miller","identifier":"7"}'
     page = f'<html><script type="application/ld+json">{posting}</script>'

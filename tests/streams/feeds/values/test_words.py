@@ -75,7 +75,8 @@ def test_workplaces(text: str, one: str | None, several: tuple[str, ...] | None)
     ("text", "expected"),
     [
         ("Vollzeit/Teilzeit", ("full_time", "part_time")),
-        ("Voll- oder Teilzeit", None),
+        ("Voll- oder Teilzeit", ("full_time", "part_time")),
+        ("Minijob", None),
         ("no part-time", None),
         ("kein Praktikum", None),
         ("CDI temps plein", ("full_time",)),
