@@ -88,7 +88,7 @@ def forbidden(pairs, history, one, other):
     entities = [entity for entity in history.newest.values() if entity is not None]
     vectors = encoder.encode([document_of(entity) for entity in entities]).vectors
     scores = vectors @ encoder.encode([Document(one), Document(other)]).vectors.T
-    assert np.abs(scores - RADIUS).min() > 1e-4
+    assert np.abs(scores - RADIUS).min() > 5e-5  # more than engines round
     inside = {entity.id: near for entity, near in zip(entities, (scores >= RADIUS).tolist(), strict=True)}
     return {pair for pair in pairs if any(inside[pair[0]][n] and inside[pair[2]][1 - n] for n in (0, 1))}
 
