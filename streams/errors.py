@@ -8,6 +8,9 @@ RolecallError
 │   ├── GaveUp
 │   ├── NotTheEvents
 │   ├── IndexMismatch
+│   │   ├── IndexGone       a collection that the offsets speak of does not exist
+│   │   ├── IndexOlder      the index lacks what the group has committed: an older copy, or another index
+│   │   └── IndexLimited    a limit of the server refuses what events need
 │   └── PublishRefused
 ├── Unreachable
 │   ├── TopicsMissing
@@ -63,6 +66,18 @@ class NotTheEvents(FatalError):
 
 class IndexMismatch(FatalError):
     """The stored vectors do not fit this encoder, or the index refuses our key. Retrying will not help."""
+
+
+class IndexGone(IndexMismatch):
+    """A collection does not exist. Only `prepare` creates one, and only where nothing was ever committed."""
+
+
+class IndexOlder(IndexMismatch):
+    """The index lacks events that its group has committed, so it may hold what was erased since."""
+
+
+class IndexLimited(IndexMismatch):
+    """The server has a limit that good events meet. The message names the limit."""
 
 
 class PublishRefused(FatalError):

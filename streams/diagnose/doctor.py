@@ -4,7 +4,7 @@ import asyncio
 import difflib
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +21,8 @@ from rolecall.schemas.match import Side
 from rolecall.schemas.topics import MATCHES, SIDE_OF
 from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import IndexMismatch, IndexUnavailable, NotDeployed, Unreachable
-from rolecall.streams.kafka.lag import lag
+from rolecall.streams.index.port import SPACES, Space
+from rolecall.streams.kafka.lag import groups_with_commits, lag
 from rolecall.streams.kafka.read import newest_records
 from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import missing_topics
@@ -170,7 +171,8 @@ async def _index(settings: Settings, encoder: Encoder) -> list[Finding]:
         return [Finding("index", False, str(error), "point ROLECALL_MODEL at the live model")]
     index = connect_index(settings, name, encoder.dims)
     try:
-        await index.prepare()
+        if gone := await index.missing():
+            return [await _lacking(settings, where, gone)]
         counts = {side: await index.count(side) for side in Side}
     except IndexUnavailable as error:
         remedy = (
@@ -180,11 +182,28 @@ async def _index(settings: Settings, encoder: Encoder) -> list[Finding]:
         )
         return [Finding("index", False, str(error), remedy)]
     except IndexMismatch as error:
-        return [Finding("index", False, str(error), "point ROLECALL_MODEL at the model of this index")]
+        state, _, remedy = str(error).rpartition("; ")
+        return [Finding("index", False, state, remedy)]
     finally:
         await index.close()
     held = ", ".join(f"{count:,} {side} points" for side, count in counts.items())
-    return [Finding("index", True, f"{where}: {held}")]
+    open_key = settings.index == "qdrant" and settings.qdrant_api_key and where.startswith("http:")
+    plain = Finding(
+        "index",
+        False,
+        f"the API key is sent to {where} without TLS",
+        "use https:// in ROLECALL_QDRANT_URL where the network is not your own",
+        required=False,
+    )
+    return [Finding("index", True, f"{where}: {held}"), *([plain] if open_key else [])]
+
+
+async def _lacking(settings: Settings, where: str, gone: Sequence[Space]) -> Finding:
+    """Without a committed offset, no worker ever ran. A check creates nothing."""
+    if len(gone) == len(SPACES) and not await groups_with_commits(settings, settings.consumer_group):
+        return Finding("index", True, f"{where}: no collection yet, the first worker creates them")
+    state = f"{where} lacks the collections of {', '.join(gone)}, and workers have committed offsets"
+    return Finding("index", False, state, "run `rolecall rebuild`: it makes the index again from the topics")
 
 
 async def _redis(settings: Settings) -> list[Finding]:

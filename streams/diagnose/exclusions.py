@@ -26,7 +26,6 @@ async def dry_run(encoder: Encoder, index: Index, rules: Sequence[ExclusionRule]
 
     Raises `Unacceptable` for an anchor whose entity is not indexed.
     """
-    await index.prepare()
     tried = ExclusionRules(encoder, index)
     areas = await tried.areas(rules)
     return await tried.forbidden([areas[rule.id] for rule in rules])

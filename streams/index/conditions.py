@@ -69,8 +69,8 @@ Payload = dict[str, object]
 
 
 # Fields that conditions may name. A payload may hold any other JSON fields, except the names that
-# the index keeps for itself: `id`, `revision`, `live`, `removed` and `settled`.
-# `since` and `digest` are the caller's, and the index compares them.
+# the index keeps for itself: `id`, `revision`, `live`, `removed`, `settled`, `write` and `at`.
+# `since`, `digest` and `edition` are the caller's, and the index compares them.
 PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "float", "integer", "geo"]] = {
     "coordinates": "geo",
     "country": "keyword",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -48,6 +48,19 @@ class Point:
     vector: npt.NDArray[np.float32] | None = None  # (dims,)
     payload: Payload | None = None
 
+    @property
+    def edition(self) -> str:
+        """A hash of the content alone, to tell two contents of one revision apart; empty if not known."""
+        return str((self.payload or {}).get("edition", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Everything of a partition below `offset` was applied to the space, as of `at_ms`."""
+
+    offset: int
+    at_ms: int
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -75,10 +88,29 @@ class Repetition:
 
 
 class Index(Protocol):
-    """The points of one deployment, each in its space. Every method may raise `IndexUnavailable`."""
+    """The points of one deployment, each in its space. Every method may raise `IndexUnavailable`.
+
+    No method but `prepare` creates anything. The others raise `IndexGone` for a space that does not exist.
+    """
+
+    contested: int
+    """How often `upsert` met one revision with two contents, since this client was made."""
 
     async def prepare(self) -> None:
-        """Create what is missing: one collection a space, payload indexes before any data."""
+        """Create what is missing: one collection a space, payload indexes before any data.
+
+        Call this only where nothing was ever committed, or nothing is missing. Raises `IndexMismatch` if a
+        collection cannot hold our vectors exactly, or has limits that events would meet.
+        """
+
+    async def missing(self) -> list[Space]:
+        """The spaces that do not exist."""
+
+    async def mark(self, space: Space, marks: Mapping[int, Mark]) -> None:
+        """Note, by partition, how far its topic was applied. A mark never goes back."""
+
+    async def marks(self, space: Space, partitions: Sequence[int]) -> dict[int, Mark]:
+        """The marks of those partitions that have one."""
 
     async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
         """Write each point unless a revision as high is stored already; visible to searches on return.
@@ -86,9 +118,15 @@ class Index(Protocol):
         A tombstone also replaces the live point of its own revision, and is never replaced by one: what is
         taken out in the millisecond of its last change is out. Ids within one call are distinct.
 
+        Of two live points with one revision and two editions, the higher edition wins, in whatever order
+        they come.
+
+        Of two writers of one id, each returns what its own write replaced: the reading of what was stored and
+        the write are one step.
+
         Returns the revision stored before, None for a new id. A returned revision above the point's own says
-        that the write was stale and ignored (one above it: a tombstone of that very revision is stored); an
-        equal one says that it had been written before.
+        that the write was stale and ignored (one above it: a tombstone of that very revision is stored, or a
+        higher edition); an equal one says that it had been written before.
         """
 
     async def repeated(self, space: Space, repetitions: Sequence[Repetition]) -> set[str]:
@@ -130,11 +168,26 @@ class Index(Protocol):
     async def close(self) -> None: ...
 
 
-def write_decision(stored: tuple[int, bool] | None, revision: int, *, live: bool) -> tuple[int | None, bool]:
-    """What `upsert` returns for a point, and whether it writes it; `stored` is (revision, live)."""
+class Stored(NamedTuple):
+    revision: int
+    live: bool
+    edition: str = ""
+
+    def differs(self, revision: int, edition: str) -> bool:
+        """Whether a live point of that revision has another content than this one."""
+        known = bool(self.edition and edition)
+        return known and self.live and self.revision == revision and self.edition != edition
+
+
+def write_decision(
+    stored: tuple[int, bool] | Stored | None, revision: int, *, live: bool, edition: str = ""
+) -> tuple[int | None, bool]:
+    """What `upsert` returns for a point, and whether it writes it."""
     if stored is None:
         return None, True
-    was, was_live = stored
+    was, was_live, was_edition = there = Stored(*stored)
+    if live and there.differs(revision, edition):
+        return (was, True) if edition > was_edition else (was + 1, False)
     if was != revision or live == was_live:
         return was, was < revision
     return (was + 1, False) if live else (was, True)
@@ -149,6 +202,11 @@ def repeats(stored: Payload, revision: int, digest: str) -> bool:
         and stored.get("settled") == stored.get("since")
         and int(str(stored["revision"])) <= revision
     )
+
+
+def mark_id(partition: int) -> str:
+    """Of the point that keeps a mark. No entity can have this id: it has a control character."""
+    return f"\x00mark/{partition}"
 
 
 def now_ms() -> int:

@@ -30,9 +30,12 @@ Floats = npt.NDArray[np.float32]
 
 _DATA = b"\x0a"  # DenseVector.data: field 1, packed (protobuf's encoding of repeated numbers)
 _CARRIED = grpc.WithPayloadSelector(
-    exclude=grpc.PayloadExcludeSelector(fields=sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
+    exclude=grpc.PayloadExcludeSelector(
+        fields=sorted((PAYLOAD_INDEXES.keys() | {"write", "edition"}) - {"revision"})
+    )
 )
-_HNSW = grpc.SearchParams(hnsw_ef=128)
+# Quantized scores are rescored: the confidence is computed from exact ones.
+_HNSW = grpc.SearchParams(hnsw_ef=128, quantization=grpc.QuantizationSearchParams(rescore=True))
 _EXACT = grpc.SearchParams(exact=True)
 
 
@@ -42,6 +45,11 @@ def _of_field(field: str, **test: Any) -> grpc.Condition:
 
 def below(field: str, value: int) -> grpc.Condition:
     return _of_field(field, range=grpc.Range(lt=value))
+
+
+def between(field: str, least: int, most: int) -> grpc.Condition:
+    """Both included. The payload index of floats answers it."""
+    return _of_field(field, range=grpc.Range(gte=least, lte=most))
 
 
 def equals(field: str, value: int | str) -> grpc.Condition:

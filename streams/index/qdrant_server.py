@@ -1,7 +1,8 @@
 """The index on a Qdrant server: one collection a space and model version."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import secrets
+import warnings
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as messages
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
-from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from rolecall.schemas.match import Side
-from rolecall.streams.errors import IndexMismatch, IndexUnavailable
-from rolecall.streams.index.areas import search_allowed
+from rolecall.streams.errors import IndexLimited, IndexMismatch, IndexUnavailable
+from rolecall.streams.index.areas import MAX_DEPTH, search_allowed
 from rolecall.streams.index.conditions import (
     PAYLOAD_INDEXES,
     Payload,
@@ -26,22 +26,27 @@ from rolecall.streams.index.port import (
     SPACES,
     Hit,
     Lookup,
+    Mark,
     Point,
     Query,
     Repetition,
     Space,
+    Stored,
+    mark_id,
     now_ms,
     point_id,
     repeats,
     write_decision,
 )
+from rolecall.streams.index.qdrant_errors import RAISE_IT, translated
 from rolecall.streams.index.qdrant_messages import (
     LIVE,
     all_of,
-    any_of,
     below,
+    between,
     equals,
     hits,
+    none_of,
     payload_message,
     search_message,
     with_id,
@@ -60,27 +65,32 @@ _PLURALS: dict[Space, str] = {
 _HNSW = models.HnswConfigDiff(m=16, ef_construct=128)
 _ALL_LIVE = messages.Filter(must=[LIVE])
 _ALREADY_THERE = 409
-_NOT_FOUND = 404
-_OTHER_MODEL = "no worker has run with this model: set ROLECALL_MODEL to theirs"
-_TRY_AGAIN = {408, 429}
-_NOT_LET_IN = {401, 403, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
-_KEY = "set ROLECALL_QDRANT_API_KEY to a key that may write"
-_PASSING = {
-    grpc.StatusCode.ABORTED,
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.INTERNAL,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.UNKNOWN,
+_LEAST: Mapping[str, int] = {  # limits of strict mode, and what the largest event needs
+    "max_query_limit": MAX_DEPTH,
+    "search_max_hnsw_ef": 128,
+    "search_max_batchsize": 64,
+    "upsert_max_batchsize": 1,
+    "filter_max_conditions": 256,
+    "condition_max_size": 512,
+    "max_payload_index_count": len(PAYLOAD_INDEXES),
 }
+_BEFORE = ["revision", "live", "edition", "write"]
+_NOTHING: tuple[Stored | None, str] = (None, "")
+_TRIES = 32  # of a write whose point others keep changing
 
 
 def connect(
     url: str, *, api_key: str | None, ca: Path | None, version: str, dims: int, timeout_seconds: float
 ) -> "QdrantServer":
     """gRPC carries the vectors; it is expected one port above the URL's, as Qdrant has it (6333, 6334)."""
-    client = AsyncQdrantClient(
+    with warnings.catch_warnings():  # on a key without TLS: `doctor` says it in our words
+        warnings.simplefilter("ignore", UserWarning)
+        client = _client(url, api_key, ca, timeout_seconds)
+    return QdrantServer(client, version, dims, timeout_seconds)
+
+
+def _client(url: str, api_key: str | None, ca: Path | None, timeout_seconds: float) -> AsyncQdrantClient:
+    return AsyncQdrantClient(
         url=url,
         grpc_port=(urlsplit(url).port or REST_PORT) + 1,
         prefer_grpc=True,
@@ -89,7 +99,6 @@ def connect(
         check_compatibility=False,  # prepare() asks for the version and says what is wrong with it
         grpc_options={"root_certificates": ca.read_bytes()} if ca else None,
     )
-    return QdrantServer(client, version, dims, timeout_seconds)
 
 
 class QdrantServer:
@@ -99,47 +108,99 @@ class QdrantServer:
         self._dims = dims
         self._timeout_seconds = timeout_seconds
         self._tombstone = np.full(dims, dims**-0.5, np.float32)
+        self.contested = 0
 
     async def prepare(self) -> None:
-        with _translated():
+        with translated():
             server = (await self._client.info()).version
         if tuple(map(int, server.split(".")[:2])) < OLDEST_SERVER:
             raise IndexMismatch(f"Qdrant {server} has no conditional upserts; run 1.16 or newer")
         for space in SPACES:
-            with _translated():
+            with translated():
                 await self._create(self._name(space))
-                stored = (await self._client.get_collection(self._name(space))).config.params.vectors
-            self._check(self._name(space), stored)
-            with _translated():
+                config = (await self._client.get_collection(self._name(space))).config
+            self._check(self._name(space), config)
+            with translated():
                 for field, kind in PAYLOAD_INDEXES.items():
                     await self._client.create_payload_index(
                         self._name(space), field, models.PayloadSchemaType(kind), wait=True
                     )
 
+    async def missing(self) -> list[Space]:
+        with translated():
+            return [space for space in SPACES if not await self._client.collection_exists(self._name(space))]
+
     async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
-        """One operation a point, each on condition that what is stored is older.
+        """One operation a point, each on condition that what is stored is still what was read.
+
+        Then each point that was written is read again. Where another writer came between, the decision is
+        made anew from what that one has stored.
 
         One operation for the whole batch would need a filter of (this id and older than that) for every
         point, tried on every point: 34 ms against 16 ms for 256 points, measured on the embedded engine.
         """
-        if not points:
-            return []
-        ids = [str(point_id(point.id)) for point in points]
-        with _translated():
-            records = await self._client.retrieve(self._name(space), ids, with_payload=["revision", "live"])
-            payloads = {str(record.id): _payload(record) for record in records}
-            stored = {id: (payload["revision"], "live" in payload) for id, payload in payloads.items()}
-            decisions = [
-                write_decision(stored.get(id), point.revision, live=point.vector is not None)
-                for id, point in zip(ids, points, strict=True)
-            ]
-            newer = [
-                self._operation(id, point)
-                for id, point, (_, writes) in zip(ids, points, decisions, strict=True)
-                if writes
-            ]
-        await self._write(space, newer)
-        return [was for was, _ in decisions]
+        pending = {str(point_id(point.id)): point for point in points}
+        before: dict[str, int | None] = dict.fromkeys(pending)
+        stored = await self._stored(space, list(pending))
+        for _ in range(_TRIES):
+            writing = {}
+            for id, point in pending.items():
+                there, live = stored.get(id, _NOTHING)[0], point.vector is not None
+                before[id], writes = write_decision(there, point.revision, live=live, edition=point.edition)
+                self.contested += live and there is not None and there.differs(point.revision, point.edition)
+                if writes:
+                    writing[id] = point
+            if not writing:
+                return list(before.values())
+            token = secrets.token_hex(8)
+            await self._write(
+                space,
+                [
+                    self._operation(id, point, stored.get(id, _NOTHING)[0], token)
+                    for id, point in writing.items()
+                ],
+            )
+            stored = await self._stored(space, list(writing))
+            pending = {id: point for id, point in writing.items() if stored.get(id, _NOTHING)[1] != token}
+        raise IndexUnavailable(f"Qdrant: other writers changed {len(pending)} points {_TRIES} times in a row")
+
+    async def _stored(self, space: Space, ids: list[str]) -> dict[str, tuple[Stored, str]]:
+        """What is stored, and the token of who wrote it."""
+        if not ids:
+            return {}
+        with translated():
+            records = await self._client.retrieve(self._name(space), ids, with_payload=_BEFORE)
+        return {
+            str(record.id): (
+                Stored(payload["revision"], "live" in payload, payload.get("edition", "")),
+                payload.get("write", ""),
+            )
+            for record in records
+            for payload in [_payload(record)]
+        }
+
+    async def mark(self, space: Space, marks: Mapping[int, Mark]) -> None:
+        await self._write(
+            space,
+            [
+                write_message(
+                    str(point_id(mark_id(partition))),
+                    self._tombstone,
+                    {"id": mark_id(partition), "revision": mark.offset, "at": mark.at_ms},
+                    between("revision", 0, mark.offset),
+                )
+                for partition, mark in marks.items()
+            ],
+        )
+
+    async def marks(self, space: Space, partitions: Sequence[int]) -> dict[int, Mark]:
+        ids = {str(point_id(mark_id(partition))): partition for partition in partitions}
+        with translated():
+            records = await self._client.retrieve(
+                self._name(space), list(ids), with_payload=["revision", "at"]
+            )
+        payloads = {ids[str(record.id)]: _payload(record) for record in records}
+        return {partition: Mark(each["revision"], each["at"]) for partition, each in payloads.items()}
 
     async def repeated(self, space: Space, repetitions: Sequence[Repetition]) -> set[str]:
         known = await self._repeating(space, repetitions)
@@ -164,7 +225,7 @@ class QdrantServer:
     async def _repeating(self, space: Space, repetitions: Sequence[Repetition]) -> dict[str, int]:
         """By id, the stored revisions of those that say what is stored."""
         by_id = {each.id: each for each in repetitions}
-        with _translated():
+        with translated():
             records = await self._client.retrieve(
                 self._name(space),
                 [str(point_id(id)) for id in by_id],
@@ -190,14 +251,14 @@ class QdrantServer:
             message = messages.UpdateBatchPoints(
                 collection_name=self._name(space), operations=operations, wait=True
             )
-            with _translated():
+            with translated():
                 await self._client.grpc_points.UpdateBatch(message, timeout=self._timeout_seconds)
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         if not queries:
             return []
         message = search_message(self._name(space), queries)
-        with _translated():
+        with translated():
             answer = await self._client.grpc_points.QueryBatch(message, timeout=self._timeout_seconds)
         return hits(answer)
 
@@ -205,7 +266,7 @@ class QdrantServer:
         return await search_allowed(self, space, queries)
 
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
-        with _translated():
+        with translated():
             records = await self._client.retrieve(
                 self._name(space), [str(point_id(id)) for id in ids], with_payload=True, with_vectors=True
             )
@@ -214,19 +275,19 @@ class QdrantServer:
 
     async def vectors(self, space: Space, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
         points = [str(point_id(id)) for id in ids]
-        with _translated():
+        with translated():
             records = await self._client.retrieve(
                 self._name(space), points, with_payload=["id", "revision", "live"], with_vectors=True
             )
         return {point.id: point.vector for point in map(_point, records) if point.vector is not None}
 
     async def count(self, space: Space) -> int:
-        with _translated():
+        with translated():
             return (await self._client.count(self._name(space), count_filter=_ALL_LIVE, exact=True)).count
 
     async def expired(self, space: Space, before_ms: int, limit: int) -> list[tuple[str, int]]:
         old = messages.Filter(must=[LIVE, below("expires", before_ms)])
-        with _translated():
+        with translated():
             records, _ = await self._client.scroll(
                 self._name(space), old, limit=limit, with_payload=["id", "revision"]
             )
@@ -235,12 +296,12 @@ class QdrantServer:
 
     async def purge(self, space: Space, before_ms: int) -> None:
         old = messages.Filter(must=[below("removed", before_ms)], must_not=[LIVE])
-        with _translated():
+        with translated():
             await self._client.delete(self._name(space), messages.PointsSelector(filter=old), wait=True)
 
     async def drop(self) -> None:
         for space in SPACES:
-            with _translated():
+            with translated():
                 await self._client.delete_collection(self._name(space))
 
     async def close(self) -> None:
@@ -262,7 +323,8 @@ class QdrantServer:
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise
 
-    def _check(self, name: str, stored: object) -> None:
+    def _check(self, name: str, config: models.CollectionConfig) -> None:
+        stored = config.params.vectors
         if not isinstance(stored, models.VectorParams):
             raise IndexMismatch(f"collection {name} has named vectors; remove it and replay the topics")
         if (stored.size, stored.distance) != (self._dims, models.Distance.DOT):
@@ -270,42 +332,52 @@ class QdrantServer:
                 f"collection {name} holds {stored.distance.value} vectors of {stored.size} dimensions, not"
                 f" Dot vectors of {self._dims}; use the model that wrote it, or remove it and replay"
             )
+        if stored.datatype not in (None, models.Datatype.FLOAT32) or stored.multivector_config is not None:
+            kind = "multivectors" if stored.multivector_config else stored.datatype and stored.datatype.value
+            raise IndexMismatch(
+                f"collection {name} stores {kind}, and scores need float32; remove it, run `rolecall rebuild`"
+            )
+        quantized = stored.quantization_config or config.quantization_config
+        if quantized is not None and not isinstance(quantized, models.ScalarQuantization):
+            raise IndexMismatch(
+                f"collection {name} has {type(quantized).__name__}, which loses too many neighbours even when"
+                ' rescored; turn it off: PATCH /collections/NAME {"quantization_config": "Disabled"}, or use'
+                " scalar quantization"
+            )
+        if config.strict_mode_config is not None and config.strict_mode_config.enabled:
+            self._check_limits(name, config.strict_mode_config)
 
-    def _operation(self, id: str, point: Point) -> messages.PointsUpdateOperation:
-        kept: Payload = {"id": point.id, "revision": point.revision}
-        older = below("revision", point.revision)
+    def _check_limits(self, name: str, strict: models.StrictModeConfigOutput) -> None:
+        low = [
+            f"{limit}={has}, {least} is needed"
+            for limit, least in _LEAST.items()
+            if (has := getattr(strict, limit)) is not None and has < least
+        ]
+        for allowed in ("search_allow_exact", "unindexed_filtering_update"):
+            if getattr(strict, allowed) is False:
+                low.append(f"{allowed}=false, true is needed")
+        if low:
+            raise IndexLimited(f"strict mode of collection {name}: {'; '.join(low)}; {RAISE_IT}")
+
+    def _operation(
+        self, id: str, point: Point, was: Stored | None, token: str
+    ) -> messages.PointsUpdateOperation:
+        """On condition that `was` is still stored; None: on condition that nothing is."""
+        kept: Payload = {"id": point.id, "revision": point.revision, "write": token}
         if point.vector is None:
             kept["removed"] = now_ms()
-            same = equals("revision", point.revision)
-            return write_message(id, self._tombstone, kept, any_of(older, all_of(same, LIVE)))
+            return write_message(id, self._tombstone, kept, _unchanged(was))
         kept = {**(point.payload or {}), **kept, "live": 1}
-        return write_message(id, point.vector, kept, older)
+        return write_message(id, point.vector, kept, _unchanged(was))
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raises temporary errors as `IndexUnavailable`. Other errors are defects and are not changed."""
-    try:
-        yield
-    except (ResponseHandlingException, ResourceExhaustedResponse) as error:
-        raise IndexUnavailable(f"Qdrant: {error}") from error
-    except UnexpectedResponse as error:
-        status = error.status_code or 500
-        if status == _NOT_FOUND:
-            raise IndexMismatch(f"Qdrant: {error}; {_OTHER_MODEL}") from error
-        if status in _NOT_LET_IN:
-            raise IndexMismatch(f"Qdrant: {error}; {_KEY}") from error
-        if status < 500 and status not in _TRY_AGAIN:
-            raise
-        raise IndexUnavailable(f"Qdrant: {error}") from error
-    except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.NOT_FOUND:
-            raise IndexMismatch(f"Qdrant: {error.details()}; {_OTHER_MODEL}") from error
-        if error.code() in _NOT_LET_IN:
-            raise IndexMismatch(f"Qdrant: {error.details()}; {_KEY}") from error
-        if error.code() not in _PASSING:
-            raise
-        raise IndexUnavailable(f"Qdrant: {error.code().name}, {error.details()}") from error
+def _unchanged(was: Stored | None) -> messages.Condition:
+    if was is None:  # nothing that is stored passes
+        return below("revision", -1)
+    revision = between("revision", was.revision, was.revision)
+    if not was.live:
+        return all_of(revision, none_of(LIVE))
+    return all_of(revision, LIVE, *([equals("edition", was.edition)] if was.edition else []))
 
 
 def _payload(record: models.Record | models.ScoredPoint) -> dict[str, Any]:
@@ -317,4 +389,5 @@ def _point(record: models.Record) -> Point:
     id, revision = payload.pop("id"), payload.pop("revision")
     if not payload.pop("live", None):
         return Point(id, revision)
+    payload.pop("write", None)
     return Point(id, revision, np.array(record.vector, np.float32), payload)

@@ -1,6 +1,6 @@
 """Read a topic up to where it ends now."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,7 +13,7 @@ from rolecall.streams.settings import Settings
 
 async def records_to_end(
     settings: Settings, topic: str, starts: Mapping[int, int] | None = None
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any]:
     """The records of the whole topic, or of the partitions in `starts` from these offsets on.
 
     Raises `TopicError` for a topic that does not exist.
@@ -36,6 +36,17 @@ async def records_to_end(
             yield record
     finally:
         await consumer.stop()
+
+
+async def filled(settings: Settings, topic: str, partition: int, start: int, end: int) -> bool:
+    """Whether the partition has a record from `start` to before `end`, compaction and markers aside."""
+    records = records_to_end(settings, topic, {partition: start})
+    try:
+        async for record in records:
+            return int(record.offset) < end
+        return False
+    finally:
+        await records.aclose()
 
 
 async def replayed(settings: Settings, topic: str) -> list[Record]:

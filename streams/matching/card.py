@@ -79,6 +79,7 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
     if embedded.occupation is not None:
         card["occupation"] = embedded.occupation.model_dump()
     payload: Payload = {**fields, "card": orjson.dumps(card).decode(), "since": entity.revision}
+    payload["edition"] = digest_of(entity, "")
     if embedded.digest is not None:
         payload["digest"] = embedded.digest
     if embedded.content is not None:

@@ -1,7 +1,8 @@
 """Liveness, readiness and metrics over HTTP. A thread of its own answers, also while the worker is stuck.
 
 /live     200 while the event loop runs and no batch is stuck; otherwise restart the worker
-/ready    200 while the model is loaded, index and broker answer, and partitions are assigned and fetched
+/ready    200 while the model is loaded, all of the index and the broker answer, and partitions are assigned
+          and fetched
 /metrics  for Prometheus
 """
 
@@ -93,15 +94,21 @@ class Health:
         """Looks up an id that no point has. This works for an index with any content."""
         if self.index is None:
             return "not prepared"
-        asked = asyncio.run_coroutine_threadsafe(self.index.fetch(Side.VACANCY, [""]), self._loop)
+        asked = asyncio.run_coroutine_threadsafe(_all_there(self.index), self._loop)
         try:
-            asked.result(PROBE_SECONDS)
+            return asked.result(PROBE_SECONDS)
         except Late:
             asked.cancel()
             return f"does not answer within {PROBE_SECONDS:g} s"
         except (IndexUnavailable, IndexMismatch) as error:
             return type(error).__name__
-        return None
+
+
+async def _all_there(index: Index) -> str | None:
+    if gone := await index.missing():
+        return f"lacks {', '.join(gone)}"
+    await index.fetch(Side.VACANCY, [""])
+    return None
 
 
 class HealthServer:

@@ -23,8 +23,8 @@ async def check_unfounded(settings: Settings, model_version: str, dims: int, *, 
         return
     index = connect_index(settings, model_version, dims)
     try:
-        await index.prepare()
-        held = sum([await index.count(side) for side in Side])
+        gone = await index.missing()
+        held = sum([await index.count(side) for side in Side if side not in gone])
     finally:
         await index.close()
     if held:

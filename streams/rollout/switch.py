@@ -211,7 +211,8 @@ async def rebuild(at: RolloutSession, say: Say, *, yes: bool = False) -> Rollout
 async def _counts(settings: Settings, of: Deployment, dims: int) -> dict[Side, int]:
     index = connect_index(settings, collections(of), dims)
     try:
-        return {side: await index.count(side) for side in Side}
+        gone = await index.missing()  # a rebuild may be what is made for it
+        return {side: 0 if side in gone else await index.count(side) for side in Side}
     finally:
         await index.close()
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
@@ -13,6 +14,7 @@ from rolecall.streams.events.record import Record
 from rolecall.streams.index.port import Index
 from rolecall.streams.monitor.logs import log_batch, log_definitions
 from rolecall.streams.monitor.metrics import Metrics
+from rolecall.streams.retry import patiently
 from rolecall.streams.rollout.rehearsal import Rehearsing
 from rolecall.streams.settings import Settings
 from rolecall.streams.worker.batch import BatchRunner
@@ -20,6 +22,7 @@ from rolecall.streams.worker.definitions import DefinitionRunner
 from rolecall.streams.worker.embedding_cache import Cache
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
 from rolecall.streams.worker.faust.agents import Acknowledge
+from rolecall.streams.worker.intact import Intact
 from rolecall.streams.worker.occupations import Occupations
 from rolecall.streams.worker.placement import Placement
 
@@ -33,6 +36,8 @@ class Runners:
     occupations: DefinitionRunner[Occupation]
     metrics: Metrics
     placement: Placement
+    intact: Intact
+    retry_seconds: float
 
     async def run(self, topic: str, records: Sequence[Record], acknowledge: Acknowledge) -> None:
         """Acknowledges once every effect is confirmed. Then counts and logs."""
@@ -41,14 +46,19 @@ class Runners:
             self.metrics.misplaced(topic, self.placement.check(topic, records))
             tally = await self.entities.run(SIDE_OF[topic], records)
             with tally.timed(Stage.ACK):
+                await self._mark(records)
                 await acknowledge()
             self.metrics.entities(topic, tally, time.perf_counter() - started)
             log_batch(tally)
         else:
             counts = await (self.rules if topic == RULES.name else self.occupations).run(records)
+            await self._mark(records)
             await acknowledge()
             self.metrics.definitions(topic, counts, time.perf_counter() - started)
             log_definitions(topic, counts)
+
+    async def _mark(self, records: Sequence[Record]) -> None:
+        await patiently(partial(self.intact.applied, records), Stage.ACK, self.retry_seconds)
 
 
 def runners(
@@ -59,6 +69,7 @@ def runners(
     publisher: Rehearsing,
     metrics: Metrics,
     placement: Placement,
+    intact: Intact,
 ) -> Runners:
     limits = settings.limits()
     return Runners(
@@ -89,4 +100,6 @@ def runners(
         ),
         metrics=metrics,
         placement=placement,
+        intact=intact,
+        retry_seconds=settings.retry_seconds,
     )

@@ -27,7 +27,7 @@ from rolecall.streams.events.record import Record
 from rolecall.streams.index.port import Index
 from rolecall.streams.kafka.lag import handled
 from rolecall.streams.kafka.publisher import Publisher
-from rolecall.streams.kafka.read import replayed
+from rolecall.streams.kafka.read import filled, replayed
 from rolecall.streams.kafka.topic_settings import Deviation
 from rolecall.streams.kafka.topics import require_sound_topics
 from rolecall.streams.monitor.contact import Contact
@@ -46,6 +46,7 @@ from rolecall.streams.worker.expiry import Sweeper, keep_sweeping
 from rolecall.streams.worker.faust.agents import Acknowledge, Handle
 from rolecall.streams.worker.faust.app import create_app
 from rolecall.streams.worker.faust.transport import progress
+from rolecall.streams.worker.intact import Intact, keep_checking
 from rolecall.streams.worker.placement import Placement
 from rolecall.streams.worker.watch import Watch
 
@@ -102,7 +103,10 @@ async def _serve(
     (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
     index = connect_index(settings, collections(deployment), encoder.dims)
     cache = connect_cache(settings, encoder.version, encoder.dims)
-    await patiently(index.prepare, "start", settings.retry_seconds)
+    named = group(deployment, settings.consumer_group)
+    committed = partial(handled, settings, named)
+    intact = Intact(index, named, partial(filled, settings))
+    await patiently(partial(intact.open_at, committed), "start", settings.retry_seconds)
     health.index = index
 
     async def handled_live() -> dict[tuple[str, int], int]:
@@ -112,10 +116,9 @@ async def _serve(
 
     rehearsing = Rehearsing(confirmed, rollouts, deployment, handled_live, silent=silent)
     placement = Placement()
-    ready = runners(settings, encoder, index, cache, rehearsing, metrics, placement)
+    ready = runners(settings, encoder, index, cache, rehearsing, metrics, placement, intact)
     if silent:  # a replay: the references come before the entities that they describe
         await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))
-    named = group(deployment, settings.consumer_group)
     app = create_app(settings, named, _handler(ready, health))
     stop = Stop(asyncio.get_running_loop(), settings.stop_seconds)
     contact.answered()
@@ -131,10 +134,12 @@ async def _serve(
     sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
     sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
     sweeping.add_done_callback(_end_if_failed)
+    checking = asyncio.create_task(keep_checking(intact, committed))
+    checking.add_done_callback(_end_if_failed)
     _log_start(encoder, deployment)
     await app.wait_for_stopped(stop.event)
     health.consuming = None
-    for task in dropped, sweeping:
+    for task in dropped, sweeping, checking:
         task.cancel()
     await app.stop()
     await _close(index, cache)

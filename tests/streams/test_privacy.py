@@ -55,7 +55,9 @@ def said(text: str) -> set[str]:
 
 def test_the_index_holds_terms_and_skills_and_no_other_text(matched):
     stored = matched.index.points[Side.CANDIDATE]["c1"]
-    assert said(json.dumps(stored.payload)) == {"echidna"}
+    hashes = {"digest", "edition", "content"}
+    kept = {name: value for name, value in stored.payload.items() if name not in hashes}
+    assert said(json.dumps(kept)) == {"echidna"}
 
 
 def test_a_match_holds_the_id_and_what_the_vacancy_asks_for(matched):

@@ -9,11 +9,20 @@ import numpy as np
 import orjson
 
 from rolecall.schemas.match import Side
-from rolecall.streams.errors import IndexMismatch, IndexUnavailable
+from rolecall.streams.errors import IndexGone, IndexMismatch, IndexUnavailable
 from rolecall.streams.index.conditions import All, AnyOf, AtLeast, AtMost, Condition, Either, Near, Within
 from rolecall.streams.index.edge.exact_nearest import Vectors
 from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Connection, Frame
-from rolecall.streams.index.port import Hit, Point, Query, Repetition, Space
+from rolecall.streams.index.port import (
+    SPACES,
+    Hit,
+    Mark,
+    Point,
+    Query,
+    Repetition,
+    Space,
+    space_named,
+)
 
 
 class QdrantEdge:
@@ -24,15 +33,29 @@ class QdrantEdge:
         self._timeout_seconds = timeout_seconds
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
+        self.contested = 0
 
     async def prepare(self) -> None:
-        for side in Side:  # the lookup spaces when first asked for: each keeps dozens of files open
-            await self._ask("prepare", side)
+        for space in SPACES:
+            await self._ask("prepare", space)
+
+    async def missing(self) -> list[Space]:
+        gone, _ = await self._ask("missing", Side.VACANCY)
+        return [space_named(each) for each in gone]
+
+    async def mark(self, space: Space, marks: Mapping[int, Mark]) -> None:
+        rows = [(partition, mark.offset, mark.at_ms) for partition, mark in marks.items()]
+        await self._ask("mark", space, marks=rows)
+
+    async def marks(self, space: Space, partitions: Sequence[int]) -> dict[int, Mark]:
+        found, _ = await self._ask("marks", space, partitions=list(partitions))
+        return {partition: Mark(offset, at_ms) for partition, offset, at_ms in found}
 
     async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
         rows = [(p.id, p.revision, None if p.vector is None else p.payload or {}) for p in points]
         vectors = [p.vector for p in points if p.vector is not None]
-        revisions, _ = await self._ask("upsert", space, vectors, points=rows)
+        (revisions, contested), _ = await self._ask("upsert", space, vectors, points=rows)
+        self.contested += contested
         return revisions  # type: ignore[no-any-return]
 
     async def repeated(self, space: Space, repetitions: Sequence[Repetition]) -> set[str]:
@@ -104,6 +127,8 @@ class QdrantEdge:
                 f"index at {self._socket}: {reason}; check that its process is running"
             ) from error
         answer = orjson.loads(reply.head)
+        if "gone" in answer:
+            raise IndexGone(answer["gone"])
         if "mismatch" in answer:
             raise IndexMismatch(answer["mismatch"])
         if "refused" in answer:  # these events cause it, not the index: a smaller batch may succeed

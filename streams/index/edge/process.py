@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from rolecall.streams.errors import IndexMismatch, IndexUnavailable
+from rolecall.streams.errors import IndexGone, IndexMismatch, IndexUnavailable
 from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Frame, listen, serve
-from rolecall.streams.index.edge.shard import OPERATIONS, Shard
-from rolecall.streams.index.port import Lookup, space_named
+from rolecall.streams.index.edge.shard import OPERATIONS, Shard, check, create
+from rolecall.streams.index.port import SPACES, Lookup, space_named
 from rolecall.streams.process import PYTHON
 
 
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 class Collections:
-    """One shard a space and version, loaded or created when first asked for."""
+    """One shard a space and version, loaded when first asked for. Only `prepare` creates one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -88,13 +88,24 @@ class Collections:
         if request["operation"] == "drop":
             self._drop(request["collection"][0])
             return Frame(orjson.dumps({"result": None}))
+        version, space, dims = request["collection"]
         try:
+            folder = self._folder(version)
+            if request["operation"] == "missing":
+                gone = [each for each in SPACES if not (folder / each).exists()]
+                return Frame(orjson.dumps({"result": gone}))
+            if request["operation"] == "prepare":
+                if not (folder / space_named(space)).exists():
+                    create(folder / space_named(space), dims)
+                check(folder / space_named(space), dims)
+                if space in set(Lookup):  # loaded when first asked for: each keeps dozens of files open
+                    return Frame(orjson.dumps({"result": None}))
             shard = self._shard(*request["collection"])
             if request["operation"] == "search_allowed":
-                version, _, dims = request["collection"]
                 request["arguments"]["anchors"] = self._shard(version, Lookup.ANCHOR, dims)
         except IndexMismatch as error:
-            return Frame(orjson.dumps({"mismatch": str(error)}))
+            kind = "gone" if isinstance(error, IndexGone) else "mismatch"
+            return Frame(orjson.dumps({kind: str(error)}))
         operation = OPERATIONS[request["operation"]]
         vectors = np.frombuffer(frame.body, np.float32).reshape(-1, shard.dims)
         try:

@@ -16,12 +16,12 @@ from qdrant_edge import (
     UpdateOperation,
 )
 
-from rolecall.streams.errors import IndexMismatch
+from rolecall.streams.errors import IndexGone, IndexMismatch
 from rolecall.streams.index.areas import INSIDE, other_anchor
 from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
 from rolecall.streams.index.edge.exact_nearest import NOWHERE, Id, Nearest, Vectors
 from rolecall.streams.index.edge.search import LIVE, Asked, Search
-from rolecall.streams.index.port import now_ms, point_id, repeats, write_decision
+from rolecall.streams.index.port import Stored, mark_id, now_ms, point_id, repeats, write_decision
 
 POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
 SEARCH_THREADS = 1  # of a shard; there is one segment to search, and the other cores are the workers'
@@ -32,6 +32,7 @@ _SCHEMAS = {
     "integer": engine.PayloadSchemaType.Integer,
     "geo": engine.PayloadSchemaType.Geo,
 }
+_BEFORE = ["revision", "live", "edition"]
 Answer = tuple[object, bytes]
 
 
@@ -39,14 +40,7 @@ class Shard:
     """One space's points. Each method is a whole request."""
 
     def __init__(self, path: Path, dims: int) -> None:
-        if not path.exists():
-            _create(path, dims)
-        stored = orjson.loads((path / "edge_config.json").read_bytes())["vectors"][""]
-        if stored["size"] != dims or stored["distance"] != "Dot":
-            raise IndexMismatch(
-                f"{path} holds {stored['distance']} vectors of {stored['size']} dimensions, not Dot vectors"
-                f" of {dims}; use the model that wrote it, or remove the folder and replay the topics"
-            )
+        check(path, dims)
         self.dims = dims
         self._shard = EdgeShard.load(str(path), _config(dims))
         self._unflushed = 0
@@ -70,13 +64,41 @@ class Shard:
     def prepare(self, _: Vectors) -> Answer:
         return None, b""
 
+    def mark(self, _: Vectors, marks: list[tuple[int, int, int]]) -> Answer:
+        stored, _body = self.marks(_, [partition for partition, _, _ in marks])
+        newer = [
+            engine.Point(
+                _short_id(mark_id(partition)),
+                self._tombstone,
+                {"id": mark_id(partition), "revision": offset, "at": at_ms},
+            )
+            for partition, offset, at_ms in marks
+            if offset >= {number: was for number, was, _ in stored}.get(partition, 0)
+        ]
+        if newer:
+            self._shard.update(UpdateOperation.upsert_points(newer))
+        return None, b""
+
+    def marks(self, _: Vectors, partitions: list[int]) -> tuple[list[tuple[int, int, int]], bytes]:
+        ids: dict[Id, int] = {_short_id(mark_id(partition)): partition for partition in partitions}
+        records = self._shard.retrieve(list(ids), with_payload=["revision", "at"], with_vector=False)
+        return [
+            (ids[record.id], record.payload["revision"], record.payload["at"])
+            for record in records
+            if record.payload
+        ], b""
+
     def upsert(self, vectors: Vectors, points: list[tuple[str, int, Payload | None]]) -> Answer:
-        ids: list[Id] = [_short_id(id) for id, _, _ in points]
+        """What was stored before, and how many points met their revision with another content."""
+        ids: list[Id] = [_short_id(id) for id, *_ in points]
         stored = {
-            record.id: (record.payload["revision"], "live" in record.payload)
-            for record in self._shard.retrieve(ids, with_payload=["revision", "live"], with_vector=False)
+            record.id: Stored(
+                record.payload["revision"], "live" in record.payload, record.payload.get("edition", "")
+            )
+            for record in self._shard.retrieve(ids, with_payload=_BEFORE, with_vector=False)
             if record.payload
         }
+        contested = 0
         before: list[int | None] = []
         rows = iter(vectors)
         newer: list[tuple[Id, Vectors | None, Payload]] = []
@@ -88,13 +110,16 @@ class Shard:
             else:
                 vector = next(rows)
                 kept = {**payload, **kept, "live": 1}
-            was, writes = write_decision(stored.get(id), revision, live=payload is not None)
+            there = stored.get(id)
+            edition = str((payload or {}).get("edition", ""))
+            was, writes = write_decision(there, revision, live=payload is not None, edition=edition)
+            contested += payload is not None and there is not None and there.differs(revision, edition)
             before.append(was)
             if writes:
                 newer.append((id, vector, kept))
         if newer:
             self._write(newer)
-        return before, b""
+        return (before, contested), b""
 
     def _write(self, points: list[tuple[Id, Vectors | None, Payload]]) -> None:
         self._shard.update(
@@ -205,6 +230,8 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
     operation.__name__: operation
     for operation in (
         Shard.prepare,
+        Shard.mark,
+        Shard.marks,
         Shard.upsert,
         Shard.repeated,
         Shard.settle,
@@ -225,7 +252,22 @@ def _short_id(entity_id: str) -> int:
     return point_id(entity_id).int >> 64
 
 
-def _create(path: Path, dims: int) -> None:
+def check(path: Path, dims: int) -> None:
+    """Raises `IndexMismatch`, or `IndexGone` if nothing is there."""
+    if not path.exists():
+        raise IndexGone(
+            f"{path} does not exist: it was deleted, or no worker has run with this model; `rolecall "
+            "rebuild` makes it again from the topics, or set ROLECALL_MODEL to the model that the workers use"
+        )
+    stored = orjson.loads((path / "edge_config.json").read_bytes())["vectors"][""]
+    if stored["size"] != dims or stored["distance"] != "Dot":
+        raise IndexMismatch(
+            f"{path} holds {stored['distance']} vectors of {stored['size']} dimensions, not Dot vectors"
+            f" of {dims}; use the model that wrote it, or remove the folder and replay the topics"
+        )
+
+
+def create(path: Path, dims: int) -> None:
     """Beside its place first: a kill in the middle leaves nothing half made there."""
     draft = path.with_suffix(".draft")
     shutil.rmtree(draft, ignore_errors=True)

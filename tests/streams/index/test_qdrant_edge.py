@@ -71,6 +71,7 @@ async def test_a_second_process_on_the_folder_is_refused_and_the_first_goes_on(
 
 async def test_kill_9_loses_nothing_acknowledged(folder: Path, index: QdrantEdge) -> None:
     process = start(folder)
+    await index.prepare()
     acknowledged = 0
     await index.prepare()
     asyncio.get_running_loop().call_later(0.1, process.kill)  # during a write
@@ -91,6 +92,7 @@ async def test_kill_9_loses_nothing_acknowledged(folder: Path, index: QdrantEdge
 
 async def test_what_was_erased_stays_erased_after_kill_9(folder: Path, index: QdrantEdge) -> None:
     process = start(folder)
+    await index.prepare()
     await index.upsert(SIDE, points(range(1)))
     await index.upsert(SIDE, [Point("0", 2)])
     kill(process)
@@ -105,6 +107,7 @@ async def test_a_missing_process_is_unavailable_and_comes_back(folder: Path, ind
     with pytest.raises(IndexUnavailable, match="check that its process is running"):
         await index.prepare()
     with start(folder):
+        await index.prepare()
         assert await index.count(SIDE) == 0
     with pytest.raises(IndexUnavailable):
         await index.count(SIDE)
@@ -121,12 +124,14 @@ async def test_a_stopped_process_is_unavailable_after_the_timeout(folder: Path, 
         with pytest.raises(IndexUnavailable, match=r"no answer to count in 0\.2 s"):
             await impatient.count(SIDE)
         process.send_signal(signal.SIGCONT)
+        await index.prepare()
         assert await index.count(SIDE) == 0
         await asyncio.gather(index.close(), impatient.close())
 
 
 async def test_a_caller_that_gives_up_does_not_shift_the_answers(folder: Path, index: QdrantEdge) -> None:
     with start(folder):
+        await index.prepare()
         await index.upsert(SIDE, points(range(3)))
         impatient = asyncio.ensure_future(index.fetch(SIDE, ["0"]))
         patient = asyncio.ensure_future(index.count(SIDE))
@@ -138,6 +143,7 @@ async def test_a_caller_that_gives_up_does_not_shift_the_answers(folder: Path, i
 
 async def test_several_requests_at_once_get_each_their_answer(folder: Path, index: QdrantEdge) -> None:
     with start(folder):
+        await index.prepare()
         await index.upsert(SIDE, points(range(50)))
         answers = await asyncio.gather(*(index.fetch(SIDE, [f"{n}"]) for n in range(50)))
         assert [list(answer) for answer in answers] == [[f"{n}"] for n in range(50)]
@@ -147,6 +153,7 @@ async def test_several_requests_at_once_get_each_their_answer(folder: Path, inde
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_it_in_good_order(folder: Path, index: QdrantEdge, sign: signal.Signals) -> None:
     with start(folder) as process:
+        await index.prepare()
         await index.upsert(SIDE, points(range(3)))
         process.send_signal(sign)
         assert process.wait() == 0
@@ -175,6 +182,7 @@ async def test_a_stale_socket_is_replaced(folder: Path, index: QdrantEdge) -> No
     kill(start(folder))
     assert (folder / "socket").exists()
     with start(folder):
+        await index.prepare()
         assert await index.count(SIDE) == 0
         await index.close()
 
@@ -227,6 +235,7 @@ async def test_without_disk_it_refuses_and_with_room_again_goes_on(folder: Path,
         return [Point(f"{n}", revision, VECTOR, {"card": "x" * 100_000}) for n in range(64)]
 
     with start(folder) as process:
+        await index.prepare()
         await index.upsert(SIDE, large(1))
         limits = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         with suppress(IndexUnavailable):

@@ -12,7 +12,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 
 from bench.rig.qdrant_double import qdrant_double
 from rolecall.schemas.match import Side
-from rolecall.streams.errors import IndexMismatch, IndexUnavailable
+from rolecall.streams.errors import IndexGone, IndexMismatch, IndexUnavailable
 from rolecall.streams.index.conditions import All
 from rolecall.streams.index.port import Point, Query
 from rolecall.streams.index.qdrant_server import QdrantServer, connect
@@ -147,8 +147,8 @@ async def test_a_mistake_is_not_retried(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", [status(404), rpc(grpc.StatusCode.NOT_FOUND)], ids=repr)
-async def test_collections_of_another_model_are_a_mismatch(error: Exception) -> None:
-    with pytest.raises(IndexMismatch, match="no worker has run with this model: set ROLECALL_MODEL"):
+async def test_a_collection_that_is_not_there_names_both_ways_out(error: Exception) -> None:
+    with pytest.raises(IndexGone, match=r"`rolecall rebuild` makes it again .* or set ROLECALL_MODEL"):
         await count_with(error)
 
 

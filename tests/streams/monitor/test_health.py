@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from rolecall.schemas.match import Side
 from rolecall.streams.errors import IndexUnavailable, PortUnavailable
+from rolecall.streams.index.port import SPACES
 from rolecall.streams.kafka.lag import Progress
 from rolecall.streams.monitor import health
 from rolecall.streams.monitor.contact import Contact
@@ -21,6 +22,10 @@ class Index:
     def __init__(self):
         self.error = None
         self.silent = False
+        self.gone = []
+
+    async def missing(self):
+        return self.gone
 
     async def fetch(self, side, ids):
         assert (side, ids) == (Side.VACANCY, [""])
@@ -100,6 +105,12 @@ def test_it_is_not_ready_while_the_index_refuses(index, ask):
     assert ask("/ready") == (503, "model: ok\nindex: IndexUnavailable\nbroker: ok\npartitions: ok\n")
     index.error = None
     assert ask("/ready")[0] == 200
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_it_is_not_ready_while_a_space_of_the_index_is_missing(index, ask, space):
+    index.gone = [space]
+    assert ask("/ready") == (503, f"model: ok\nindex: lacks {space}\nbroker: ok\npartitions: ok\n")
 
 
 def test_it_is_not_ready_while_the_index_is_silent(index, ask):
