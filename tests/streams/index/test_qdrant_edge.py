@@ -61,6 +61,7 @@ async def test_a_second_process_on_the_folder_is_refused_and_the_first_goes_on(
     folder: Path, index: QdrantEdge, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with start(folder):
+        await index.prepare()
         await index.upsert(SIDE, points(range(3)))
         with pytest.raises(IndexUnavailable):
             start_edge(folder / "data", folder / "another")
@@ -73,7 +74,6 @@ async def test_kill_9_loses_nothing_acknowledged(folder: Path, index: QdrantEdge
     process = start(folder)
     await index.prepare()
     acknowledged = 0
-    await index.prepare()
     asyncio.get_running_loop().call_later(0.1, process.kill)  # during a write
     with suppress(IndexUnavailable):
         while True:
@@ -99,6 +99,7 @@ async def test_what_was_erased_stays_erased_after_kill_9(folder: Path, index: Qd
     await index.close()
     with start(folder):
         assert await index.upsert(SIDE, points(range(1))) == [2]
+        await index.prepare()
         assert await index.count(SIDE) == 0
         await index.close()
 
@@ -112,6 +113,7 @@ async def test_a_missing_process_is_unavailable_and_comes_back(folder: Path, ind
     with pytest.raises(IndexUnavailable):
         await index.count(SIDE)
     with start(folder):
+        await index.prepare()
         assert await index.count(SIDE) == 0
         await index.close()
 
@@ -183,6 +185,7 @@ async def test_a_stale_socket_is_replaced(folder: Path, index: QdrantEdge) -> No
     assert (folder / "socket").exists()
     with start(folder):
         await index.prepare()
+        await index.prepare()
         assert await index.count(SIDE) == 0
         await index.close()
 
@@ -224,6 +227,7 @@ async def test_garbage_costs_the_sender_its_connection_only(
             sender.connect(os.fspath(folder / "socket"))
             sender.sendall(garbage)
             assert await asyncio.to_thread(sender.recv, 1) == b""
+        await index.prepare()
         assert await index.count(SIDE) == 0
         await index.close()
 
