@@ -16,6 +16,8 @@ from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.vacancy import Vacancy
 
 DAY_MS = 86_400_000
+# Longer than any dead letter is kept: a replayed letter meets the tombstone of an erasure that came after it.
+TOMBSTONES_MS = 45 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class Topic:
     cleanup_policy: Literal["compact", "delete"]
     retention_ms: int  # of records; on a compacted topic: of tombstones
     purpose: str
+    segment_ms: (
+        int  # a record may outlive its retention by this, and compaction leaves it alone for this long
+    )
     null: str | None = None  # what a record without a value means
     partitions: int = 4
     max_message_bytes: int | None = None  # None: the broker's default
@@ -36,7 +41,10 @@ class Topic:
         config = {
             "cleanup.policy": self.cleanup_policy,
             "delete.retention.ms" if compacted else "retention.ms": str(self.retention_ms),
+            "segment.ms": str(self.segment_ms),
         }
+        if compacted:
+            config["max.compaction.lag.ms"] = str(self.segment_ms)
         if self.max_message_bytes is not None:
             config["max.message.bytes"] = str(self.max_message_bytes)
         return config
@@ -47,7 +55,8 @@ VACANCIES = Topic(
     contracts=(Vacancy,),
     key="vacancy id",
     cleanup_policy="compact",
-    retention_ms=7 * DAY_MS,
+    retention_ms=TOMBSTONES_MS,
+    segment_ms=DAY_MS,
     purpose="Full state of each vacancy.",
     null="erase the vacancy",
 )
@@ -56,7 +65,8 @@ CANDIDATES = Topic(
     contracts=(Candidate,),
     key="candidate id",
     cleanup_policy="compact",
-    retention_ms=7 * DAY_MS,
+    retention_ms=TOMBSTONES_MS,
+    segment_ms=DAY_MS,
     purpose="Full state of each profile.",
     null="erase the candidate",
 )
@@ -65,7 +75,8 @@ RULES = Topic(
     contracts=(ExclusionRule,),
     key="rule id",
     cleanup_policy="compact",
-    retention_ms=7 * DAY_MS,
+    retention_ms=TOMBSTONES_MS,
+    segment_ms=DAY_MS,
     purpose="Exclusion rules.",
     null="remove the rule",
     partitions=1,
@@ -75,7 +86,8 @@ OCCUPATIONS = Topic(
     contracts=(Occupation,),
     key="occupation id",
     cleanup_policy="compact",
-    retention_ms=7 * DAY_MS,
+    retention_ms=TOMBSTONES_MS,
+    segment_ms=DAY_MS,
     purpose="Reference occupations.",
     null="remove it",
     partitions=1,
@@ -85,7 +97,8 @@ ROLLOUTS = Topic(
     contracts=(Rollout,),
     key="`rollout`",
     cleanup_policy="compact",
-    retention_ms=7 * DAY_MS,
+    retention_ms=TOMBSTONES_MS,
+    segment_ms=DAY_MS,
     purpose="Which model's matches count.",
     null="forget the rollout: then the matches of every model count",
     partitions=1,
@@ -96,6 +109,7 @@ MATCHES = Topic(
     key="vacancy id of a match, entity id of a withdrawal",
     cleanup_policy="delete",
     retention_ms=7 * DAY_MS,
+    segment_ms=DAY_MS,
     purpose="Matches and their withdrawal.",
 )
 FEEDBACK = Topic(
@@ -104,6 +118,7 @@ FEEDBACK = Topic(
     key="vacancy id",
     cleanup_policy="delete",
     retention_ms=365 * DAY_MS,
+    segment_ms=DAY_MS,
     purpose="What happened to a match.",
 )
 DEAD_LETTERS = Topic(
@@ -112,6 +127,7 @@ DEAD_LETTERS = Topic(
     key="original key",
     cleanup_policy="delete",
     retention_ms=30 * DAY_MS,
+    segment_ms=DAY_MS,
     purpose="Records that could not be processed: the original bytes, the cause in the headers.",
     partitions=1,
     max_message_bytes=16 * 1_048_576,  # room for the largest record of any input topic, and its headers

@@ -93,6 +93,12 @@ def replay(places: tuple[str, ...], everything: bool, **filters: Any) -> None:
         )
     for letter in result.overtaken:
         click.echo(f"{letter.place}: overtaken by a later record of {letter.name}", err=True)
+    for letter in result.too_old:
+        click.echo(
+            f"{letter.place}: skipped, it died on {letter.died_at:%Y-%m-%d}, and {letter.name} may have been "
+            "erased since; publish its state anew if it is still true",
+            err=True,
+        )
     click.echo(f"{len(result.published):,} published again, {len(result.overtaken):,} overtaken")
 
 

@@ -1,15 +1,26 @@
 """Read dead letters, and publish them to their topic again after the cause is fixed."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from pydantic import ValidationError
+
+from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
-from rolecall.schemas.topics import DEAD_LETTERS, INPUTS
+from rolecall.schemas.errors import Unacceptable
+from rolecall.schemas.occupation import Occupation
+from rolecall.schemas.receive import parse
+from rolecall.schemas.rule import ExclusionRule
+from rolecall.schemas.topics import CONTRACT_OF, DEAD_LETTERS, INPUTS, OCCUPATIONS, RULES, SIDE_OF
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.errors import TopicsWrong
 from rolecall.streams.events.records import Outgoing, own_headers
 from rolecall.streams.kafka.publisher import KafkaPublisher, letter_producer, start, stop
 from rolecall.streams.kafka.read import records_to_end
+from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
 
@@ -28,6 +39,11 @@ class Letter:
     def place(self) -> str:
         """Where the original record was: topic/partition/offset."""
         return f"{self.about.topic}/{self.about.partition}/{self.about.offset}"
+
+    @property
+    def id(self) -> bytes | None:
+        """The key, or the id in the value of a record without one."""
+        return self.key if self.key is not None else _id_in(self.about.topic, self.value)
 
     @property
     def name(self) -> str:
@@ -61,7 +77,8 @@ class Replayed:
     """Results for the letters that were selected."""
 
     published: list[Letter] = field(default_factory=list)
-    overtaken: list[Letter] = field(default_factory=list)  # the topic has a later record of the key
+    overtaken: list[Letter] = field(default_factory=list)  # the topic has a later record of the id
+    too_old: list[Letter] = field(default_factory=list)  # the tombstone of a later erasure may be gone
     unsendable: list[Letter] = field(
         default_factory=list
     )  # no topic of ours, cut, or an erasure without a time
@@ -84,24 +101,16 @@ async def letters(settings: Settings, wanted: Filter) -> AsyncIterator[Letter]:
 async def replay(settings: Settings, wanted: Filter) -> Replayed:
     """Publish the original bytes, key and time to the original partition, each record once.
 
-    Not those that a later record of their key has overtaken: they would be the last ones there, and
+    Not those that a later record of their id has overtaken: they would be the last ones there, and
     compaction keeps the last. The replayed record is such a later one, so replaying again does nothing.
+    Not those that died before the retention of dead letters: their id may have been erased since, and the
+    topic may have forgotten that. Raises `TopicsWrong` if the broker forgets erasures earlier than that.
     """
     died = {letter.place: letter async for letter in letters(settings, wanted)}  # one may have died twice
-    result = Replayed()
-    last = await _last_offsets(settings, died.values())
-    for letter in died.values():
-        about = letter.about
-        if (
-            about.topic not in REPLAYABLE
-            or about.cut_bytes
-            or (letter.value is None and about.timestamp_ms is None)
-        ):
-            result.unsendable.append(letter)
-        elif letter.key is not None and last.get((about.topic, letter.key), -1) > about.offset:
-            result.overtaken.append(letter)
-        else:
-            result.published.append(letter)
+    short = [each for each in await deviations(settings) if each.state.startswith("delete.retention.ms=")]
+    if wrong := [each for each in short if each.topic in {letter.about.topic for letter in died.values()}]:
+        raise TopicsWrong("; ".join(f"{each}. Mend it: {each.remedy}" for each in wrong))
+    result = sorted_out(died.values(), await _histories(settings, died.values()), datetime.now(UTC))
     sender = letter_producer(settings)  # the originals may be as large as letters
     try:
         await start(sender)
@@ -111,17 +120,67 @@ async def replay(settings: Settings, wanted: Filter) -> Replayed:
     return result
 
 
-async def _last_offsets(settings: Settings, died: Iterable[Letter]) -> dict[tuple[str, bytes | None], int]:
-    """By topic and key, where the last record behind the first of these letters is."""
-    starts: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    for about in (letter.about for letter in died if letter.about.topic in REPLAYABLE):
-        partitions = starts[about.topic]
-        partitions[about.partition] = min(about.offset + 1, partitions.get(about.partition, about.offset + 1))
-    last: dict[tuple[str, bytes | None], int] = {}
-    for topic, partitions in starts.items():
-        async for record in records_to_end(settings, topic, partitions):
-            last[topic, record.key] = record.offset
-    return last
+@dataclass(slots=True)
+class History:
+    """What a topic holds of one id."""
+
+    last: dict[int, int] = field(default_factory=dict)  # by partition, the offset of the last record
+    erased_ms: int = -1  # the time of the newest erasure, in any partition
+
+    def add(self, record: Any) -> None:
+        self.last[record.partition] = record.offset
+        if record.value is None:
+            self.erased_ms = max(record.timestamp, self.erased_ms)
+
+
+def sorted_out(
+    died: Iterable[Letter], histories: Mapping[tuple[str, bytes | None], History], now: datetime
+) -> Replayed:
+    """Which letters may be published again. Pure."""
+    result = Replayed()
+    for letter in died:
+        about = letter.about
+        history = histories.get((about.topic, letter.id), History())
+        if (
+            about.topic not in REPLAYABLE
+            or about.cut_bytes
+            or (letter.value is None and about.timestamp_ms is None)
+        ):
+            result.unsendable.append(letter)
+        elif now - letter.died_at > timedelta(milliseconds=DEAD_LETTERS.retention_ms):
+            result.too_old.append(letter)
+        elif history.last.get(about.partition, -1) > about.offset or (
+            history.erased_ms >= (about.timestamp_ms or 0) and letter.value is not None
+        ):
+            result.overtaken.append(letter)
+        else:
+            result.published.append(letter)
+    return result
+
+
+async def _histories(settings: Settings, died: Iterable[Letter]) -> dict[tuple[str, bytes | None], History]:
+    """Of the ids of these letters, from all partitions: a client with another partitioner may have erased."""
+    wanted = {(letter.about.topic, letter.id) for letter in died if letter.about.topic in REPLAYABLE}
+    found: defaultdict[tuple[str, bytes | None], History] = defaultdict(History)
+    for topic in sorted({topic for topic, _ in wanted}):
+        async for record in records_to_end(settings, topic):
+            name = topic, record.key if record.key is not None else _id_in(topic, record.value)
+            if name in wanted:
+                found[name].add(record)
+    return found
+
+
+def _id_in(topic: str, value: bytes | None) -> bytes | None:
+    """The id in the value of a record without a key, if it can be read."""
+    contracts: dict[str, type[Vacancy] | type[Candidate] | type[ExclusionRule] | type[Occupation]] = {
+        **{topic: CONTRACT_OF[side] for topic, side in SIDE_OF.items()},
+        RULES.name: ExclusionRule,
+        OCCUPATIONS.name: Occupation,
+    }
+    try:
+        return None if value is None else parse(contracts[topic], value).id.encode()
+    except (ValidationError, Unacceptable, KeyError):
+        return None
 
 
 def _original(letter: Letter) -> Outgoing:

@@ -8,7 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 
 from rolecall.schemas.broker.settings import BrokerSettings
-from rolecall.schemas.topics import CANDIDATES, DAY_MS, TOPICS, VACANCIES, Topic
+from rolecall.schemas.topics import CANDIDATES, TOPICS, VACANCIES, Topic
 
 UNLIMITED = -1
 
@@ -82,8 +82,9 @@ def needs(topic: Topic, has: Mapping[str, str]) -> Iterator[tuple[str, str, str,
     if UNLIMITED < int(has.get(kept, UNLIMITED)) < topic.retention_ms:
         reason = f"the contract keeps {'tombstones' if compacted else 'records'} {topic.retention_ms} ms"
         yield kept, str(topic.retention_ms), reason, False
-    if compacted and int(has.get("segment.ms", 0)) > 7 * DAY_MS:
-        yield "segment.ms", str(7 * DAY_MS), "what was erased stays on disk for as long", False
+    for lasts in ("segment.ms", "max.compaction.lag.ms") if compacted else ("segment.ms",):
+        if int(has.get(lasts, 0)) > topic.segment_ms:
+            yield lasts, str(topic.segment_ms), "what was erased stays on disk for as long", False
     most = topic.max_message_bytes
     if most is not None and int(has.get("max.message.bytes", most)) < most:
         needed = str(most)
