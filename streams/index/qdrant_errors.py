@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc  # type: ignore[import-untyped]
+import httpx
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
@@ -44,8 +45,12 @@ def translated() -> Iterator[None]:
     """Raises temporary errors as `IndexUnavailable`. Other errors are defects and are not changed."""
     try:
         yield
-    except (ResponseHandlingException, ResourceExhaustedResponse) as error:
+    except ResourceExhaustedResponse as error:
         raise IndexUnavailable(f"Qdrant: {error}") from error
+    except ResponseHandlingException as error:  # of an answer that cannot be read, it quotes the answer
+        read = isinstance(error.source, httpx.HTTPError | OSError)
+        reason = str(error) if read else type(error.source).__name__
+        raise IndexUnavailable(f"Qdrant: {reason}") from error
     except UnexpectedResponse as error:
         status = error.status_code or 500
         if status == _NOT_FOUND:

@@ -108,7 +108,7 @@ class KafkaPublisher:
             smaller = shortened(letters[0])
             if smaller is None:
                 raise
-            log.warning("dead_letter_cut", key=str(letters[0].key), bytes=len(letters[0].value or b""))
+            log.warning("dead_letter_cut", bytes=len(letters[0].value or b""))
             await self._confirmed([smaller])
 
     async def _confirmed(self, records: Sequence[Outgoing]) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import structlog
 
+from rolecall.streams.discretion import Discreet, guard_process, of_exc_info
 from rolecall.streams.monitor.tally import DefinitionTally, Tally
 
 log = structlog.get_logger()
@@ -31,10 +32,12 @@ def configure(form: Literal["console", "json"], level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     render: list[structlog.typing.Processor]
+    tell = structlog.processors.ExceptionRenderer(of_exc_info)
     if form == "json":
-        render = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        render = [tell, structlog.processors.JSONRenderer()]
     else:
-        render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        plain = structlog.dev.plain_traceback  # others print local variables, which hold texts
+        render = [tell, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -52,6 +55,8 @@ def configure(form: Literal["console", "json"], level: str) -> None:
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING)
     handler.addFilter(Repeated())
+    handler.addFilter(Discreet())
+    guard_process()
 
 
 class Repeated(logging.Filter):

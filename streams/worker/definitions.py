@@ -57,7 +57,12 @@ class DefinitionRunner(Generic[D]):
         tally.retries += retries
         for reject in rejects:
             log.warning(
-                "dead_letter", topic=reject.record.topic, offset=reject.record.offset, reason=reject.message
+                "dead_letter",
+                topic=reject.record.topic,
+                offset=reject.record.offset,
+                stage=reject.stage,
+                # Only messages of the contract itself are sure not to quote the text.
+                reason=reject.message if reject.stage is Stage.RECEIVE else reject.exception,
             )
         return tally
 

@@ -15,6 +15,7 @@ from rolecall.encoder.model import Encoder
 from rolecall.schemas.rollout import Deployment
 from rolecall.schemas.topics import OCCUPATIONS
 from rolecall.streams.connect import connect_index
+from rolecall.streams.discretion import said
 from rolecall.streams.errors import (
     FatalError,
     NotAllowed,
@@ -193,7 +194,7 @@ def _handler(ready: Runners, health: Health) -> Handle:
                 await ready.run(topic, records, acknowledge)
         except Exception as error:
             unexplained = None if isinstance(error, FatalError) else error
-            log.critical("worker_failed", topic=topic, error=str(error), exc_info=unexplained)
+            log.critical("worker_failed", topic=topic, error=said(error), exc_info=unexplained)
             os._exit(EXIT_FAILED)
 
     return handle
@@ -202,7 +203,7 @@ def _handler(ready: Runners, health: Health) -> Handle:
 def _end_if_failed(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()):
         unexplained = None if isinstance(error, FatalError) else error
-        log.critical("worker_failed", error=str(error), exc_info=unexplained)
+        log.critical("worker_failed", error=said(error), exc_info=unexplained)
         os._exit(EXIT_FAILED)
 
 

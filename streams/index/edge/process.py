@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
+from rolecall.streams.discretion import guard_logging, guard_process
 from rolecall.streams.errors import IndexGone, IndexMismatch, IndexUnavailable
 from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Frame, listen, serve
 from rolecall.streams.index.edge.shard import OPERATIONS, Shard, check, create
@@ -62,6 +63,8 @@ def main() -> None:
     parser.add_argument("--path", type=Path, required=True, help="where the points are kept")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on")
     options = parser.parse_args()
+    guard_process()
+    guard_logging()
     os.umask(0o077)  # no other user may read profiles
     options.path.mkdir(parents=True, exist_ok=True)
     folder = os.open(options.path, os.O_RDONLY)  # open until the process ends, and with it the lock
