@@ -126,7 +126,7 @@ REFUSED = {
     ),
     "a year ahead": (
         lambda side, id: dump(entity(side, id, occurred_at=(NOW + timedelta(days=365)).isoformat())),
-        "ahead of this worker's clock",
+        "ahead of the record's timestamp",
     ),
     "empty title": (lambda side, id: dump(entity(side, id, **titled(side, ""))), "at least 1 character"),
     "blank title": (lambda side, id: dump(entity(side, id, **titled(side, " \t "))), "at least 1 character"),

@@ -256,6 +256,10 @@ def test_of_what_came_meanwhile_nothing_is_missing(market, rebuilt):
     assert market.late.expected() <= market.held()[0]
 
 
-def test_the_worker_moves_to_the_rebuilt_index_by_itself(market, rebuilt, kit):
-    kit.poll(lambda: market.green.lines("worker_started")[-1]["generation"] == 2, "the move")
-    assert market.green.process.poll() is None
+def test_the_worker_ends_at_the_lost_index_and_started_again_serves_the_rebuilt_one(market, rebuilt, kit):
+    assert market.green.process.wait(60) in (1, 2)
+    assert "`rolecall rebuild` makes it again" in market.green.lines("worker_failed")[-1]["error"]
+    again = market.worker("again", ROLECALL_MODEL=str(market.settings.model))
+    kit.poll(lambda: again.lines("worker_started"), "the start")
+    assert again.lines("worker_started")[-1]["generation"] == 2
+    assert again.process.poll() is None

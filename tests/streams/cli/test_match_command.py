@@ -74,7 +74,7 @@ class TestMatch:
         later = DRIVER | {"occurred_at": "2999-01-01T00:00:00Z"}
         result = run([NURSE, later], PEOPLE, "--out", "matches.csv")
         assert rows() == both()[:1]
-        assert "ahead of this worker's clock" in result.stderr
+        assert "ahead of the record's timestamp" in result.stderr
 
     def test_a_rule_keeps_pairs_apart(self, run):
         anchors = [{"text": text, "min_similarity": 0.8} for text in ("Registered nurse", "Nurse")]

@@ -248,6 +248,18 @@ class TestCommand:
         soft = rolecall("v1", "c1", "--json", ROLECALL_HARD_RULES='{"salary":"soft"}')
         assert json.loads(soft.stdout)["stopped_by"] is None
 
-    def test_an_unknown_id_ends_with_1_and_says_so(self, rolecall):
+    def test_without_an_index_it_names_both_ways_out_and_creates_nothing(self, rolecall, edge_socket):
+        result = rolecall("v1", "c1")
+        assert (result.exit_code, "`rolecall rebuild` makes it again" in result.output) == (2, True)
+        assert list((edge_socket.parent / "data").glob("*/*")) == []
+
+    def test_an_unknown_id_ends_with_1_and_says_so(self, rolecall, edge_socket):
+        async def prepare():
+            model = Encoder.load()
+            index = QdrantEdge(edge_socket, model.version, model.dims)
+            await index.prepare()
+            await index.close()
+
+        asyncio.run(prepare())
         result = rolecall("v1", "c1")
         assert (result.exit_code, "the index holds no vacancy of model" in result.output) == (1, True)
