@@ -7,6 +7,7 @@ record that was refused once is refused by every later replay.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -148,16 +149,29 @@ def _each(records: Iterable[Record], read: Callable[[Record], T]) -> tuple[list[
 
 
 def newest(events: Sequence[AnyEvent]) -> list[AnyEvent]:
-    """The newest revision of each id, in order of arrival; of equal ones, an erasure or else the last."""
+    """The newest revision of each id, in order of arrival.
+
+    Of equal ones, an erasure, or else the higher edition.
+    """
     best: dict[str, AnyEvent] = {}
     for event in events:
-        if event.id not in best or _age(event) >= _age(best[event.id]):
+        if event.id not in best or _beats(event, best[event.id]):
             best[event.id] = event
     return list(best.values())
 
 
-def _age(event: Revised) -> tuple[int, bool]:
-    return event.revision, isinstance(event, Erased)
+def _beats(event: Revised, other: Revised) -> bool:
+    if event.revision != other.revision:
+        return event.revision > other.revision
+    if isinstance(event, Published) and isinstance(other, Published):
+        return edition_of(event.entity) >= edition_of(other.entity)
+    return isinstance(event, Erased) or not isinstance(other, Erased)
+
+
+def edition_of(entity: Entity) -> str:
+    """A hash of the content: decides between two contents of one revision, the same in every reader."""
+    content = entity.model_dump_json(exclude={"occurred_at", "revision"}, exclude_defaults=True)
+    return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def _value(contract: type[Contracted], record: Record, limits: Limits) -> Contracted | Erased:

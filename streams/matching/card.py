@@ -12,6 +12,7 @@ import orjson
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.common import Contract, Matching
 from rolecall.schemas.match import NearestOccupation, Side
+from rolecall.schemas.receive import edition_of
 from rolecall.schemas.vacancy import Vacancy, VacancyTerms
 from rolecall.streams.events.receive import Entity
 from rolecall.streams.index.conditions import Payload
@@ -79,7 +80,7 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
     if embedded.occupation is not None:
         card["occupation"] = embedded.occupation.model_dump()
     payload: Payload = {**fields, "card": orjson.dumps(card).decode(), "since": entity.revision}
-    payload["edition"] = digest_of(entity, "")
+    payload["edition"] = edition_of(entity)
     if embedded.digest is not None:
         payload["digest"] = embedded.digest
     if embedded.content is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
@@ -180,4 +180,9 @@ class _Now:
             "rolecall_oldest_batch_seconds",
             "Age of the oldest batch in hand; 0 if there is none.",
             self._health.oldest_batch_seconds(),
+        )
+        yield CounterMetricFamily(
+            "rolecall_contested",
+            "Events that met their own revision with another content; the higher content hash wins.",
+            0 if self._health.index is None else self._health.index.contested,
         )

@@ -7,7 +7,7 @@ process must end: the broker will deliver the batch again.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -17,7 +17,7 @@ import structlog
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
-from rolecall.schemas.match import Side, WithdrawalReason
+from rolecall.schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from rolecall.streams.events.receive import Entity, Erased, Event, Limits, Published, Reject, newest, receive
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import (
@@ -47,6 +47,14 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 PART = 64  # events of a batch that go through together
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the attempts of a part have done so far."""
+
+    since: dict[str, int] = field(default_factory=dict)  # by id, the revisions whose matches are found
+    written: dict[str, Ended] = field(default_factory=dict)  # by id, what was written to the index, and why
 
 
 class BatchRunner:
@@ -113,22 +121,34 @@ class BatchRunner:
 
     async def _bring(self, side: Side, events: Sequence[Event], now: datetime, tally: Tally) -> list[Reject]:
         """Parts run side by side: while one waits for the index, another uses the processor."""
-        since: dict[str, int] = {}  # by id, the revisions whose matches are in `outgoing`
+        done = Done()
         outgoing, poison = await sift(
-            events, lambda some: self._effects(side, some, now, tally, since), lambda: tally.stage
+            events, lambda some: self._effects(side, some, now, tally, done), lambda: tally.stage
         )
+        letters = {id(reject.record) for reject in poison}
+        lost = [
+            done.written[each.id] for each in events if each.id in done.written and id(each.record) in letters
+        ]
+        outgoing += map(withdrawal_record, self._withdrawn_with_letter(side, lost, now))
         await self._publish(outgoing, tally)
-        if since:
+        if done.since:
             with tally.timed(Stage.UPSERT):
-                await self._patiently(partial(self._index.settle, side, since), tally)
+                await self._patiently(partial(self._index.settle, side, done.since), tally)
         return poison
+
+    def _withdrawn_with_letter(
+        self, side: Side, lost: Sequence[Ended], now: datetime
+    ) -> Iterator[MatchesWithdrawn]:
+        """Poison that was found after its write: it has replaced what older matches speak of."""
+        stored = {what.id: what.revision for what, _ in lost}
+        return withdrawals(side, lost, stored, now, rehearses=self._rehearses())
 
     async def _publish(self, records: Sequence[Outgoing], tally: Tally) -> None:
         with tally.timed(Stage.PUBLISH):
             await self._patiently(partial(self._publisher.publish, records), tally)
 
     async def _effects(
-        self, side: Side, events: Sequence[Event], now: datetime, tally: Tally, since: dict[str, int]
+        self, side: Side, events: Sequence[Event], now: datetime, tally: Tally, done: Done
     ) -> list[Outgoing]:
         """Upsert, then search: of two events that arrive together on two workers, one sees the other."""
         reasons = {event.id: reason for event in events if (reason := reason_to_go(event, now))}
@@ -148,6 +168,8 @@ class BatchRunner:
         leaving = [event for event in leaving if _is_current(event, stored)]
         await self._forget_stale(embedded, stored)
         embedded = [each for each in embedded if _is_current(each.entity, stored)]
+        done.written.update((event.id, (event, reasons[event.id])) for event in leaving)
+        done.written.update((e.entity.id, (e.entity, WithdrawalReason.SUPERSEDED)) for e in embedded)
         found = await self._matches(side, embedded, now, tally)
         tally.stale += len(points) - len(embedded) - len(leaving)
         tally.removed += len(leaving)
@@ -158,7 +180,7 @@ class BatchRunner:
         ]
         ended += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
         withdrawn = [*withdrawals(side, ended, stored, now, rehearses=self._rehearses())]
-        since.update((each.entity.id, each.entity.revision) for each in embedded)
+        done.since.update((each.entity.id, each.entity.revision) for each in embedded)
         return [*map(withdrawal_record, withdrawn), *found, *_copies(leaving)]
 
     def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:

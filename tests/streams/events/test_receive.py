@@ -279,5 +279,13 @@ def test_an_erasure_beats_what_it_is_newer_than(make, now):
     assert isinstance(kept, Erased)
 
 
+def test_of_one_revision_with_two_contents_the_same_one_wins_in_any_order(make, received):
+    one, other = (received(make.vacancy("v1", revision=5, title=title)) for title in ("nurse", "cook"))
+    [first], [second] = newest([one, other]), newest([other, one])
+    assert first.entity == second.entity
+    later = received(make.vacancy("v1", revision=6, title="nurse"))
+    assert newest([later, one, other]) == [later]
+
+
 def test_nothing_is_newest_of_nothing():
     assert newest([]) == []

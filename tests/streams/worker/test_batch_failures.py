@@ -108,6 +108,28 @@ class TestPoison:
         assert tally.dead_letters == 2
         assert {letter.value for letter in world.dead_letters} == {b"{", b"}"}
 
+    async def test_poison_that_was_written_ends_the_matches_of_what_it_replaced(self, world, make):
+        """The older revision is gone from the index, so nobody would withdraw its matches later."""
+        await world.candidates(make.candidate("c1"))
+        await world.vacancies(make.vacancy("v1", revision=1), make.vacancy("v2", revision=1))
+        assert world.pairs == {("v1", "c1"), ("v2", "c1")}
+        poison = world.encoder.vector("poison")
+        world.index.fail_on("search", lambda query: np.allclose(query.vector, poison))
+        await world.vacancies(
+            make.vacancy("v1", revision=2, title="poison"), make.vacancy("v3", revision=1, title="cook")
+        )
+        assert world.stages == {b"v1": "search"}
+        assert world.index.revisions(Side.VACANCY)["v1"] == 2
+        assert {(each.entity_id, each.revision) for each in world.withdrawn} >= {("v1", 2)}
+        assert not any(each.entity_id == "v2" for each in world.withdrawn)
+
+    async def test_poison_that_was_not_written_ends_nothing(self, world, make):
+        await world.candidates(make.candidate("c1"))
+        await world.vacancies(make.vacancy("v1", revision=1))
+        world.encoder.fail_on("encode", lambda document: document.title == "poison")
+        await world.vacancies(make.vacancy("v1", revision=2, title="poison"))
+        assert world.withdrawn == []
+
     async def test_a_failing_dependency_is_not_poison(self, new_world, batch):
         world = new_world(retry_seconds=0.1)
         world.index.fail("search", *[AWAY] * 1000)
