@@ -52,6 +52,7 @@ class Double:
         self.version = version
         self.port = 0
         self.calls: list[str] = []
+        self.written: list[int] = []  # points of each operation, in order
         self.fail: list[tuple[grpc.StatusCode, str]] = []
         self.before: dict[str, Callable[[], Awaitable[object]]] = {}
 
@@ -138,6 +139,7 @@ class _Points(PointsServicer):
 
     async def UpdateBatch(self, request: Any, context: Any) -> Any:
         await self._called("UpdateBatch", request, context)
+        self._double.written += [len(each.upsert.points) for each in request.operations]
         operations = [GrpcToRest.convert_points_update_operation(each) for each in request.operations]
         await self._local.batch_update_points(request.collection_name, operations)
         return messages.UpdateBatchResponse(result=[_result()] * len(operations))

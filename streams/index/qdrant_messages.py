@@ -94,20 +94,21 @@ def hits(answer: grpc.QueryBatchResponse) -> list[list[Hit]]:
     return [[_hit(point) for point in each.result] for each in answer.result]
 
 
-def write_message(
-    id: str, vector: Floats, payload: Payload, condition: grpc.Condition
-) -> grpc.PointsUpdateOperation:
-    """Writes the point if there is none of this id, or if the stored one fulfils the condition."""
-    point = grpc.PointStruct(
+def point_message(id: str, vector: Floats, payload: Payload) -> grpc.PointStruct:
+    return grpc.PointStruct(
         id=_point_id(id),
         vectors=grpc.Vectors(vector=grpc.Vector(dense=vector_message(vector))),
         payload=payload_to_grpc(payload),
     )
-    return grpc.PointsUpdateOperation(
-        upsert=grpc.PointsUpdateOperation.PointStructList(
-            points=[point], update_filter=grpc.Filter(must=[condition])
-        )
-    )
+
+
+def write_message(
+    points: Sequence[grpc.PointStruct], condition: grpc.Condition
+) -> grpc.PointsUpdateOperation:
+    """Writes each point if there is none of its id, or if the stored one fulfils the condition."""
+    older = grpc.Filter(must=[condition])
+    upsert = grpc.PointsUpdateOperation.PointStructList(points=points, update_filter=older)
+    return grpc.PointsUpdateOperation(upsert=upsert)
 
 
 def payload_message(payload: Payload, *conditions: grpc.Condition) -> grpc.PointsUpdateOperation:

@@ -48,12 +48,14 @@ from rolecall.streams.index.qdrant_messages import (
     hits,
     none_of,
     payload_message,
+    point_message,
     search_message,
     with_id,
     write_message,
 )
 
 REST_PORT = 6333
+INSERTED_TOGETHER = 64  # points of one operation
 OLDEST_SERVER = (1, 16)  # the first with conditional upserts; older ones would let stale writes win
 
 _PLURALS: dict[Space, str] = {
@@ -69,11 +71,12 @@ _LEAST: Mapping[str, int] = {  # limits of strict mode, and what the largest eve
     "max_query_limit": MAX_DEPTH,
     "search_max_hnsw_ef": 128,
     "search_max_batchsize": 64,
-    "upsert_max_batchsize": 1,
+    "upsert_max_batchsize": INSERTED_TOGETHER,
     "filter_max_conditions": 256,
     "condition_max_size": 512,
     "max_payload_index_count": len(PAYLOAD_INDEXES),
 }
+_ABSENT = below("revision", -1)  # no stored point fulfils it
 _BEFORE = ["revision", "live", "edition", "write"]
 _NOTHING: tuple[Stored | None, str] = (None, "")
 _TRIES = 32  # of a write whose point others keep changing
@@ -131,13 +134,14 @@ class QdrantServer:
             return [space for space in SPACES if not await self._client.collection_exists(self._name(space))]
 
     async def upsert(self, space: Space, points: Sequence[Point]) -> list[int | None]:
-        """One operation a point, each on condition that what is stored is still what was read.
+        """Each point is written on condition that what is stored is still what was read.
 
         Then each point that was written is read again. Where another writer came between, the decision is
         made anew from what that one has stored.
 
-        One operation for the whole batch would need a filter of (this id and older than that) for every
-        point, tried on every point: 34 ms against 16 ms for 256 points, measured on the embedded engine.
+        New points share an operation, because they share the condition. Points that replace others have one
+        each: a condition for all of them would be a filter of (this id and that revision) for every point,
+        tried on every point (34 ms instead of 16 ms for 256 points on the embedded engine).
         """
         pending = {str(point_id(point.id)): point for point in points}
         before: dict[str, int | None] = dict.fromkeys(pending)
@@ -153,13 +157,7 @@ class QdrantServer:
             if not writing:
                 return list(before.values())
             token = secrets.token_hex(8)
-            await self._write(
-                space,
-                [
-                    self._operation(id, point, stored.get(id, _NOTHING)[0], token)
-                    for id, point in writing.items()
-                ],
-            )
+            await self._write(space, self._operations(writing, stored, token))
             stored = await self._stored(space, list(writing))
             pending = {id: point for id, point in writing.items() if stored.get(id, _NOTHING)[1] != token}
         raise IndexUnavailable(f"Qdrant: other writers changed {len(pending)} points {_TRIES} times in a row")
@@ -183,12 +181,7 @@ class QdrantServer:
         await self._write(
             space,
             [
-                write_message(
-                    str(point_id(mark_id(partition))),
-                    self._tombstone,
-                    {"id": mark_id(partition), "revision": mark.offset, "at": mark.at_ms},
-                    between("revision", 0, mark.offset),
-                )
+                write_message([self._mark(partition, mark)], between("revision", 0, mark.offset))
                 for partition, mark in marks.items()
             ],
         )
@@ -359,21 +352,34 @@ class QdrantServer:
         if low:
             raise IndexLimited(f"strict mode of collection {name}: {'; '.join(low)}; {RAISE_IT}")
 
-    def _operation(
-        self, id: str, point: Point, was: Stored | None, token: str
-    ) -> messages.PointsUpdateOperation:
-        """On condition that `was` is still stored; None: on condition that nothing is."""
+    def _operations(
+        self, writing: Mapping[str, Point], stored: Mapping[str, tuple[Stored | None, str]], token: str
+    ) -> list[messages.PointsUpdateOperation]:
+        """One operation for every 64 new points, and one for each point that replaces another."""
+        new: list[messages.PointStruct] = []
+        operations = []
+        for id, point in writing.items():
+            was = stored.get(id, _NOTHING)[0]
+            message = self._message(id, point, token)
+            if was is None:
+                new.append(message)
+            else:
+                operations.append(write_message([message], _unchanged(was)))
+        parts = (new[at : at + INSERTED_TOGETHER] for at in range(0, len(new), INSERTED_TOGETHER))
+        return [write_message(part, _ABSENT) for part in parts] + operations
+
+    def _message(self, id: str, point: Point, token: str) -> messages.PointStruct:
         kept: Payload = {"id": point.id, "revision": point.revision, "write": token}
         if point.vector is None:
-            kept["removed"] = now_ms()
-            return write_message(id, self._tombstone, kept, _unchanged(was))
-        kept = {**(point.payload or {}), **kept, "live": 1}
-        return write_message(id, point.vector, kept, _unchanged(was))
+            return point_message(id, self._tombstone, kept | {"removed": now_ms()})
+        return point_message(id, point.vector, {**(point.payload or {}), **kept, "live": 1})
+
+    def _mark(self, partition: int, mark: Mark) -> messages.PointStruct:
+        payload: Payload = {"id": mark_id(partition), "revision": mark.offset, "at": mark.at_ms}
+        return point_message(str(point_id(mark_id(partition))), self._tombstone, payload)
 
 
-def _unchanged(was: Stored | None) -> messages.Condition:
-    if was is None:  # nothing that is stored passes
-        return below("revision", -1)
+def _unchanged(was: Stored) -> messages.Condition:
     revision = between("revision", was.revision, was.revision)
     if not was.live:
         return all_of(revision, none_of(LIVE))

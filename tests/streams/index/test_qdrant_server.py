@@ -16,10 +16,9 @@ from rolecall.streams.errors import IndexGone, IndexMismatch, IndexUnavailable
 from rolecall.streams.index.conditions import All
 from rolecall.streams.index.port import Point, Query
 from rolecall.streams.index.qdrant_server import QdrantServer, connect
+from tests.streams.index.contract.common import LOCAL_QDRANT_WARNS
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Payload indexes have no effect in the local Qdrant:UserWarning"
-)
+pytestmark = LOCAL_QDRANT_WARNS
 
 DIMS = 4
 SIDE = Side.VACANCY
@@ -56,6 +55,18 @@ async def test_vectors_and_payloads_arrive_bit_for_bit() -> None:
     assert stored["a"].payload == payload
     assert (hit.id, hit.revision, hit.payload) == ("a", 2**53, {"card": payload["card"]})
     assert hit.score == pytest.approx(float(vector @ vector), rel=1e-6)
+
+
+async def test_new_points_share_operations_and_replacements_have_one_each() -> None:
+    async with qdrant_double() as double:
+        index = double.index("v1", DIMS)
+        await index.prepare()
+        await index.upsert(SIDE, [Point(f"p{number}", 1, VECTOR, {}) for number in range(70)])
+        assert double.written == [64, 6]
+        double.written.clear()
+        await index.upsert(SIDE, [Point(f"p{number}", 2, VECTOR, {}) for number in range(68, 72)])
+        assert double.written == [2, 1, 1]
+        await index.close()
 
 
 async def test_collections_are_named_after_the_model() -> None:
