@@ -14,6 +14,7 @@ from unicodedata import category, combining, normalize
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.common import Cefr, Language, Location, Salary, Seniority, Workplace
 from rolecall.schemas.vacancy import VacancyTerms
+from rolecall.streams.matching.city_names import cities_named
 
 
 class HardRule(StrEnum):
@@ -115,7 +116,7 @@ def _out_of_reach(vacancy: VacancyTerms, candidate: CandidateTerms) -> bool:
         return False
     if candidate.radius_km is not None and job.point and home.point:
         return distance_km(job.point, home.point) > candidate.radius_km + DISTANCE_TOLERANCE_KM
-    return _differ(job.country, home.country) or _differ(city_of(job), city_of(home))
+    return _differ(job.country, home.country) or _in_other_cities(job, home)
 
 
 def _lacks_language(vacancy: VacancyTerms, candidate: CandidateTerms) -> bool:
@@ -165,6 +166,22 @@ def city_key(city: str) -> str:
 
 def city_of(location: Location) -> str:
     return city_key(location.city) if location.city else ""
+
+
+def city_names(location: Location) -> frozenset[str]:
+    """What locations of one city have in common: the key of its name, or a city that the name may mean."""
+    return _city_names(location.city, location.country) if location.city else frozenset()
+
+
+@lru_cache(maxsize=2**16)
+def _city_names(city: str, country: str | None) -> frozenset[str]:
+    key = city_key(city)
+    return frozenset([key, *(f"#{number}" for number in cities_named(key, country))]) if key else frozenset()
+
+
+def _in_other_cities(job: Location, home: Location) -> bool:
+    a, b = city_names(job), city_names(home)
+    return bool(a and b) and a.isdisjoint(b)
 
 
 def _differ(a: str | None, b: str | None) -> bool:

@@ -31,6 +31,7 @@ from rolecall.streams.matching.hard_rules import (
     PAY_TOLERANCE,
     HardRule,
     RuleBook,
+    city_names,
     city_of,
 )
 
@@ -169,16 +170,15 @@ def _near(point: tuple[float, float], km: float) -> Near | None:
 
 
 def _place_tags(location: Location, mark: str) -> list[str]:
-    """Four tags. A search that knows only a country, only a city, or neither can ask for one of them."""
-    return [
-        f"{mark}{country}|{city}"
-        for country, city in product((location.country or ANY, ""), (city_of(location) or ANY, ""))
-    ]
+    """Two tags for each meaning of the city's name, and two without a city. A search that knows only a
+    country, only a city, or neither can ask for one of them."""
+    cities = (*(sorted(city_names(location)) or [ANY]), "")
+    return [f"{mark}{country}|{city}" for country, city in product((location.country or ANY, ""), cities)]
 
 
 def _wanted_place_tags(location: Location, *marks: str) -> list[str]:
     countries = (location.country, ANY) if location.country else ("",)
-    cities = (city_of(location), ANY) if city_of(location) else ("",)
+    cities = (*sorted(city_names(location)), ANY) if city_of(location) else ("",)
     return [f"{mark}{country}|{city}" for mark, country, city in product(marks, countries, cities)]
 
 

@@ -68,7 +68,7 @@ def a_location(random: Random) -> Location | None:
     lat, lon = a_place(random) if random.random() < 0.7 else (None, None)
     return Location(
         country=random.choice((None, "DE", "DE", "DE", "AT")),
-        city=random.choice((None, "Berlin", "BERLIN ", "Łódź", "lodz", "-")),
+        city=random.choice((None, "Berlin", "BERLIN ", "Łódź", "lodz", "-", "München", "Munich")),
         lat=lat,
         lon=lon,
     )
