@@ -125,6 +125,7 @@ class Run:
         return (
             f"{name}: recovered in {row.recovered[-1]:.1f} s, {len(missing)} lost, "
             f"{self._ward.restarts} restarts, {self._rss_mb[-1]:.0f} MB"
+            + "".join(f"\n  {it}" for it in missing)
         )
 
     def outcome(self) -> Outcome:
@@ -156,9 +157,9 @@ def run(
 ) -> Outcome:
     rng = random.Random(seed)
     with ExitStack() as running:
-        beside = running.enter_context(ThreadPoolExecutor(1))
         directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-chaos-")))
         ward = Ward(directory, running)
+        beside = running.enter_context(ThreadPoolExecutor(1))  # ends before what it publishes to
         going = Run(ward, Population(seed, population), events // (len(faults) + 1))
         deadline = time.monotonic() + 60 * minutes
         for number, name in enumerate(faults, 1):

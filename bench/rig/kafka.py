@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -35,6 +36,25 @@ START_SECONDS = 120.0  # some 4 s on a quiet machine
 HEAP = "-Xms256m -Xmx512m"
 
 
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """A second listener, for users with SASL PLAIN who may do only what an ACL allows. The other listener's
+    anonymous user may do everything."""
+
+    address: str
+    passwords: Mapping[str, str]  # by user
+
+    def properties(self) -> dict[str, str]:
+        users = " ".join(f'user_{name}="{password}"' for name, password in self.passwords.items())
+        module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+        return {
+            "listener.name.login.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.login.plain.sasl.jaas.config": f"{module} required {users};",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+        }
+
+
 class KafkaStack(Stack):
     """A stack on Apache Kafka: idempotent producers, and no setting for the embedded broker's sake."""
 
@@ -55,6 +75,7 @@ def apache_kafka(
     address: str,
     advertised: str | None = None,
     properties: Mapping[str, str] | None = None,
+    logins: Logins | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Yielded once it answers. `properties` are added to server.properties; the log is in `directory`.
 
@@ -62,7 +83,7 @@ def apache_kafka(
     """
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "server.properties"
-    lines = _properties(directory, address, advertised or address) | dict(properties or {})
+    lines = _properties(directory, address, advertised or address, logins) | dict(properties or {})
     config.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
     environment = {"KAFKA_HEAP_OPTS": HEAP, "LOG_DIR": str(directory / "logs")}
     if not (directory / "data").exists():
@@ -93,10 +114,11 @@ def kafka_stack(
     redis: bool = False,
     topics: bool = True,
     properties: Mapping[str, str] | None = None,
+    logins: Logins | None = None,
 ) -> Iterator[KafkaStack]:
     """Apache Kafka with its topics, the embedded index and, if asked, Redis."""
     address = f"127.0.0.1:{free_port()}"
-    with apache_kafka(home, directory / "kafka", address=address, properties=properties):
+    with apache_kafka(home, directory / "kafka", address=address, properties=properties, logins=logins):
         if topics:
             asyncio.run(create_topics(BrokerSettings.model_construct(broker=address)))
         with _on(address, directory, redis=redis) as running:
@@ -169,15 +191,19 @@ def _answers(settings: BrokerSettings) -> bool:
     return asyncio.run(ask())
 
 
-def _properties(directory: Path, address: str, advertised: str) -> dict[str, str]:
+def _properties(
+    directory: Path, address: str, advertised: str, logins: Logins | None = None
+) -> dict[str, str]:
     controller = f"127.0.0.1:{free_port()}"
+    guarded = {} if logins is None else logins.properties()
+    place = "" if logins is None else f",LOGIN://{logins.address}"
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@{controller}",
-        "listeners": f"PLAINTEXT://{address},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{advertised}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"PLAINTEXT://{address},CONTROLLER://{controller}{place}",
+        "advertised.listeners": f"PLAINTEXT://{advertised}{place}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(directory / "data"),
@@ -191,4 +217,5 @@ def _properties(directory: Path, address: str, advertised: str) -> dict[str, str
         "group.min.session.timeout.ms": "1000",
         "log.cleaner.backoff.ms": "500",
         "message.max.bytes": str(16 * 2**20),
+        **guarded,
     }

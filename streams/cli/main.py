@@ -21,6 +21,7 @@ SECTIONS = {
     },
     "Run it": {
         "topics": ("worker", "Create the topics on the broker."),
+        "index": ("index", "Serve the embedded index for workers; Ctrl-C stops it."),
         "worker": ("worker", "Run one worker until SIGTERM or Ctrl-C."),
         "rollout": ("rollout", "Replace the model without a gap."),
         "rebuild": ("rollout", "Build the live model's index again from the topics."),

@@ -64,6 +64,7 @@ class Watch:
             else:
                 self._contact.answered()
                 self._check_group()
+                self._check_fetches()
                 if rollout is not None and not stays(rollout, deployment):
                     return
             await asyncio.sleep(WATCH_SECONDS)
@@ -101,4 +102,12 @@ class Watch:
                 f"group {self._group} did not let this worker in for {outside:.0f} s. It needs the "
                 "right to Read the group: kafka-acls.sh --add --allow-principal User:NAME --operation Read "
                 f"--group {self._group}"
+            )
+
+    def _check_fetches(self) -> None:
+        """The broker answers at its bootstrap address, but the consumer may still look for it elsewhere."""
+        if (silent := self._progress().silent_seconds) > self._settings.retry_seconds:
+            raise GaveUp(
+                f"a partition was not fetched for {silent:.0f} s, although {self._settings.broker} answers. "
+                "The worker ends, so that its next start asks the bootstrap addresses again"
             )

@@ -74,6 +74,7 @@ def kit() -> Any:
         stack = staticmethod(kafka.stack)
         kafka_stack = staticmethod(kafka.kafka_stack)
         apache_kafka = staticmethod(kafka.apache_kafka)
+        logins = kafka.Logins
         topic = TOPIC
         wide = WIDE
 

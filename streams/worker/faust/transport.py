@@ -12,6 +12,7 @@ marker of a transaction, and passes events that are acked out of order (#606).
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +27,18 @@ from rolecall.streams.kafka.lag import Progress
 log = structlog.get_logger()
 
 
+# Stops of the flow so far, and the generation of the group. Each rebalance begins another one: then every
+# partition is read again from its committed offset, and nothing of a fetch that began before is right.
+Era = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """What one fetch took out of the client, and how far the client was behind it."""
 
     taken: Mapping[TP, tuple[int, int]]  # first and last offset
     positions: Mapping[TP, int]
+    era: Era
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -42,9 +49,10 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **named: Any) -> Any:
+        era = self.consumer.era
         records = await super()._fetch_records(consumer, *arguments, **named)
         taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items() if some}
-        self.consumer.fetches.append(Fetch(taken, positions(consumer)))
+        self.consumer.fetches.append(Fetch(taken, positions(consumer), era))
         return records
 
 
@@ -56,6 +64,10 @@ class _Consumer(driver.Consumer):
         self._flows = 0
         super().__init__(*arguments, **named)
 
+    @property
+    def era(self) -> Era:
+        return self._flows, self.app.consumer_generation_id
+
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
@@ -66,16 +78,27 @@ class _Consumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109
         """One fetch. Once all of it is delivered, the client's position is how far everything was.
 
-        Not if the flow was stopped meanwhile, as in a rebalance: the rest of the fetch was dropped then.
+        Not after a rebalance in the meantime: the rest of the fetch is dropped then. Faust would deliver a
+        fetch that began before the rebalance and ended after it. Its records lie past the committed offset,
+        from which the client reads again, so their acks would commit records that nobody has handled.
         """
-        flows, generation = self._flows, self.app.consumer_generation_id
-        async for tp, message in super().getmany(timeout):
-            self._deliver(tp, message.offset)
-            yield tp, message
-        if self.flow_active and (flows, generation) == (self._flows, self.app.consumer_generation_id):
-            for tp, offset in self._account().items():
-                log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
-                await self.seek(tp, offset)
+        era = self.era
+        async with aclosing(super().getmany(timeout)) as fetched:
+            async for tp, message in fetched:
+                if era != self.era:
+                    return
+                self._deliver(tp, message.offset)
+                yield tp, message
+        if self.flow_active and era == self.era:
+            await self._fetch_again(era)
+
+    async def _fetch_again(self, era: Era) -> None:
+        for tp, offset in self._account().items():
+            log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
+            await self.seek(tp, offset)
+            if era != self.era:  # the offset was right before the rebalance
+                await self.perform_seek()
+                return
 
     def _account(self) -> dict[TP, int]:
         """Pass what was fetched and delivered; from where to fetch again what was fetched and was not.
@@ -85,6 +108,8 @@ class _Consumer(driver.Consumer):
         again: dict[TP, int] = {}
         while self.fetches:
             fetch = self.fetches.popleft()
+            if fetch.era != self.era:
+                continue
             for tp, (first, last) in fetch.taken.items():
                 if self._passed.get(tp, 0) <= last:
                     again.setdefault(tp, max(first, self._passed.get(tp, 0)))

@@ -137,9 +137,9 @@ async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(part
     """As the fetch of a task that is cancelled."""
     four = partition()  # 5 to 8 were delivered
     four.consumer.fetches += [
-        Fetch({HERE: (5, 8)}, {HERE: 9}),
-        Fetch({HERE: (9, 11)}, {HERE: 12}),
-        Fetch({HERE: (12, 14)}, {HERE: 16}),
+        Fetch({HERE: (5, 8)}, {HERE: 9}, four.consumer.era),
+        Fetch({HERE: (9, 11)}, {HERE: 12}, four.consumer.era),
+        Fetch({HERE: (12, 14)}, {HERE: 16}, four.consumer.era),
     ]
     assert four.consumer._account() == {HERE: 9}
     for offset in four.messages:
@@ -150,17 +150,45 @@ async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(part
 
 async def test_what_was_fetched_and_delivered_is_passed_with_the_markers_behind_it(partition):
     four = partition()
-    four.consumer.fetches.append(Fetch({HERE: (5, 8)}, {HERE: 11}))
+    four.consumer.fetches.append(Fetch({HERE: (5, 8)}, {HERE: 11}, four.consumer.era))
     assert four.consumer._account() == {}
     assert four.consumer._passed == {HERE: 11}
 
 
 async def test_of_a_partition_of_which_nothing_was_delivered_nothing_is_passed(partition):
     none = partition(offsets=(), committed=None)
-    none.consumer.fetches.append(Fetch({HERE: (0, 41)}, {HERE: 42}))
+    none.consumer.fetches.append(Fetch({HERE: (0, 41)}, {HERE: 42}, none.consumer.era))
     assert none.consumer._account() == {HERE: 0}
     none.commit()
     assert none.commits == []
+
+
+async def test_of_a_fetch_of_before_a_rebalance_nothing_is_passed_or_fetched_again(partition):
+    """The group reads again from what was committed, 5. A seek to 12 would skip what lies between."""
+    four = partition()
+    four.consumer.fetches.append(Fetch({HERE: (12, 14)}, {HERE: 15}, four.consumer.era))
+    four.consumer.app.consumer_generation_id += 1
+    assert four.consumer._account() == {}
+    assert four.consumer._passed == {HERE: 9}
+
+
+@pytest.mark.parametrize("when", [0, 1])
+async def test_records_that_were_fetched_before_a_rebalance_are_not_delivered_after_it(monkeypatch, when):
+    """The fetch began before the rebalance, and ended after it, or in the middle of its delivery."""
+    app = create_app(Settings(_env_file=None), "rolecall", untouched)
+    consumer = app.consumer
+    consumer._thread.thread_loop.close()
+
+    async def fetched():
+        for offset in (7, 8):
+            if offset == 7 + when:
+                app.consumer_generation_id += 1
+            yield HERE, message(offset)
+
+    monkeypatch.setattr(Consumer, "getmany", lambda self, timeout: fetched(), raising=False)
+    delivered = [each.offset async for _, each in consumer.getmany(1.0)]
+    assert delivered == [7, 8][:when]
+    assert consumer._new_offset(HERE) == (7 if when else None)
 
 
 async def test_a_topic_that_was_made_again_is_committed_from_its_start(partition):
