@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from rolecall.schemas.common import Contract, EntityId, MillisecondsSinceEpoch, OccurredAt
 
@@ -66,6 +66,12 @@ class Match(Contract):
     reasons: Reasons
 
 
+# Code generators make a typed map of additionalProperties, and nothing of patternProperties.
+_MAP_OF_REVISIONS = WithJsonSchema(
+    {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 2**53}}
+)
+
+
 class WithdrawalReason(StrEnum):
     CLOSED = "closed"
     ERASED = "erased"
@@ -86,9 +92,19 @@ class MatchesWithdrawn(Contract):
     side: Side
     entity_id: EntityId
     revision: MillisecondsSinceEpoch
-    reason: WithdrawalReason
+    reason: Annotated[
+        WithdrawalReason | str,
+        Field(union_mode="left_to_right"),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "description": "A later version may have more reasons. Treat an unknown one as a withdrawal.",
+                "x-extensible-enum": [each.value for each in WithdrawalReason],
+            }
+        ),
+    ]
     occurred_at: OccurredAt
-    counterparts: dict[EntityId, MillisecondsSinceEpoch] | None = Field(
+    counterparts: Annotated[dict[EntityId, MillisecondsSinceEpoch], _MAP_OF_REVISIONS] | None = Field(
         default=None, description="Ids of the other side with their revisions; given with `excluded`."
     )
     model_version: str | None = Field(

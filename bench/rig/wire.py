@@ -66,7 +66,7 @@ class Wire:
     """A producer and a consumer in a thread of their own; everything read is kept."""
 
     def __init__(self, broker: str) -> None:
-        # An idempotent batch never expires, and a repetition of it is stored once: also while the broker is killed.
+        # An idempotent batch never expires, and is stored once, also while the broker is killed.
         idempotent = "KAFKA_HOME" in os.environ  # the embedded broker knows none
         self.broker = BrokerSettings.model_construct(broker=broker, idempotent_producer=idempotent)
         self.matches: list[Match] = []

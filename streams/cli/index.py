@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from rolecall.streams.cli.console import FAILED, INTERRUPTED, explained, fail
-from rolecall.streams.cli.up import INTERRUPTS, exports, interrupt
+from rolecall.streams.cli.up import INTERRUPTS, exports, raise_interrupt
 from rolecall.streams.embedded.stack import edge_index
 
 
@@ -25,7 +25,7 @@ def index(directory: Path) -> None:
     """
     with explained():
         for number in INTERRUPTS:
-            signal.signal(number, interrupt)
+            signal.signal(number, raise_interrupt)
         socket = directory / "index.sock"
         try:
             with edge_index(directory / "index", socket) as process:

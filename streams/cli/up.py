@@ -48,7 +48,7 @@ def up(directory: Path, port: int, redis: bool) -> None:
 def run_up(directory: Path, port: int, *, redis: bool) -> int:
     """The exit code: the worker's, or 130 after Ctrl-C, or 0 after SIGTERM or the end of the terminal."""
     for number in INTERRUPTS:
-        signal.signal(number, interrupt)
+        signal.signal(number, raise_interrupt)
     try:
         with _alone(directory, port):
             click.echo("starting broker, index and worker…", err=True)
@@ -114,7 +114,7 @@ def _alone(directory: Path, port: int) -> Iterator[None]:
         raise EmbeddedUnavailable(f"--directory {directory}: {error.strerror}") from error
 
 
-def interrupt(number: int, _: object) -> None:
+def raise_interrupt(number: int, _: object) -> None:
     """Ignores further signals, so that a second Ctrl-C does not interrupt the shutdown."""
     for each in INTERRUPTS:
         signal.signal(each, signal.SIG_IGN)

@@ -7,6 +7,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 from rolecall.schemas import asyncapi
+from rolecall.schemas.match import MatchesWithdrawn, WithdrawalReason
 from rolecall.schemas.topics import TOPICS
 
 CONTRACTS = {contract for topic in TOPICS for contract in topic.contracts}
@@ -124,3 +125,35 @@ def test_a_match_carries_cloudevents_headers():
     headers = COMMITTED["components"]["messages"]["match"]["headers"]
     assert {"ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time"} <= set(headers["required"])
     assert headers["properties"]["ce_type"]["const"] == "rolecall.match.v1"
+
+
+class TestTomorrow:
+    """A consumer with code that was made from today's schema reads what a later version publishes."""
+
+    EVENT = json.loads((GOLDEN[0].parent / "matches_withdrawn_full.json").read_bytes()) | {
+        "reason": "merged",
+        "merged_into": "v2",
+    }
+
+    def test_a_new_reason_and_a_new_field_are_valid(self):
+        Draft202012Validator(schema_file("matches_withdrawn")).validate(self.EVENT)
+
+    def test_our_own_consumers_take_a_new_reason_for_a_withdrawal(self):
+        event = MatchesWithdrawn.model_validate_json(json.dumps(self.EVENT))
+        assert event.reason == "merged"
+        assert MatchesWithdrawn.model_validate_json(event.model_dump_json()) == event
+
+    def test_a_known_reason_stays_a_known_reason(self):
+        event = MatchesWithdrawn.model_validate_json(json.dumps(self.EVENT | {"reason": "closed"}))
+        assert event.reason is WithdrawalReason.CLOSED
+
+    def test_no_outgoing_enumeration_that_may_grow_is_closed(self):
+        reason = schema_file("matches_withdrawn")["properties"]["reason"]
+        assert "enum" not in reason
+        assert reason["x-extensible-enum"] == [each.value for each in WithdrawalReason]
+
+    def test_maps_have_typed_values(self):
+        maps = schema_file("matches_withdrawn")["properties"]["counterparts"]["anyOf"]
+        assert [each["additionalProperties"]["type"] for each in maps if each["type"] == "object"] == [
+            "integer"
+        ]

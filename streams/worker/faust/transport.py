@@ -27,18 +27,13 @@ from rolecall.streams.kafka.lag import Progress
 log = structlog.get_logger()
 
 
-# Stops of the flow so far, and the generation of the group. Each rebalance begins another one: then every
-# partition is read again from its committed offset, and nothing of a fetch that began before is right.
-Era = tuple[int, int]
-
-
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """What one fetch took out of the client, and how far the client was behind it."""
 
     taken: Mapping[TP, tuple[int, int]]  # first and last offset
     positions: Mapping[TP, int]
-    era: Era
+    generation: int  # of the group; in another one, every partition is read again from its committed offset
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -49,10 +44,10 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **named: Any) -> Any:
-        era = self.consumer.era
+        generation = self.consumer.generation
         records = await super()._fetch_records(consumer, *arguments, **named)
         taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items() if some}
-        self.consumer.fetches.append(Fetch(taken, positions(consumer), era))
+        self.consumer.fetches.append(Fetch(taken, positions(consumer), generation))
         return records
 
 
@@ -61,42 +56,50 @@ class _Consumer(driver.Consumer):
         self.fetches: deque[Fetch] = deque()  # filled by the client's thread
         self._waiting: defaultdict[TP, set[int]] = defaultdict(set)  # delivered and not acked
         self._passed: dict[TP, int] = {}  # everything before it was delivered
-        self._flows = 0
+        self._fetching = 0  # the generation that the last fetch began in
         super().__init__(*arguments, **named)
 
     @property
-    def era(self) -> Era:
-        return self._flows, self.app.consumer_generation_id
+    def generation(self) -> int:
+        return int(self.app.consumer_generation_id)
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
-    def stop_flow(self) -> None:
-        self._flows += 1
-        super().stop_flow()
-
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109
         """One fetch. Once all of it is delivered, the client's position is how far everything was.
 
-        Not after a rebalance in the meantime: the rest of the fetch is dropped then. Faust would deliver a
-        fetch that began before the rebalance and ended after it. Its records lie past the committed offset,
-        from which the client reads again, so their acks would commit records that nobody has handled.
+        Faust would deliver a fetch that began before a rebalance and ended after it. Its records lie past the
+        committed offset, from which the client reads again, so their acks would commit records that nobody
+        has handled. It would also deliver a fetch behind one that was lost.
         """
-        era = self.era
+        if self.flow_active:
+            await self._fetch_again()
+        begun = False
         async with aclosing(super().getmany(timeout)) as fetched:
             async for tp, message in fetched:
-                if era != self.era:
+                if self._fetching != self.generation:
                     return
+                if not begun and len(self.fetches) > 1:  # an earlier one ended meanwhile, for nobody
+                    await self._fetch_again()
+                    return
+                begun = True
                 self._deliver(tp, message.offset)
                 yield tp, message
-        if self.flow_active and era == self.era:
-            await self._fetch_again(era)
+        if self.flow_active:
+            await self._fetch_again()
 
-    async def _fetch_again(self, era: Era) -> None:
+    async def _getmany(self, *arguments: Any, **named: Any) -> Any:
+        self._fetching = self.generation  # not before: `getmany` first waits for the end of a rebalance
+        return await super()._getmany(*arguments, **named)
+
+    async def _fetch_again(self) -> None:
+        """What was fetched in this generation and not delivered."""
+        generation = self.generation
         for tp, offset in self._account().items():
             log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
             await self.seek(tp, offset)
-            if era != self.era:  # the offset was right before the rebalance
+            if generation != self.generation:  # the offset was right before the rebalance
                 await self.perform_seek()
                 return
 
@@ -108,7 +111,7 @@ class _Consumer(driver.Consumer):
         again: dict[TP, int] = {}
         while self.fetches:
             fetch = self.fetches.popleft()
-            if fetch.era != self.era:
+            if fetch.generation != self.generation:
                 continue
             for tp, (first, last) in fetch.taken.items():
                 if self._passed.get(tp, 0) <= last:

@@ -137,9 +137,9 @@ async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(part
     """As the fetch of a task that is cancelled."""
     four = partition()  # 5 to 8 were delivered
     four.consumer.fetches += [
-        Fetch({HERE: (5, 8)}, {HERE: 9}, four.consumer.era),
-        Fetch({HERE: (9, 11)}, {HERE: 12}, four.consumer.era),
-        Fetch({HERE: (12, 14)}, {HERE: 16}, four.consumer.era),
+        Fetch({HERE: (5, 8)}, {HERE: 9}, four.consumer.generation),
+        Fetch({HERE: (9, 11)}, {HERE: 12}, four.consumer.generation),
+        Fetch({HERE: (12, 14)}, {HERE: 16}, four.consumer.generation),
     ]
     assert four.consumer._account() == {HERE: 9}
     for offset in four.messages:
@@ -150,14 +150,14 @@ async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(part
 
 async def test_what_was_fetched_and_delivered_is_passed_with_the_markers_behind_it(partition):
     four = partition()
-    four.consumer.fetches.append(Fetch({HERE: (5, 8)}, {HERE: 11}, four.consumer.era))
+    four.consumer.fetches.append(Fetch({HERE: (5, 8)}, {HERE: 11}, four.consumer.generation))
     assert four.consumer._account() == {}
     assert four.consumer._passed == {HERE: 11}
 
 
 async def test_of_a_partition_of_which_nothing_was_delivered_nothing_is_passed(partition):
     none = partition(offsets=(), committed=None)
-    none.consumer.fetches.append(Fetch({HERE: (0, 41)}, {HERE: 42}, none.consumer.era))
+    none.consumer.fetches.append(Fetch({HERE: (0, 41)}, {HERE: 42}, none.consumer.generation))
     assert none.consumer._account() == {HERE: 0}
     none.commit()
     assert none.commits == []
@@ -166,29 +166,102 @@ async def test_of_a_partition_of_which_nothing_was_delivered_nothing_is_passed(p
 async def test_of_a_fetch_of_before_a_rebalance_nothing_is_passed_or_fetched_again(partition):
     """The group reads again from what was committed, 5. A seek to 12 would skip what lies between."""
     four = partition()
-    four.consumer.fetches.append(Fetch({HERE: (12, 14)}, {HERE: 15}, four.consumer.era))
+    four.consumer.fetches.append(Fetch({HERE: (12, 14)}, {HERE: 15}, four.consumer.generation))
     four.consumer.app.consumer_generation_id += 1
     assert four.consumer._account() == {}
     assert four.consumer._passed == {HERE: 9}
 
 
-@pytest.mark.parametrize("when", [0, 1])
-async def test_records_that_were_fetched_before_a_rebalance_are_not_delivered_after_it(monkeypatch, when):
-    """The fetch began before the rebalance, and ended after it, or in the middle of its delivery."""
-    app = create_app(Settings(_env_file=None), "rolecall", untouched)
-    consumer = app.consumer
-    consumer._thread.thread_loop.close()
+class Fetched:
+    """A consumer whose client answers each fetch with the records of the test; flows as Faust lets it."""
 
-    async def fetched():
-        for offset in (7, 8):
-            if offset == 7 + when:
-                app.consumer_generation_id += 1
-            yield HERE, message(offset)
+    def __init__(self, monkeypatch):
+        self.app = create_app(Settings(_env_file=None), "rolecall", untouched)
+        self.consumer = self.app.consumer
+        self.consumer._thread.thread_loop.close()
+        self.sought = []
+        self.meanwhile = lambda: None  # happens while the client fetches
 
-    monkeypatch.setattr(Consumer, "getmany", lambda self, timeout: fetched(), raising=False)
-    delivered = [each.offset async for _, each in consumer.getmany(1.0)]
-    assert delivered == [7, 8][:when]
-    assert consumer._new_offset(HERE) == (7 if when else None)
+        async def getmany(thread, active, timeout):
+            generation = self.consumer.generation
+            self.meanwhile()
+            first, last = self.offsets[0], self.offsets[-1]
+            self.consumer.fetches.append(Fetch({HERE: (first, last)}, {HERE: last + 1}, generation))
+            return {HERE: [message(offset) for offset in self.offsets]}
+
+        async def seek(tp, offset):
+            self.sought.append(offset)
+
+        monkeypatch.setattr(type(self.consumer._thread), "getmany", getmany)
+        monkeypatch.setattr(self.consumer, "seek", seek)
+        monkeypatch.setattr(self.consumer, "_get_active_partitions", lambda: {HERE})
+        monkeypatch.setattr(self.consumer, "_to_message", lambda tp, record: record)
+        monkeypatch.setattr(self.consumer, "highwater", lambda tp: 100)
+        self.consumer.resume_flow()
+
+    async def fetch(self, *offsets, at_each=lambda offset: None):
+        self.offsets = offsets
+        delivered = []
+        async for _, each in self.consumer.getmany(0.1):
+            delivered.append(each.offset)
+            at_each(each.offset)
+        return delivered
+
+    def rebalance(self):
+        self.app.consumer_generation_id += 1
+        self.consumer._forget()
+
+
+@pytest.fixture
+async def fetched(monkeypatch):
+    return Fetched(monkeypatch)
+
+
+async def test_a_whole_fetch_is_delivered_and_nothing_sought(fetched):
+    assert await fetched.fetch(7, 8, 9) == [7, 8, 9]
+    assert (fetched.sought, fetched.consumer._passed) == ([], {HERE: 10})
+
+
+async def test_a_fetch_that_a_rebalance_overtook_is_not_delivered(fetched):
+    fetched.meanwhile = fetched.rebalance
+    assert await fetched.fetch(7, 8) == []
+    assert (fetched.sought, fetched.consumer._new_offset(HERE)) == ([], None)
+    fetched.meanwhile = lambda: None
+    assert await fetched.fetch(5, 6, 7, 8) == [5, 6, 7, 8]
+    assert fetched.sought == []
+
+
+async def test_a_rebalance_in_the_middle_of_a_delivery_ends_it(fetched):
+    assert await fetched.fetch(7, 8, at_each=lambda _: fetched.rebalance()) == [7]
+    assert await fetched.fetch(5, 6) == [5, 6]
+    assert fetched.sought == []
+
+
+async def test_while_the_flow_is_stopped_a_fetch_waits_and_is_delivered_in_the_new_generation(fetched):
+    fetched.consumer.stop_flow()
+    fetching = asyncio.create_task(fetched.fetch(5, 6))
+    await asyncio.sleep(0)
+    fetched.rebalance()
+    fetched.consumer.resume_flow()
+    assert await fetching == [5, 6]
+
+
+async def test_a_fetch_that_ended_for_nobody_is_fetched_again_before_the_next_one_is_delivered(fetched):
+    """Faust cancels the task that waits for it."""
+
+    def lost():
+        fetched.consumer.fetches.append(Fetch({HERE: (5, 6)}, {HERE: 7}, fetched.consumer.generation))
+
+    lost()
+    assert await fetched.fetch(5, 6) == [5, 6]
+    assert fetched.sought == [5]
+    fetched.sought.clear()
+    fetched.meanwhile = lambda: fetched.consumer.fetches.append(
+        Fetch({HERE: (7, 8)}, {HERE: 9}, fetched.consumer.generation)
+    )
+    assert await fetched.fetch(9, 10) == []
+    assert fetched.sought == [7]
+    assert fetched.consumer._new_offset(HERE) == 5
 
 
 async def test_a_topic_that_was_made_again_is_committed_from_its_start(partition):

@@ -1,5 +1,6 @@
-"""Each test of this folder runs on both indexes."""
+"""Each test of this folder runs on both indexes; on the server at ROLECALL_TEST_QDRANT if that is set."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from itertools import count
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bench.rig.qdrant_double import qdrant_double
+from rolecall.streams.index import qdrant_server
 from rolecall.streams.index.edge.client import QdrantEdge
 from rolecall.streams.index.edge.process import start_edge
 from rolecall.streams.index.port import Index
@@ -33,6 +35,13 @@ async def connect_named(request: pytest.FixtureRequest) -> AsyncIterator[Callabl
     if request.param == "edge":
         socket = request.getfixturevalue("edge_socket")
         yield lambda name, dims: QdrantEdge(socket, name, dims)
+        return
+    if url := os.environ.get("ROLECALL_TEST_QDRANT"):
+        key = os.environ.get("ROLECALL_TEST_QDRANT_API_KEY")
+        run = f"test{os.getpid()}"  # the server may hold what an earlier run has left
+        yield lambda name, dims: qdrant_server.connect(
+            url, api_key=key, ca=None, version=f"{run}-{name}", dims=dims, timeout_seconds=30
+        )
         return
     async with qdrant_double() as double:
         yield double.index
