@@ -25,6 +25,7 @@ class Population:
         """`size` vacancies and as many candidates."""
         self._rng = random.Random(seed)
         self._step = 0
+        self._overtaken: Key | None = None
         self._countries = sorted(each.alpha_2 for each in pycountry.countries)
         self._country: dict[Key, str] = {}
         for side in Side:
@@ -64,6 +65,9 @@ class Population:
         }
 
     def _next(self) -> tuple[Sent, bool]:
+        if self._overtaken is not None:
+            (side, id), self._overtaken = self._overtaken, None
+            return self._sent(side, id, self.newest[side, id], self.revisions[side, id]), False
         self._step += 1
         kind = self._rng.random()
         if kind < 0.01:
@@ -73,12 +77,17 @@ class Population:
         late = kind < 0.06 and key in self.revisions
         revision = self.revisions[key] - 1 if late else EPOCH + 2 * self._step
         entity = None if self._rng.random() < 0.05 else self._entity(side, id, revision)
-        if not late:
+        if late:
+            # Compaction keeps the last record of a key, so the newest state is published again behind it.
+            self._overtaken = key
+        else:
             self.newest[key], self.revisions[key] = entity, revision
+        return self._sent(side, id, entity, revision), False
+
+    def _sent(self, side: Side, id: str, entity: Vacancy | Candidate | None, revision: int) -> Sent:
         if entity is None:
-            return Sent(TOPIC[side], id.encode(), None, at=revision), False
-        value = entity.model_dump_json(exclude_defaults=True).encode()
-        return Sent(TOPIC[side], id.encode(), value), False
+            return Sent(TOPIC[side], id.encode(), None, at=revision)
+        return Sent(TOPIC[side], id.encode(), entity.model_dump_json(exclude_defaults=True).encode())
 
     def _poison(self, side: Side, id: str) -> Iterator[Sent]:
         """An unreadable record, or a readable one that the encoder fails on."""

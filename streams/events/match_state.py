@@ -49,6 +49,21 @@ class MatchState:
         elif self._holds(event):
             self._hold(event)
 
+    def knows(self, event: Match | MatchesWithdrawn) -> bool:
+        """Whether applying the event would change nothing: the match is held, or what is withdrawn was."""
+        if isinstance(event, Match):
+            held = self._held.get((event.vacancy_id, event.candidate_id), [])
+            return any(match.id == event.id for match in held)
+        if event.counterparts is None:
+            return event.revision <= self._withdrawn.get((event.side, event.entity_id), -1)
+        return all(
+            excluded in self._excluded.get(pair, set())
+            for pair, excluded in (
+                _exclusion(event, counterpart, revision)
+                for counterpart, revision in event.counterparts.items()
+            )
+        )
+
     def matches(self) -> list[Match]:
         """By vacancy, the most confident first."""
         counting = ([match for match in held if self._counts(match)] for held in self._held.values())
@@ -74,11 +89,8 @@ class MatchState:
             self._recheck(pair)
 
     def _exclude(self, event: MatchesWithdrawn, counterpart: str, revision: int) -> None:
-        if event.side is Side.VACANCY:
-            pair, revisions = (event.entity_id, counterpart), (event.revision, revision)
-        else:
-            pair, revisions = (counterpart, event.entity_id), (revision, event.revision)
-        self._excluded[pair].add((*revisions, event.model_version))
+        pair, excluded = _exclusion(event, counterpart, revision)
+        self._excluded[pair].add(excluded)
         if pair in self._held:
             self._recheck(pair)
 
@@ -103,6 +115,12 @@ class MatchState:
             and model in (None, match.model_version)
             for vacancy, candidate, model in self._excluded.get((match.vacancy_id, match.candidate_id), ())
         )
+
+
+def _exclusion(event: MatchesWithdrawn, counterpart: str, revision: int) -> tuple[Pair, Excluded]:
+    if event.side is Side.VACANCY:
+        return (event.entity_id, counterpart), (event.revision, revision, event.model_version)
+    return (counterpart, event.entity_id), (revision, event.revision, event.model_version)
 
 
 def _entities(match: Match) -> dict[Entity, int]:

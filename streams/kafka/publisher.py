@@ -51,7 +51,8 @@ REFUSALS = (
     TopicAuthorizationFailedError,
 )
 REMEDIES: dict[type[KafkaError], str] = {
-    ClusterAuthorizationFailedError: "give this user the right IdempotentWrite on the cluster",
+    ClusterAuthorizationFailedError: "this user may write to no topic: kafka-acls.sh --add --allow-principal "
+    "User:NAME --operation Write --topic TOPIC. (Kafka before 3.0 needs IdempotentWrite on the cluster too)",
     InvalidTimestampError: "a record is dated further ahead than message.timestamp.after.max.ms of the topic "
     "allows, by default 1 h",
     InvalidTopicError: "check the topic's name",
@@ -224,12 +225,15 @@ def letter_producer(settings: BrokerSettings) -> AIOKafkaProducer:
 
 
 async def start(sender: AIOKafkaProducer) -> None:
-    """`PublishFailed` while no broker answers; it may be tried again. KafkaError where it never will."""
+    """`PublishFailed` while no broker answers; it may be tried again. `PublishRefused` or KafkaError where it
+    never will."""
     try:
         async with asyncio.timeout(DELIVERY_SECONDS):
             await sender.start()
     except (KafkaConnectionError, TimeoutError) as error:
         raise PublishFailed(f"no Kafka broker answers: {error}") from error
+    except ClusterAuthorizationFailedError as error:
+        raise PublishRefused(f"the broker refuses this producer: {_remedy(error)}") from error
     except UnknownError as error:
         raise KafkaError(
             "the broker knows no idempotent producers, as the embedded one does not: set "

@@ -18,6 +18,8 @@ from rolecall.schemas.rollout import Deployment, Rollout
 from rolecall.schemas.topics import MATCHES
 from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import RolloutRefused
+from rolecall.streams.events.match_state import MatchState
+from rolecall.streams.events.receive import read_event
 from rolecall.streams.events.records import Outgoing
 from rolecall.streams.kafka import lag
 from rolecall.streams.kafka.publisher import KafkaPublisher, Publisher
@@ -132,8 +134,8 @@ async def switch(at: RolloutSession, say: Say, *, check: Check | None = None) ->
     # Whatever was published for events past this fence is in `matches`, what is before it in the rehearsal.
     ends = await lag.fence(at.settings, at.group(green))
     await _reached(at, green, ends, say)
-    copied = await _copy(at, rehearsal(green))
-    say(f"{copied:,} matches and withdrawals published")
+    copied, known = await _copy(at, rehearsal(green))
+    say(f"{copied:,} matches and withdrawals published, {known:,} were published before")
     return await at.write(rollout, steps.swapped(rollout))
 
 
@@ -279,15 +281,26 @@ async def _reached(at: RolloutSession, green: Deployment, ends: dict[Any, int], 
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _copy(at: RolloutSession, topic: str) -> int:
-    copied, waiting = 0, list[Outgoing]()
+async def _copy(at: RolloutSession, topic: str) -> tuple[int, int]:
+    """How many were published, and how many had been. A rebuild finds most matches of before again."""
+    state = MatchState()
+    async for record in records_to_end(at.settings, MATCHES.name):
+        if event := read_event(record.value):
+            state.apply(event)
+    copied, known, waiting = 0, 0, list[Outgoing]()
     async for record in records_to_end(at.settings, topic):
+        event = read_event(record.value)
+        if event is not None and state.knows(event):
+            known += 1
+            continue
         waiting.append(Outgoing(MATCHES.name, record.key, record.value, record.headers))
+        if event is not None:
+            state.apply(event)
         if len(waiting) == COPIED_AT_ONCE:
             await at.publisher.publish(waiting)
             copied, waiting = copied + len(waiting), []
     await at.publisher.publish(waiting)
-    return copied + len(waiting)
+    return copied + len(waiting), known
 
 
 async def _emptied(at: RolloutSession, group: str) -> None:

@@ -33,7 +33,7 @@ class Fetch:
 
     taken: Mapping[TP, tuple[int, int]]  # first and last offset
     positions: Mapping[TP, int]
-    generation: int  # of the group; in another one, every partition is read again from its committed offset
+    resets: int  # how often positions had been set back until then: a later reset reads its records again
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -44,11 +44,35 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **named: Any) -> Any:
-        generation = self.consumer.generation
+        """The client's loop runs nothing else between the return of the records and the note of them."""
         records = await super()._fetch_records(consumer, *arguments, **named)
         taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items() if some}
-        self.consumer.fetches.append(Fetch(taken, positions(consumer), generation))
+        self.consumer.fetches.append(Fetch(taken, positions(consumer), self.consumer.resets))
         return records
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        found: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
+        return found
+
+    async def _seek_to_committed(self) -> Mapping[TP, int | None]:
+        """All at one moment. aiokafka seeks one after the other, and not where nothing was committed: what
+        was fetched meanwhile would be missed there."""
+        consumer = self._ensure_consumer()
+        committed = {TP(*tp): await consumer.committed(tp) for tp in consumer.assignment()}
+        self._seek_now(consumer, {tp: offset or 0 for tp, offset in committed.items()})
+        return committed
+
+    async def seek_again(self, offsets: dict[TP, int], resets: int) -> None:
+        """To what was not delivered, unless positions were set back since."""
+        if resets == self.consumer.resets:
+            for tp, offset in self.consumer._account().items():  # of a fetch that ended just now
+                offsets.setdefault(tp, offset)
+            self._seek_now(self._ensure_consumer(), offsets)
+
+    def _seek_now(self, consumer: Any, offsets: Mapping[TP, int]) -> None:
+        for tp in consumer.assignment() & offsets.keys():
+            consumer.seek(tp, offsets[TP(*tp)])
+        self.consumer.resets += 1
 
 
 class _Consumer(driver.Consumer):
@@ -56,12 +80,8 @@ class _Consumer(driver.Consumer):
         self.fetches: deque[Fetch] = deque()  # filled by the client's thread
         self._waiting: defaultdict[TP, set[int]] = defaultdict(set)  # delivered and not acked
         self._passed: dict[TP, int] = {}  # everything before it was delivered
-        self._fetching = 0  # the generation that the last fetch began in
+        self.resets = 0  # changed by the client's thread
         super().__init__(*arguments, **named)
-
-    @property
-    def generation(self) -> int:
-        return int(self.app.consumer_generation_id)
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
@@ -69,39 +89,40 @@ class _Consumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109
         """One fetch. Once all of it is delivered, the client's position is how far everything was.
 
-        Faust would deliver a fetch that began before a rebalance and ended after it. Its records lie past the
-        committed offset, from which the client reads again, so their acks would commit records that nobody
-        has handled. It would also deliver a fetch behind one that was lost.
+        A fetch may end for nobody, if Faust cancels the task that waits for it. It may also end while a
+        rebalance sets the client back to what was committed. Faust would deliver the next fetch all the same,
+        and its acks would commit records that nobody has handled. So only a fetch is delivered that continues
+        the one before it.
         """
         if self.flow_active:
             await self._fetch_again()
-        begun = False
+        resets = None
         async with aclosing(super().getmany(timeout)) as fetched:
             async for tp, message in fetched:
-                if self._fetching != self.generation:
+                if resets is None:
+                    if len(self.fetches) != 1 or self.fetches[0].resets != self.resets:
+                        await self._fetch_again()
+                        return
+                    resets = self.resets
+                elif resets != self.resets:
                     return
-                if not begun and len(self.fetches) > 1:  # an earlier one ended meanwhile, for nobody
-                    await self._fetch_again()
-                    return
-                begun = True
                 self._deliver(tp, message.offset)
                 yield tp, message
         if self.flow_active:
             await self._fetch_again()
 
-    async def _getmany(self, *arguments: Any, **named: Any) -> Any:
-        self._fetching = self.generation  # not before: `getmany` first waits for the end of a rebalance
-        return await super()._getmany(*arguments, **named)
+    async def perform_seek(self) -> None:
+        await super().perform_seek()
+        self._passed.clear()
 
     async def _fetch_again(self) -> None:
-        """What was fetched in this generation and not delivered."""
-        generation = self.generation
-        for tp, offset in self._account().items():
-            log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
-            await self.seek(tp, offset)
-            if generation != self.generation:  # the offset was right before the rebalance
-                await self.perform_seek()
-                return
+        """What was fetched and not delivered."""
+        resets = self.resets
+        if again := self._account():
+            for tp, offset in again.items():
+                log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
+            await self._thread.call_thread(self._thread.seek_again, again, resets)
+            self._read_offset.update({tp: offset or None for tp, offset in again.items()})
 
     def _account(self) -> dict[TP, int]:
         """Pass what was fetched and delivered; from where to fetch again what was fetched and was not.
@@ -111,7 +132,7 @@ class _Consumer(driver.Consumer):
         again: dict[TP, int] = {}
         while self.fetches:
             fetch = self.fetches.popleft()
-            if fetch.generation != self.generation:
+            if fetch.resets != self.resets:
                 continue
             for tp, (first, last) in fetch.taken.items():
                 if self._passed.get(tp, 0) <= last:

@@ -181,3 +181,36 @@ class TestOfTwoModels:
         for events in permutations([self.OLD, self.NEW, excluded]):
             assert MatchState([*events, self.FOUNDED]).matches() == []
             assert MatchState([*events, self.SWITCHED]).matches() == [self.NEW]
+
+
+class TestKnows:
+    """What a rebuild need not publish again."""
+
+    EXCLUDED = MatchesWithdrawn(
+        side=Side.CANDIDATE,
+        entity_id="c1",
+        revision=3,
+        reason=WithdrawalReason.EXCLUDED,
+        occurred_at=NOW,
+        counterparts={"v1": 2, "v2": 2},
+        model_version="m",
+    )
+
+    @pytest.mark.parametrize("event", [match(), withdrawn(), EXCLUDED])
+    def test_what_was_applied_is_known(self, event):
+        assert not MatchState().knows(event)
+        assert MatchState([event]).knows(event)
+
+    def test_an_older_withdrawal_is_known_and_a_newer_one_is_not(self):
+        state = MatchState([withdrawn(revision=5)])
+        assert [state.knows(withdrawn(revision=each)) for each in (4, 5, 6)] == [True, True, False]
+
+    def test_a_match_of_another_model_or_revision_is_not_known(self):
+        state = MatchState([match()])
+        assert not state.knows(match(model="n"))
+        assert not state.knows(match(revisions=(2, 1)))
+
+    def test_an_exclusion_is_known_when_all_of_its_pairs_are(self):
+        half = self.EXCLUDED.model_copy(update={"counterparts": {"v1": 2}})
+        assert not MatchState([half]).knows(self.EXCLUDED)
+        assert MatchState([self.EXCLUDED]).knows(half)
