@@ -110,7 +110,12 @@ def apply(database: sqlite3.Connection, value: bytes) -> None:
 async def consume(broker: str, database: sqlite3.Connection) -> None:
     """Until it is cancelled."""
     consumer = AIOKafkaConsumer(
-        "matches", "rollouts", bootstrap_servers=broker, group_id=None, auto_offset_reset="earliest"
+        "matches",
+        "rollouts",
+        bootstrap_servers=broker,
+        group_id=None,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
     )
     async with consumer:
         for topic, partition, offset in database.execute("SELECT * FROM offsets").fetchall():

@@ -30,6 +30,7 @@ PEAKS_KEPT = 12
 
 
 CARDS_KEPT = 8192  # of a side, read; some 3 KB each
+LONGEST_KEPT = 8192  # characters; a longer card is read each time, so that the kept ones need 64 MB at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,15 @@ def peaks(vector: Vector) -> list[int]:
 
 
 # Cache parsed cards: popular hits recur, and parsing costs more than checking all rules.
-_vacancy_card = lru_cache(maxsize=CARDS_KEPT)(VacancyCard.model_validate_json)
+_kept_vacancy_card = lru_cache(maxsize=CARDS_KEPT)(VacancyCard.model_validate_json)
+_kept_candidate_card = lru_cache(maxsize=CARDS_KEPT)(CandidateCard.model_validate_json)
 
 
-_candidate_card = lru_cache(maxsize=CARDS_KEPT)(CandidateCard.model_validate_json)
+def vacancy_card(text: str) -> Card[VacancyTerms]:
+    return _kept_vacancy_card(text) if len(text) <= LONGEST_KEPT else VacancyCard.model_validate_json(text)
+
+
+def candidate_card(text: str) -> Card[CandidateTerms]:
+    return (
+        _kept_candidate_card(text) if len(text) <= LONGEST_KEPT else CandidateCard.model_validate_json(text)
+    )

@@ -14,7 +14,7 @@ from rolecall.streams.index.conditions import Condition
 from rolecall.streams.index.port import Hit
 from rolecall.streams.matching import hard_rules as rules
 from rolecall.streams.matching import pushdown
-from rolecall.streams.matching.card import Card, _candidate_card, _vacancy_card
+from rolecall.streams.matching.card import Card, candidate_card, vacancy_card
 from rolecall.streams.matching.hard_rules import ALL_HARD, HardRule, RuleBook
 from rolecall.streams.matching.policy import Policy
 
@@ -51,10 +51,10 @@ def compatible_hits(
         vacancy: VacancyTerms
         candidate: CandidateTerms
         if isinstance(terms, VacancyTerms):
-            card = _candidate_card(text)
+            card = candidate_card(text)
             vacancy, candidate = terms, card.terms
         else:
-            card = _vacancy_card(text)
+            card = vacancy_card(text)
             vacancy, candidate = card.terms, terms
         if rules.compatible(vacancy, candidate, now, book):
             soft = rules.broken_rules(vacancy, candidate, now, book) if book.soft else ()

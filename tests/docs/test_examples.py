@@ -7,8 +7,9 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolecall import Candidate, Match, MatchState, Vacancy
@@ -137,6 +138,20 @@ class TestConsumer:
     @given(history=st.lists(events, max_size=25))
     def test_holds_what_match_state_holds(self, history):
         held = held_after(event.model_dump_json().encode() for event in history)
+        assert sorted(held, key=pair) == sorted(MatchState(history).matches(), key=pair)
+
+    @settings(max_examples=20)  # a file each
+    @given(history=st.lists(events, max_size=15), turns=st.lists(st.booleans(), min_size=15, max_size=15))
+    def test_two_consumers_of_one_group_hold_it_together_in_one_store(self, history, turns):
+        """Each reads some partitions: which one reads an event, and when, is up to the broker."""
+        with TemporaryDirectory() as folder:
+            path = str(Path(folder, "shared.db"))
+            with closing(CONSUMER["opened"](path)) as one, closing(CONSUMER["opened"](path)) as other:
+                for event, first in zip(history, turns, strict=False):
+                    with one if first else other as database:
+                        CONSUMER["apply"](database, event.model_dump_json().encode())
+                rows = other.execute("SELECT value FROM current").fetchall()
+        held = [Match.model_validate_json(value) for (value,) in rows]
         assert sorted(held, key=pair) == sorted(MatchState(history).matches(), key=pair)
 
     def test_a_type_that_it_does_not_know_is_left_out(self):

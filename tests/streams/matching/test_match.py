@@ -15,6 +15,7 @@ from rolecall.schemas.match import NearestOccupation, Side
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.events.records import match_record
 from rolecall.streams.index.port import Hit
+from rolecall.streams.matching import card
 from rolecall.streams.matching.card import Embedded, point
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.match import matches
@@ -394,3 +395,11 @@ def test_the_peaks_of_a_point_are_its_largest_components(vacancy, encoder):
     embedded = vacancy()
     peaks = json.loads(point(embedded).payload["card"])["peaks"]
     assert set(peaks) == set(np.argsort(embedded.vector)[-len(peaks) :].tolist())
+
+
+def test_a_fat_card_is_read_and_not_kept():
+    before = card._kept_vacancy_card.cache_info().currsize
+    skills = ", ".join(f'"{"x" * 200}{number}"' for number in range(50))
+    text = f'{{"terms": {{}}, "skills": [{skills}], "certainty": 0.5, "peaks": []}}'
+    assert len(card.vacancy_card(text).skills) == 50
+    assert card._kept_vacancy_card.cache_info().currsize == before
