@@ -13,6 +13,7 @@ from rolecall.streams.rollout import steps as deployment
 from rolecall.streams.rollout import switch
 from rolecall.streams.rollout.rehearsal import Rehearsing
 from rolecall.streams.rollout.switch import kept_back
+from rolecall.streams.rollout.topic import RolloutTopic, write_next
 
 FOUNDED = deployment.founded("blue")
 STARTED = deployment.started(FOUNDED, "green")
@@ -207,3 +208,80 @@ class TestGate:
     def test_the_reason_stays_with_the_deployment(self):
         rollout = deployment.started(FOUNDED, "green", "we need Finnish now")
         assert deployment.swapped(deployment.promoted(rollout)).live.despite_gate == "we need Finnish now"
+
+
+class SharedTopic:
+    """The topic `rollouts` in a list that several commands share."""
+
+    def __init__(self, *before):
+        self.records = [SimpleNamespace(value=each.model_dump_json().encode(), offset=0) for each in before]
+
+    def reader(self):
+        reader, read = RolloutTopic(None), 0
+
+        async def newest():
+            nonlocal read
+            for record in self.records[read:]:
+                reader._take(record)
+            read = len(self.records)
+            return reader._newest
+
+        reader.newest = newest
+        return reader
+
+    async def publish(self, records):
+        self.records += [SimpleNamespace(value=each.value, offset=0) for each in records]
+
+
+async def test_of_two_starts_at_once_one_is_refused_and_no_generation_is_shared():
+    topic = SharedTopic(FOUNDED)
+    one, other = topic.reader(), topic.reader()
+    before, also = await one.newest(), await other.newest()
+    first, second = deployment.started(before, "green"), deployment.started(also, "red")
+    await write_next(one, topic, before, first)
+    with pytest.raises(RolloutRefused, match="another `rolecall rollout` wrote at the same moment"):
+        await write_next(other, topic, also, second)
+    for reader in (one, other, topic.reader()):
+        assert (await reader.newest()).next == Deployment(model_version="green", generation=1)
+
+
+class TestRollback:
+    @pytest.fixture
+    def session(self, monkeypatch):
+        """After a switch from blue to green; with so many workers of blue, so many events behind."""
+
+        def made(workers, behind):
+            async def members(settings, group):
+                return workers
+
+            async def lag(settings, group):
+                return behind
+
+            async def reached(at, there, ends, say):
+                waited.append(there.model_version)
+
+            async def fence(settings, group):
+                return {}
+
+            monkeypatch.setattr(switch.lag, "members", members)
+            monkeypatch.setattr(switch.lag, "lag", lag)
+            monkeypatch.setattr(switch.lag, "fence", fence)
+            monkeypatch.setattr(switch, "_reached", reached)
+            topic = SharedTopic(SWAPPED)
+            return switch.RolloutSession(SimpleNamespace(consumer_group="rolecall"), topic.reader(), topic)
+
+        waited = []
+        made.waited = waited
+        return made
+
+    async def test_without_workers_of_the_older_model_it_is_refused(self, session):
+        with pytest.raises(RolloutRefused, match="no worker of blue runs"):
+            await switch.roll_back(session(workers=0, behind=0))
+
+    async def test_workers_that_are_behind_are_waited_for(self, session):
+        done = await switch.roll_back(session(workers=1, behind=7))
+        assert (done.live, session.waited) == (BLUE, ["blue"])
+
+    async def test_workers_that_are_level_take_over_at_once(self, session):
+        done = await switch.roll_back(session(workers=1, behind=0))
+        assert (done.live, session.waited) == (BLUE, [])
