@@ -21,6 +21,8 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from rolecall.schemas.broker.settings import BrokerSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -42,6 +44,17 @@ async def made(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, Made]:
     return {
         name: Made(id, len(partitions)) for error, name, id, _, partitions, *_ in found.topics if not error
     }
+
+
+async def topic_id(settings: BrokerSettings, name: str) -> str:
+    """Empty where the broker is too old to tell."""
+    admin = AIOKafkaAdminClient(**settings.client())
+    try:
+        await admin.start()
+        found = await made(admin, [name])
+    finally:
+        await admin.close()
+    return found[name].id.hex if name in found else ""
 
 
 class _Id(AbstractType[UUID]):  # type: ignore[misc]

@@ -22,6 +22,7 @@ class Policy:
     min_reference_score: float = 0.79
     max_top_k: int = 1000  # these two limit what an event may ask for
     lowest_min_confidence: float = 0.0
+    published_to: str = ""  # id of the topic `matches`: one that was made again has no matches yet
 
     @cached_property
     def fingerprint(self) -> str:
@@ -30,7 +31,7 @@ class Policy:
         rates = sorted(self.book.rates.items())
         return (
             f"{self.top_k} {self.min_confidence} {modes} {rates} {self.soft_penalty} {self.max_per_employer}"
-            f" {self.min_reference_score}"
+            f" {self.min_reference_score} {self.published_to}"
         )
 
     def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":

@@ -12,6 +12,7 @@ from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.topics import RULES, SIDE_OF
 from rolecall.streams.events.record import Record
 from rolecall.streams.index.port import Index
+from rolecall.streams.matching.policy import Policy
 from rolecall.streams.monitor.logs import log_batch, log_definitions
 from rolecall.streams.monitor.metrics import Metrics
 from rolecall.streams.retry import patiently
@@ -63,6 +64,7 @@ class Runners:
 
 def runners(
     settings: Settings,
+    policy: Policy,
     encoder: Encoder,
     index: Index,
     cache: Cache | None,
@@ -78,7 +80,7 @@ def runners(
             index=index,
             cache=cache,
             publisher=publisher,
-            policy=settings.policy(),
+            policy=policy,
             limits=limits,
             retry_seconds=settings.retry_seconds,
             max_poison_in_a_row=settings.max_poison_in_a_row,

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import threading
+from dataclasses import replace
 from enum import Enum, auto
 from functools import partial
 
@@ -13,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.rollout import Deployment
-from rolecall.schemas.topics import OCCUPATIONS
+from rolecall.schemas.topics import MATCHES, OCCUPATIONS
 from rolecall.streams.connect import connect_index
 from rolecall.streams.discretion import said
 from rolecall.streams.errors import (
@@ -29,8 +30,10 @@ from rolecall.streams.index.port import Index
 from rolecall.streams.kafka.lag import handled
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.kafka.read import filled, replayed
+from rolecall.streams.kafka.topic_ids import topic_id
 from rolecall.streams.kafka.topic_settings import Deviation
 from rolecall.streams.kafka.topics import require_sound_topics
+from rolecall.streams.matching.policy import Policy
 from rolecall.streams.monitor.contact import Contact
 from rolecall.streams.monitor.health import Health, HealthServer
 from rolecall.streams.monitor.metrics import Metrics
@@ -69,26 +72,36 @@ async def serve(settings: Settings, *, newest: bool = False, found: bool = False
     A batch that fails ends the process at once, without an ack. `newest`: if the model has two deployments,
     serve the newer one. `found`: begin at generation 0 even if the index holds points.
     """
-    for each in (await patiently(partial(_sound, settings), "start", settings.retry_seconds))[0]:
+    (deviations, policy), _ = await patiently(partial(_checked, settings), "start", settings.retry_seconds)
+    for each in deviations:
         log.warning("topic_setting", topic=each.topic, problem=str(each), remedy=each.remedy)
     async with (
         followed(settings, retry_seconds=settings.retry_seconds) as rollouts,
         publisher(settings) as confirmed,
     ):
-        return await _serve(settings, rollouts, confirmed, newest=newest, found=found)
+        return await _serve(settings, policy, rollouts, confirmed, newest=newest, found=found)
 
 
-async def _sound(settings: Settings) -> list[Deviation]:
+async def _checked(settings: Settings) -> tuple[list[Deviation], Policy]:
+    """What deviates in the topics' settings, and the policy for the topic `matches` that is there now."""
     try:
-        return await require_sound_topics(settings)
+        deviations = await require_sound_topics(settings)
+        published_to = await topic_id(settings, MATCHES.name)
     except (TopicsMissing, TopicsWrong, NotAllowed):
         raise
     except (Unreachable, KafkaError) as error:
         raise PublishFailed(str(error)) from error
+    return deviations, replace(settings.policy(), published_to=published_to)
 
 
 async def _serve(
-    settings: Settings, rollouts: RolloutTopic, confirmed: Publisher, *, newest: bool, found: bool
+    settings: Settings,
+    policy: Policy,
+    rollouts: RolloutTopic,
+    confirmed: Publisher,
+    *,
+    newest: bool,
+    found: bool,
 ) -> Ending:
     contact = Contact(settings.broker, settings.retry_seconds)
     health = Health(asyncio.get_running_loop(), contact, settings.session_timeout_seconds)
@@ -117,7 +130,7 @@ async def _serve(
 
     rehearsing = Rehearsing(confirmed, rollouts, deployment, handled_live, silent=silent)
     placement = Placement()
-    ready = runners(settings, encoder, index, cache, rehearsing, metrics, placement, intact)
+    ready = runners(settings, policy, encoder, index, cache, rehearsing, metrics, placement, intact)
     if silent:  # a replay: the references come before the entities that they describe
         await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))
     app = create_app(settings, named, _handler(ready, health))
