@@ -21,6 +21,7 @@ from rolecall.schemas.topics import MATCHES, VACANCIES
 
 GROUP = "theirs"
 SECONDS = 20.0  # of one transaction, the start of its producer included
+STOP_SECONDS = 2.0
 COUNTRY = "ZW"
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -79,7 +80,7 @@ class Theirs:
         """The start takes back what is open. Until then, nobody reads what was written behind it."""
         if self._producer is not None:
             doomed, self._producer = self._producer, None
-            await asyncio.wait([asyncio.create_task(doomed.stop())], timeout=1)
+            await asyncio.wait([asyncio.create_task(doomed.stop())], timeout=STOP_SECONDS)
         while self._producer is None:
             try:
                 async with asyncio.timeout(SECONDS):
@@ -112,11 +113,14 @@ class Theirs:
                 await asyncio.sleep(0.5)
 
     async def _close(self) -> None:
+        """A broker that was started again is stopped before this: nothing of it is waited for."""
         self._reading.cancel()
-        await asyncio.wait([self._reading])
+        stopping = [asyncio.create_task(self._consumer.stop())]
         if self._producer is not None:
-            await self._producer.stop()
-        await self._consumer.stop()
+            stopping.append(asyncio.create_task(self._producer.stop()))
+        await asyncio.wait([self._reading, *stopping], timeout=STOP_SECONDS)
+        for task in stopping:
+            task.cancel()
 
 
 def _vacancy(id: str) -> dict[str, object]:
