@@ -36,14 +36,16 @@ class CandidateTerms(Contract):
     relocate: bool = Field(
         default=False, description="Willing to move: distance does not count, work permits do."
     )
-    workplaces: tuple[Workplace, ...] = Field(default=(), description="Accepted workplaces; empty: any.")
+    workplaces: tuple[Workplace, ...] = Field(
+        default=(), max_length=50, description="Accepted workplaces; empty: any."
+    )
     work_countries: tuple[CountryAlpha2, ...] = Field(
-        default=(), description="Countries the candidate may work in; empty: unknown."
+        default=(), max_length=300, description="Countries the candidate may work in; empty: unknown."
     )
     languages: Languages = Field(default=(), description="Spoken languages; empty: unknown.")
     seniority: Seniority | None = None
     employment_types: tuple[EmploymentType, ...] = Field(
-        default=(), description="Accepted types; empty: any."
+        default=(), max_length=50, description="Accepted types; empty: any."
     )
     salary: Salary | None = Field(default=None, description="Wanted pay; `min` is the lowest accepted.")
     available_from: Moment | None = None

@@ -32,7 +32,7 @@ class VacancyTerms(Contract):
     workplace: Workplace | None = None
     languages: Languages = Field(default=(), description="Required languages, all of them.")
     seniority: Seniority | None = None
-    employment_types: tuple[EmploymentType, ...] = ()
+    employment_types: tuple[EmploymentType, ...] = Field(default=(), max_length=50)
     salary: Salary | None = None
     expires_at: ExpiresAt | None = None
 

@@ -1,8 +1,10 @@
 """Cards: what the index stores of an entity beside its vector, and how a hit is read back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -30,6 +32,8 @@ PEAKS_KEPT = 12
 
 
 CARDS_KEPT = 8192  # of a side, read; some 3 KB each
+SKILLS_BYTES = 16_384  # of one card, all skills together
+MOST_BYTES_OF_A_CHARACTER = 4  # in UTF-8
 LONGEST_KEPT = 8192  # characters; a longer card is read each time, so that the kept ones need 64 MB at most
 
 
@@ -73,7 +77,7 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
         fields, terms = pushdown.candidate_fields(entity, book), CandidateTerms
     card = {
         "terms": entity.model_dump(mode="json", include=set(terms.model_fields), exclude_defaults=True),
-        "skills": entity.skills,
+        "skills": _fitting(entity.skills),
         "certainty": embedded.certainty,
         "peaks": peaks(embedded.vector),
         **entity.model_dump(include={"employer", "matching"}, exclude_none=True),
@@ -87,6 +91,14 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
     if embedded.content is not None:
         payload["content"] = embedded.content.hex()
     return Point(entity.id, entity.revision, embedded.vector, payload)
+
+
+def _fitting(skills: Sequence[str]) -> Sequence[str]:
+    """The first ones, as many as fit. A deep search reads thousands of cards, which must fit one answer."""
+    if sum(map(len, skills)) * MOST_BYTES_OF_A_CHARACTER <= SKILLS_BYTES:
+        return skills
+    sizes = accumulate(len(skill.encode()) for skill in skills)
+    return [skill for skill, size in zip(skills, sizes, strict=True) if size <= SKILLS_BYTES]
 
 
 def digest_of(entity: Entity, policy: str) -> str:
