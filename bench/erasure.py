@@ -171,13 +171,13 @@ class Market:
         self.index = self.storage.index(self.name)
         return Group(self.log, self.consumers, self.index, self.limits, rehearses=rehearses)
 
-    def say(self, side: Side, id: str, what: str) -> None:
+    def say(self, side: Side, id: str, what: str, *, partition: int | None = None) -> None:
         """open, closed, large (it dies until the limit is raised) or erased."""
         self.log.now_ms += self.rng.randrange(1, 60_000)
         at = self.log.now_ms
         value = None if what == "erased" else _state(side, id, at, what)
-        usual = self.rng.random() < 0.7
-        partition = random_partition(self.rng, id.encode(), usual=usual)
+        if partition is None:
+            partition = random_partition(self.rng, id.encode(), usual=self.rng.random() < 0.7)
         self.log.append(side_topic(side), partition, id.encode(), value, at)
         self.newest[side, id] = at, what
         self.result.erased += what == "erased"
@@ -192,6 +192,19 @@ class Market:
         await asyncio.gather(
             self.group.take(0, one, most, dies=dies), self.group.take(1, two, most, dies=False)
         )
+
+    async def race(self) -> None:
+        """One id changes twice, in two partitions. Two workers read the changes at the same moment."""
+        side, id, last = (
+            self.rng.choice(list(Side)),
+            self.rng.choice(IDS),
+            self.rng.choice(("erased", "closed")),
+        )
+        await self.group.drain()
+        for partition, what in enumerate(self.rng.sample(("open", last), 2)):
+            self.say(side, id, what, partition=partition)
+        topic = side_topic(side)
+        await asyncio.gather(*(self.group.take(n, (topic, n), 64, dies=False) for n in range(PARTITIONS)))
 
     async def open(self) -> bool:
         """A worker starts, or checks. False: it refuses the index, which is then built anew."""
@@ -234,13 +247,15 @@ class Market:
         rng = self.rng
         side, id = rng.choice(list(Side)), rng.choice(IDS)
         match rng.choices(
-            ("say", "work", "compact", "save", "lose", "replay", "rebuild", "restart"),
-            (40, 34, 6, 6, 4, 4, 2, 4),
+            ("say", "work", "race", "compact", "save", "lose", "replay", "rebuild", "restart"),
+            (36, 30, 12, 6, 6, 4, 4, 2, 4),
         )[0]:
             case "say":
                 self.say(side, id, rng.choices(("open", "closed", "large", "erased"), (5, 2, 1, 3))[0])
             case "work":
                 await self.work()
+            case "race":
+                await self.race()
             case "compact":
                 self.log.compact()
             case "save":

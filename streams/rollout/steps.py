@@ -8,6 +8,7 @@ left       live green
 """
 
 from datetime import UTC, datetime
+from enum import Enum, auto
 
 from rolecall.schemas.common import milliseconds
 from rolecall.schemas.rollout import Deployment, Rollout
@@ -69,6 +70,23 @@ def started(rollout: Rollout, model_version: str, despite_gate: str | None = Non
     _check_nothing_leaves(rollout)
     fresh = Deployment(model_version=model_version, generation=rollout.generations, despite_gate=despite_gate)
     return _after(rollout, next=fresh, generations=rollout.generations + 1)
+
+
+class Rebuild(Enum):
+    """How far a rebuild has come."""
+
+    NOT_BEGUN = auto()
+    BUILDS = auto()  # its index is being built, or its matches are not all published yet
+    SWITCHED = auto()  # what it replaces is to be dropped
+
+
+def rebuild_of(rollout: Rollout) -> Rebuild:
+    """An interrupted rebuild goes on from here. A rollout has another model beside the live one."""
+    live = rollout.live
+    for other in (rollout.next, rollout.standby, rollout.leaving):
+        if other is not None and other.model_version == live.model_version:
+            return Rebuild.BUILDS if other.generation > live.generation else Rebuild.SWITCHED
+    return Rebuild.NOT_BEGUN
 
 
 def promoted(rollout: Rollout) -> Rollout:

@@ -27,7 +27,7 @@ from rolecall.streams.kafka.read import records_to_end
 from rolecall.streams.kafka.topics import create_rehearsal, delete_topic, require_topics
 from rolecall.streams.process import ROLECALL, spawn
 from rolecall.streams.rollout import steps
-from rolecall.streams.rollout.steps import collections, rehearsal
+from rolecall.streams.rollout.steps import Rebuild, collections, rehearsal
 from rolecall.streams.rollout.topic import RolloutTopic, followed, write_next
 from rolecall.streams.settings import Settings
 
@@ -178,6 +178,8 @@ async def drop(at: RolloutSession, say: Say) -> Deployment:
 async def rebuild(at: RolloutSession, say: Say, *, yes: bool = False) -> Rollout:
     """The live model's index, anew from the topics, by a worker that runs for as long as it takes.
 
+    A rebuild that was interrupted goes on where it was.
+
     Raises `RolloutRefused` if it holds far less than the one it replaces, unless `yes`.
     """
     settings = at.settings
@@ -198,8 +200,18 @@ async def rebuild(at: RolloutSession, say: Say, *, yes: bool = False) -> Rollout
             )
 
     encoder = await asyncio.to_thread(Encoder.load, settings.model, device="cpu")
-    fresh = await _start(at, encoder.version, again=True)
-    say(f"building {collections(fresh)}")
+    rollout = await at.now()
+    ours = rollout.live.model_version == encoder.version
+    if ours and steps.rebuild_of(rollout) is Rebuild.SWITCHED:
+        say("an earlier rebuild has switched already: only what it replaced is left to drop")
+        await drop(at, say)
+        return await at.now()
+    if ours and steps.rebuild_of(rollout) is Rebuild.BUILDS:
+        fresh = rollout.next or steps.newer_standby(rollout)
+        say(f"going on with {collections(fresh)}, which an earlier rebuild began")
+    else:
+        fresh = await _start(at, encoder.version, again=True)
+        say(f"building {collections(fresh)}")
     with _builder() as check:
         switched = asyncio.create_task(switch(at, say, check=compare))
         while not switched.done():

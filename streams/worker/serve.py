@@ -52,6 +52,7 @@ from rolecall.streams.worker.faust.app import create_app
 from rolecall.streams.worker.faust.transport import progress
 from rolecall.streams.worker.intact import Intact, keep_checking
 from rolecall.streams.worker.placement import Placement
+from rolecall.streams.worker.rolling import keep_rolling
 from rolecall.streams.worker.watch import Watch
 
 log = structlog.get_logger()
@@ -148,12 +149,14 @@ async def _serve(
     sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
     sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
     sweeping.add_done_callback(_end_if_failed)
+    rolling = asyncio.create_task(keep_rolling(confirmed.publish, lambda: health.progress().lag))
+    rolling.add_done_callback(_end_if_failed)
     checking = asyncio.create_task(keep_checking(intact, committed))
     checking.add_done_callback(_end_if_failed)
     _log_start(encoder, deployment)
     await app.wait_for_stopped(stop.event)
     health.consuming = None
-    for task in dropped, sweeping, checking:
+    for task in dropped, sweeping, checking, rolling:
         task.cancel()
     await app.stop()
     await _close(index, cache)

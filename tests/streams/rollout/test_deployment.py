@@ -285,3 +285,21 @@ class TestRollback:
     async def test_workers_that_are_level_take_over_at_once(self, session):
         done = await switch.roll_back(session(workers=1, behind=0))
         assert (done.live, session.waited) == (BLUE, [])
+
+
+def test_an_interrupted_rebuild_goes_on_at_every_step():
+    begun = deployment.started(FOUNDED, "blue")
+    promoted = deployment.promoted(begun)
+    swapped = deployment.swapped(promoted)
+    leaving = deployment.leaving(swapped)
+    done = deployment.left(leaving)
+    steps = FOUNDED, begun, promoted, swapped, leaving, done
+    assert [deployment.rebuild_of(each).name for each in steps] == [
+        "NOT_BEGUN", "BUILDS", "BUILDS", "SWITCHED", "SWITCHED", "NOT_BEGUN",
+    ]  # fmt: skip
+
+
+def test_a_rollout_to_another_model_is_no_rebuild():
+    begun = deployment.started(FOUNDED, "green")
+    for each in (begun, deployment.promoted(begun), deployment.swapped(deployment.promoted(begun))):
+        assert deployment.rebuild_of(each) is deployment.Rebuild.NOT_BEGUN
