@@ -30,6 +30,7 @@ import structlog
 from bench.rig.erasure_world import (
     INPUTS,
     LARGE,
+    PARTITIONS,
     SMALL,
     Consumers,
     Group,
@@ -201,7 +202,7 @@ class Market:
             self.rng.choice(("erased", "closed")),
         )
         await self.group.drain()
-        for partition, what in enumerate(self.rng.sample(("open", last), 2)):
+        for partition, what in zip(self.rng.sample(range(PARTITIONS), 2), ("open", last), strict=True):
             self.say(side, id, what, partition=partition)
         topic = side_topic(side)
         await asyncio.gather(*(self.group.take(n, (topic, n), 64, dies=False) for n in range(PARTITIONS)))
