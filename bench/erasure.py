@@ -35,6 +35,7 @@ from bench.rig.erasure_world import (
     Consumers,
     Group,
     Log,
+    Partition,
     TitleEncoder,
     random_partition,
     replayed,
@@ -205,7 +206,12 @@ class Market:
         for partition, what in zip(self.rng.sample(range(PARTITIONS), 2), ("open", last), strict=True):
             self.say(side, id, what, partition=partition)
         topic = side_topic(side)
-        await asyncio.gather(*(self.group.take(n, (topic, n), 64, dies=False) for n in range(PARTITIONS)))
+        await asyncio.gather(*(self._take_late((topic, number), number) for number in range(PARTITIONS)))
+
+    async def _take_late(self, where: Partition, worker: int) -> None:
+        """The two meet at another step each time. The delay is about that of a request."""
+        await asyncio.sleep(self.rng.random() * 0.01)
+        await self.group.take(worker, where, 64, dies=False)
 
     async def open(self) -> bool:
         """A worker starts, or checks. False: it refuses the index, which is then built anew."""
