@@ -19,7 +19,7 @@ from rolecall.streams.matching import hard_rules as rules
 from rolecall.streams.matching.card import CandidateCard, Card, Terms, VacancyCard, Vector
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import chosen, compatible_hits, wanted
+from rolecall.streams.matching.ranking import SCORE_DIGITS, chosen, compatible_hits, wanted
 from rolecall.streams.matching.skills import compare_skills
 
 FEATURES = 5
@@ -77,7 +77,7 @@ async def explain(
     offer, person = vacancy.card, candidate.card
     checks = tuple(_checks(offer.terms, person.terms, policy.book, now))
     soft = sum(check.mode is Mode.SOFT and not check.passes for check in checks)
-    score = float(np.clip(vacancy.vector @ candidate.vector, 0, 1))
+    score = float(np.clip(round(float(vacancy.vector @ candidate.vector), SCORE_DIGITS), 0, 1))
     certainties = (np.array([card.certainty], np.float32) for card in (offer, person))
     [confidence] = model.confidence(np.array([score], np.float32), *certainties)
     excluding = await _excluding(index, vacancy.vector, candidate.vector)

@@ -16,7 +16,8 @@ from rolecall.streams.index.port import Hit, Index, Lookup, Query, Space
 Vector = npt.NDArray[np.float32]
 Area = Vector  # (dims,): an anchor divided by its radius
 
-INSIDE = 1 - 1e-5  # engines round: an entity is inside an area of radius 1 around itself
+ROUNDING = 1e-5  # of scores, by engines
+INSIDE = 1 - ROUNDING  # an entity is inside an area of radius 1 around itself
 DEPTH = 1_000
 DEEPER = 4
 MAX_DEPTH = 10_000

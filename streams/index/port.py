@@ -68,6 +68,7 @@ class Query:
     condition: Condition
     limit: int
     min_score: float | None = None
+    useful_score: float | None = None  # hits that score less may be left out
 
 
 @dataclass(frozen=True, slots=True)

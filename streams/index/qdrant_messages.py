@@ -156,7 +156,7 @@ def _query(collection: str, query: Query) -> grpc.QueryPoints:
         filter=grpc.Filter(must=[LIVE, condition_message(query.condition)]),
         params=_HNSW if query.min_score is None else _EXACT,
         limit=query.limit,
-        score_threshold=query.min_score,
+        score_threshold=query.useful_score if query.min_score is None else query.min_score,
         with_payload=_CARRIED,
     )
 

@@ -58,7 +58,7 @@ def _match(
         candidate_id=candidate[0],
         candidate_revision=candidate[1],
         model_version=model.version,
-        score=min(max(hit.score, 0.0), 1.0),
+        score=min(max(found.score, 0.0), 1.0),
         confidence=confidence,
         found_by=embedded.side,
         rank=rank,

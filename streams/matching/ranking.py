@@ -1,9 +1,11 @@
 """From the hits of a search to a ranked list."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,11 +28,18 @@ class Found:
     hit: Hit
     card: Card[VacancyTerms] | Card[CandidateTerms]
     soft: tuple[HardRule, ...]  # the soft rules that the pair breaks
+    score: float  # of the hit, rounded: engines and request sizes differ in the last bits
 
     @property
     def since(self) -> int:
         """The revision from which on it has its text and terms. Matches carry it."""
         return int(str(self.hit.payload.get("since", self.hit.revision)))
+
+
+SCORE_DIGITS = 5
+GRID = np.linspace(0, 1, 1025, dtype=np.float32)  # of scores
+STEPS = 64  # of certainties
+SLACK = 1e-6  # of confidences, for rounding
 
 
 def wanted(terms: VacancyTerms | CandidateTerms, now: datetime, book: RuleBook = ALL_HARD) -> Condition:
@@ -58,13 +67,14 @@ def compatible_hits(
             vacancy, candidate = card.terms, terms
         if rules.compatible(vacancy, candidate, now, book):
             soft = rules.broken_rules(vacancy, candidate, now, book) if book.soft else ()
-            found.append(Found(hit, card, soft))
+            found.append(Found(hit, card, soft, round(hit.score, SCORE_DIGITS)))
     return found
 
 
 def ranked(found: Sequence[Found], policy: Policy) -> list[Found]:
-    """Best first, at most so many of one employer. A broken soft rule lowers rank and confidence alike."""
-    best = sorted(found, key=lambda each: -merit(each, policy))
+    """Best first, equal ones by id, at most so many of one employer. A broken soft rule lowers rank and
+    confidence alike."""
+    best = sorted(found, key=lambda each: (-merit(each, policy), each.hit.id))
     most = policy.max_per_employer
     if most is None:
         return best
@@ -80,8 +90,8 @@ def ranked(found: Sequence[Found], policy: Policy) -> list[Found]:
 
 
 def merit(found: Found, policy: Policy) -> float:
-    """The sort key of the list. It is never higher than the score of the hit."""
-    return found.hit.score * _penalty(found, policy)
+    """The sort key of the list. It is never higher than the rounded score of the hit."""
+    return found.score * _penalty(found, policy)
 
 
 def _penalty(found: Found, policy: Policy) -> float:
@@ -89,12 +99,25 @@ def _penalty(found: Found, policy: Policy) -> float:
 
 
 def is_filled(model: Encoder, certainty: float, found: Sequence[Found], last: Hit, policy: Policy) -> bool:
-    """Whether no hit past the `last` one could enter the list of these."""
-    best = chosen(model, certainty, found, policy)[: policy.top_k]
-    if len(best) == policy.top_k and merit(best[-1][0], policy) >= last.score:
+    """Whether no hit past the `last` one could enter the list of these, not even by its id."""
+    score = round(last.score, SCORE_DIGITS)
+    if score < least_score(model, certainty, policy):
         return True
-    most = model.confidence(*(np.array([x], np.float32) for x in (min(max(last.score, 0), 1), certainty, 1)))
-    return bool(most[0] < policy.min_confidence)
+    best = chosen(model, certainty, found, policy)[: policy.top_k]
+    return len(best) == policy.top_k and merit(best[-1][0], policy) > score
+
+
+def least_score(model: Encoder, certainty: float, policy: Policy) -> float:
+    """No pair with a lower score has enough confidence, whatever the certainty of the other side."""
+    return _least_score(model, math.ceil(certainty * STEPS) / STEPS, policy.min_confidence)
+
+
+@lru_cache(maxsize=4096)
+def _least_score(model: Encoder, certainty: float, min_confidence: float) -> float:
+    """Confidence never falls when the score or a certainty rises. So ask with the highest certainty."""
+    confidence = model.confidence(GRID, np.full_like(GRID, certainty), np.ones_like(GRID))
+    reaches = np.flatnonzero(confidence >= min_confidence - SLACK)
+    return float(GRID[max(reaches[0] - 1, 0)]) if len(reaches) else 1.0
 
 
 def chosen(
@@ -104,7 +127,7 @@ def chosen(
     if not found:
         return []
     raw = model.confidence(
-        np.array([each.hit.score for each in found], np.float32).clip(0, 1),
+        np.array([each.score for each in found], np.float32).clip(0, 1),
         np.full(len(found), certainty, np.float32),
         np.array([each.card.certainty for each in found], np.float32),
     )

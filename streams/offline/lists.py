@@ -14,7 +14,7 @@ import numpy as np
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.match import Side
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import Found, chosen, compatible_hits, merit
+from rolecall.streams.matching.ranking import SCORE_DIGITS, Found, chosen, compatible_hits, merit
 from rolecall.streams.offline.allowed import Allowed
 from rolecall.streams.offline.best import NONE, SLACK, Best, least_scores
 from rolecall.streams.offline.columns import Mask
@@ -23,7 +23,6 @@ from rolecall.streams.offline.pool import Floats, Pool, Rows
 VACANCIES_AT_ONCE, CANDIDATES_AT_ONCE = 512, 8192  # their scores take 16 MB
 OVERFETCH = 1.2
 DEEPER = 4
-SCORE_DIGITS = 5  # products of blocks of other sizes differ in the last bits; equal scores are in order of id
 SAME = 1e-6  # rounded scores that differ by less are equal
 PLACES_AT_ONCE = 1 << 21  # of the lists that are made again together; 16 MB
 

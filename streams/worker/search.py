@@ -9,11 +9,11 @@ from functools import partial
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
-from rolecall.streams.index.areas import DEEPER, MAX_DEPTH
+from rolecall.streams.index.areas import DEEPER, MAX_DEPTH, ROUNDING
 from rolecall.streams.index.port import Index, Query
 from rolecall.streams.matching.card import Embedded
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import Found, compatible_hits, is_filled, wanted
+from rolecall.streams.matching.ranking import Found, compatible_hits, is_filled, least_score, wanted
 from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.retry import patiently
 
@@ -37,9 +37,13 @@ class Search:
         limits = [first_limit(policy.top_k) for policy in policies]
         pending = list(range(len(embedded)))
         conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
+        useful = [self._useful_score(*both) for both in zip(embedded, policies, strict=True)]
         while pending:
             with tally.timed(Stage.SEARCH):
-                queries = [Query(embedded[i].vector, conditions[i], limits[i]) for i in pending]
+                queries = [
+                    Query(embedded[i].vector, conditions[i], limits[i], useful_score=useful[i])
+                    for i in pending
+                ]
                 search = partial(self._index.search_allowed, side.other, queries)
                 answers, retries = await patiently(search, tally.stage, self._retry_seconds)
                 tally.retries += retries
@@ -56,6 +60,12 @@ class Search:
                     await asyncio.sleep(0)
             pending = short
         return found
+
+    def _useful_score(self, each: Embedded, policy: Policy) -> float | None:
+        """Pairs that score less have too little confidence."""
+        if policy.min_confidence == 0:
+            return None
+        return least_score(self._encoder, each.certainty, policy) - ROUNDING
 
     @asynccontextmanager
     async def match_stage(self, tally: Tally) -> AsyncIterator[None]:

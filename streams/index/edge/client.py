@@ -75,7 +75,9 @@ class QdrantEdge:
     async def _search(self, operation: str, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         if not queries:
             return []
-        rows = [(_encode(query.condition), query.limit, query.min_score) for query in queries]
+        rows = [
+            (_encode(query.condition), query.limit, query.min_score, query.useful_score) for query in queries
+        ]
         found, _ = await self._ask(operation, space, [query.vector for query in queries], queries=rows)
         return [[_hit(score, payload) for score, payload in hits] for hits in found]
 

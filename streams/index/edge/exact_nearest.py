@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from rolecall.streams.index.areas import INSIDE
+from rolecall.streams.index.areas import INSIDE, ROUNDING
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -26,7 +26,6 @@ FROM_POINTS = 2_000  # below it one product is as quick
 SAMPLE = 4_096  # points that the axes are found from; 0.2 s, each time the points have doubled
 MOST_IN_QUESTION = 1 / 16  # of the points; with more, one product of everything is quicker
 FEW = 16  # hits of a query that are scored first, for a better bound
-ROUNDING = 1e-5
 
 
 class Nearest:

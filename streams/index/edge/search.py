@@ -9,9 +9,11 @@ Only queries that are then short of hits are asked in full. Past 100,000 points 
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import qdrant_edge as engine
 from qdrant_edge import EdgeShard, FieldCondition, Filter, HasIdCondition, MatchValue, RangeFloat, ScoredPoint
 
+from rolecall.streams.index.areas import ROUNDING
 from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
 from rolecall.streams.index.edge.exact_nearest import QUERIES_AT_ONCE, Id, Nearest, Vectors
 
@@ -20,13 +22,14 @@ DEEPER = 8
 CARRIED = engine.PayloadSelector.Exclude(sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
 LIVE = FieldCondition("live", match=MatchValue(1))
 
-Asked = tuple[list[Any], int, float | None]  # condition, limit, least score
+Asked = tuple[list[Any], int, float | None, float | None]  # condition, limit, least and useful score
 
 
 class FilteredQuery(NamedTuple):
     condition: Filter
     limit: int
     min_score: float | None
+    useful_score: float | None  # lower ones may be left out
     closed: Vectors  # (areas, dims): no hit may lie in one of them
 
 
@@ -53,8 +56,8 @@ class Search:
         self, vectors: Vectors, queries: list[Asked], closed: list[Vectors]
     ) -> list[list[tuple[float, Payload | None]]]:
         asked = [
-            FilteredQuery(Filter(must=[LIVE, decode(condition)]), limit, least, areas)
-            for (condition, limit, least), areas in zip(queries, closed, strict=True)
+            FilteredQuery(Filter(must=[LIVE, decode(condition)]), limit, least, useful, areas)
+            for (condition, limit, least, useful), areas in zip(queries, closed, strict=True)
         ]
         hits: list[list[ScoredPoint]] = []
         for start in range(0, len(asked), QUERIES_AT_ONCE):
@@ -63,20 +66,24 @@ class Search:
         return [[(hit.score, hit.payload) for hit in each] for each in hits]
 
     def _near(self, vectors: Vectors, asked: list[FilteredQuery]) -> list[list[ScoredPoint]]:
-        """Among the nearest first; where they leave too few hits, among ever more, then all."""
+        """Among the nearest first; where they leave too few hits, among more useful ones, then all."""
         hits: list[list[ScoredPoint]] = [[] for _ in asked]
         short = list(range(len(asked)))
         likely = LIKELY_PER_HIT * max(query.limit for query in asked)
         if likely * DEEPER <= len(self._nearest):
             scores = self._nearest.scores(vectors)
+            useful = [_useful(query, mine) for query, mine in zip(asked, scores, strict=True)]
             while short and likely * DEEPER <= len(self._nearest):
+                some = [row for row in short if useful[row]]
                 near = [
-                    asked[row]._replace(condition=self._among_nearest(asked[row], scores[row], likely))
-                    for row in short
+                    asked[row]._replace(
+                        condition=self._among_nearest(asked[row], scores[row], min(likely, useful[row]))
+                    )
+                    for row in some
                 ]
-                for row, found in zip(short, self._query(vectors[short], near), strict=True):
+                for row, found in zip(some, self._query(vectors[some], near), strict=True):
                     hits[row] = found
-                short = [row for row in short if len(hits[row]) < asked[row].limit]
+                short = [row for row in some if len(hits[row]) < asked[row].limit and useful[row] > likely]
                 likely *= DEEPER
         allowed = [asked[row]._replace(condition=self._allowed(asked[row])) for row in short]
         for row, found in zip(short, self._query(vectors[short], allowed), strict=True):
@@ -99,17 +106,26 @@ class Search:
         return Filter(must=[HasIdCondition(ids)])
 
     def _query(self, vectors: Vectors, asked: list[FilteredQuery]) -> list[list[ScoredPoint]]:
+        if not asked:
+            return []
         requests = [
             engine.QueryRequest(
                 limit=query.limit,
                 query=engine.Query.Nearest(vector),
                 filter=query.condition,
-                score_threshold=query.min_score,
+                score_threshold=query.useful_score if query.min_score is None else query.min_score,
                 with_payload=CARRIED,
             )
             for vector, query in zip(vectors.tolist(), asked, strict=True)
         ]
         return self._shard.query_batch(engine.QueryBatchRequest(requests))
+
+
+def _useful(query: FilteredQuery, scores: Vectors) -> int:
+    """How many points have a useful score."""
+    if query.useful_score is None:
+        return len(scores)
+    return int(np.count_nonzero(scores >= query.useful_score - ROUNDING))
 
 
 def decode(condition: list[Any]) -> FieldCondition | Filter:

@@ -175,7 +175,7 @@ class Shard:
 
     def search(self, vectors: Vectors, queries: list[Asked]) -> Answer:
         if all(condition == ["all"] for condition, *_ in queries):
-            return self._search.unfiltered(vectors, [(limit, least) for _, limit, least in queries]), b""
+            return self._search.unfiltered(vectors, [(limit, least) for _, limit, least, _ in queries]), b""
         return self._search.filtered(vectors, queries, [NOWHERE] * len(queries)), b""
 
     def search_allowed(self, vectors: Vectors, queries: list[Asked], anchors: "Shard") -> Answer:

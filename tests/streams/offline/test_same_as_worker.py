@@ -81,5 +81,5 @@ async def test_pairs_scores_confidence_ranks_and_reasons(new_world, make, now, b
     for pair, match in offline.items():
         assert told(match) == told(worker[pair])
         assert match.rank in ranks(worker[pair], lists[match.found_by].values())
-        assert match.score == pytest.approx(worker[pair].score, abs=1e-5)
-        assert match.confidence == pytest.approx(worker[pair].confidence, abs=1e-4)
+        assert match.score == pytest.approx(worker[pair].score, abs=2e-5)
+        assert match.confidence == pytest.approx(worker[pair].confidence, abs=5e-4)

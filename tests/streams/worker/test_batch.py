@@ -74,7 +74,7 @@ class TestFillingTheList:
     async def test_only_the_short_lists_are_searched_again(self, crowd, make):
         await crowd.vacancies(
             make.vacancy("short", title="nurse", location={"country": "NL"}),
-            make.vacancy("full", title="nurse"),
+            make.vacancy("full", title="cook"),
         )
         assert [len(queries) for queries in crowd.index.searches[-3:]] == [2, 1, 1]
 
@@ -97,6 +97,14 @@ class TestFillingTheList:
         await world.candidates(make.candidate("c1", title="cook"))
         await world.vacancies(make.vacancy("v1", title="nurse"))
         assert world.pairs == {("v1", "c1")}
+
+    @pytest.mark.parametrize("order", [1, -1])
+    async def test_equal_scores_are_in_order_of_id_before_the_cut(self, new_world, make, order):
+        """More than one search returns: the engine may answer equal scores in any order."""
+        world = new_world(top_k=2)
+        await world.candidates(*(make.candidate(f"c{n:02}") for n in range(40)[::order]))
+        await world.vacancies(make.vacancy("v1", title="midwife"))
+        assert [match.candidate_id for match in world.matches] == ["c00", "c01"]
 
     async def test_no_list_is_longer_than_top_k(self, crowd, make):
         await crowd.vacancies(make.vacancy(title="nurse"))

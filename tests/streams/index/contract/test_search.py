@@ -114,3 +114,22 @@ async def test_without_rules_all_is_allowed(index: Index) -> None:
     hits = await index.search_allowed(SIDE, queries)
     assert [len(each) for each in hits] == [500, 50]
     assert await index.search_allowed(SIDE, []) == []
+
+
+async def test_of_the_useful_scores_none_is_missing(index: Index) -> None:
+    """Half of the points pass the condition. Enough points for a first look among the nearest."""
+    random = np.random.default_rng(11)
+    vectors = random.normal(size=(1500, DIMS)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    points = [Point(f"{n}", 1, v, {"country": "NL" if n % 2 else "DE"}) for n, v in enumerate(vectors)]
+    for start in range(0, len(points), 500):
+        await index.upsert(SIDE, points[start : start + 500])
+    useful = (0.95, 0.8, 0.2, -0.5, 1.1)
+    query = [
+        Query(vectors[n], AnyOf("country", ("NL",)), 12, useful_score=each) for n, each in enumerate(useful)
+    ]
+    for n, (hits, least) in enumerate(zip(await index.search_allowed(SIDE, query), useful, strict=True)):
+        scores = {f"{m}": float(vectors[m] @ vectors[n]) for m in range(1, 1500, 2)}
+        best = sorted(scores, key=lambda id: -scores[id])[:12]
+        wanted = [id for id in best if scores[id] >= least]
+        assert [hit.id for hit in hits][: len(wanted)] == wanted
