@@ -103,6 +103,7 @@ class Ward:
         running.callback(self._loop.close)
         broker, gate = (f"127.0.0.1:{free_port()}" for _ in range(2))
         self._broker_place = partial(kafka.broker, broker, directory / "kafka", advertised=gate)
+        self._brokers = running.enter_context(ExitStack())  # the last one too ends after its clients
         self.start_broker()
         host, port = broker.split(":")
         self.kafka = KafkaGate(lambda: asyncio.open_connection(host, int(port), limit=2**18))
@@ -148,7 +149,7 @@ class Ward:
         return self._running.enter_context(running_worker(self._environment, log, "bench.rig.faulty_worker"))
 
     def start_broker(self) -> None:
-        self.broker = self._running.enter_context(self._broker_place())
+        self.broker = self._brokers.enter_context(self._broker_place())
 
     def _has_topics(self, compaction: Mapping[str, str]) -> bool:
         async def create() -> None:
