@@ -13,7 +13,7 @@ from rolecall.streams.settings import Settings
 def doctor() -> None:
     """Check every part, and say how to fix what is wrong.
 
-    Checks model, broker, topics, clock, lag, index, Redis and misspelt settings. Exits with 1 if a check
+    Checks model, broker, topics, keys, clock, lag, index, Redis and misspelt settings. Exits with 1 if a check
     fails that a worker depends on. Warnings do not count.
     """
     with explained():

@@ -192,7 +192,7 @@ def test_doctor_finds_nothing_wrong(rolecall):
     result = rolecall("doctor")
     assert result.returncode == 0, result.stdout
     parts = [line.split()[1] for line in result.stdout.splitlines()]
-    assert parts == ["model", "broker", "topics", "clock", "lag", "index", "redis"]
+    assert parts == ["model", "broker", "topics", "keys", "clock", "lag", "index", "redis"]
 
 
 def test_doctor_only_warns_of_redis_and_misspelt_settings(rolecall):
