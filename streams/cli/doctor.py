@@ -13,8 +13,8 @@ from rolecall.streams.settings import Settings
 def doctor() -> None:
     """Check every part, and say how to fix what is wrong.
 
-    Checks model, broker, topics, keys, clock, lag, index, Redis and misspelt settings. Exits with 1 if a check
-    fails that a worker depends on. Warnings do not count.
+    Checks model, broker, topics, keys, clock, lag, index, Redis and misspelt settings. Exits with 1 if a
+    check fails that a worker depends on. Warnings do not count.
     """
     with explained():
         raise SystemExit(0 if asyncio.run(show(effective_settings(tell_unknown=False))) else FAILED)
