@@ -254,20 +254,23 @@ def _point(given: Raw, location: Mapping[str, Any], notes: list[Note]) -> dict[s
     except ValueError:
         notes.append(note("location.lat", " ".join(texts).strip(), "no pair of coordinates"))
         return None
-    if lat == lon == 0 or not (-90 <= lat <= 90 and -180 <= lon <= 180):
-        notes.append(note("location.lat", f"{lat} {lon}", "no place on land"))
-        return None
-    if location.get("country") and not _fits(location, lat, lon):
-        notes.append(note("location.lat", f"{lat} {lon}", f"not in {location['country']}; are they swapped"))
+    if wrong := wrong_point(location, lat, lon):
+        notes.append(note("location.lat", f"{lat} {lon}", wrong))
         return None
     return {"lat": lat, "lon": lon}
 
 
-def _fits(location: Mapping[str, Any], lat: float, lon: float) -> bool:
-    known = [city for city in cities(location.get("city", "")) if city.country == location["country"]]
-    if known:
-        return any(distance_km((city.lat, city.lon), (lat, lon)) <= FAR_KM for city in known)
-    return near_country(location["country"], lat, lon, FAR_KM)
+def wrong_point(location: Mapping[str, Any], lat: float, lon: float) -> str | None:
+    """Why coordinates cannot be those of the location: 0/0, out of range, or far from its city or country."""
+    if max(abs(lat), abs(lon)) < 0.01 or not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        return "no place on land"
+    city, country = location.get("city", ""), location.get("country")
+    known = [each for each in cities(city) if country in (None, each.country)]
+    if known and any(distance_km((each.lat, each.lon), (lat, lon)) <= FAR_KM for each in known):
+        return None
+    if known or (country and not near_country(country, lat, lon, FAR_KM)):
+        return f"not in {city or country}; are latitude and longitude swapped"
+    return None
 
 
 def _pay(raw: Raw, given: Raw, found: dict[str, Any], notes: list[Note]) -> None:

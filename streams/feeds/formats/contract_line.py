@@ -6,6 +6,7 @@ from typing import Any
 
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import CONTRACT_OF
+from rolecall.streams.feeds.fields import wrong_point
 from rolecall.streams.feeds.notes import Note, note
 from rolecall.streams.feeds.parsed import FeedEvent, event
 from rolecall.streams.feeds.values import dates, pay, places
@@ -104,6 +105,9 @@ def _location(data: Json, notes: list[Note]) -> None:
         location |= read.location.model_dump(exclude_none=True) if read.location else {}
         if not read.whole:
             notes.append(note("location.city", city))
-    if location.get("lat") == location.get("lon") == 0:
-        del location["lat"], location["lon"]
-        notes.append(note("location.lat", "0 0", "no place on land"))
+    lat, lon = location.get("lat"), location.get("lon")
+    if isinstance(lat, int | float) and isinstance(lon, int | float):
+        known = {name: location[name] for name in ("city", "country") if isinstance(location.get(name), str)}
+        if -90 <= lat <= 90 and (wrong := wrong_point(known, lat, lon)):
+            del location["lat"], location["lon"]
+            notes.append(note("location.lat", f"{lat} {lon}", wrong))

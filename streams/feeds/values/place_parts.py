@@ -41,6 +41,9 @@ _WITHOUT_COUNTRY = ("US", "CA", "AU")
 _SAME_CODES = frozenset({"US", "CH"})  # GeoNames' codes of their states are the ISO ones
 
 
+_AND = re.compile(r"\s(?:and|und|et|y|e|i|en|oraz|or|o|u|of)\s", re.I)
+
+
 class Read(NamedTuple):
     country: str | None
     city: str | None
@@ -51,6 +54,8 @@ NOWHERE = Read(None, None, False)
 
 
 def resolve(parts: list[str]) -> Read:
+    if any(_AND.search(part) and not _is_known(part) for part in parts):
+        return NOWHERE  # Munich, Germany and Vienna, Austria
     if len(parts) == 1:
         return _alone(parts[0])
     named = _with_a_named_country(parts)
@@ -60,6 +65,10 @@ def resolve(parts: list[str]) -> Read:
         if found := _with_a_code(rest, last.replace(".", "")) or _with_a_region(rest, last):
             return found
     return NOWHERE
+
+
+def _is_known(part: str) -> bool:
+    return bool(country_named(part) or regions_named(part) or cities(part))
 
 
 def _alone(part: str) -> Read:
@@ -143,12 +152,19 @@ def in_country(parts: list[str], country: str) -> Read:
     ):
         del found[1]  # Berlin in Berlin, Rochester in New York; not Berlin and Hamburg
     left = [part for part in parts if part not in found and not _is_region(part, country)]
+    if any(_is_elsewhere(part, country) for part in left):
+        return NOWHERE  # Munich, Germany, Florence, IT
     if len(found) != 1:
         return Read(country, None, not found and not [p for p in left if country_named(p) != country])
     left = [part for part in left if country_coded(part) != country]
     if country in _WITHOUT_COUNTRY and any(re.match(r"[A-Z]{2,4}(-|$)", part) for part in left):
         return Read(country, None, False)  # a list of cities, some of them abbreviated: Chicago, ATL, US
     return Read(country, _city(found[0], country), not left)
+
+
+def _is_elsewhere(part: str, country: str) -> bool:
+    named = country_named(part) or country_coded(part)
+    return named not in (None, country) or any(city.people >= LARGE for city in cities(_name(part)))
 
 
 def _is_state_of(state: str, city: str, country: str) -> bool:

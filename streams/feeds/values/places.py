@@ -164,7 +164,7 @@ def locality(city: str, region: str, country: str | None) -> Place:
             other = resolve(parts)
             if other.country == country:
                 found = other
-            elif other.country:
+            elif other.country or found is NOWHERE:
                 found = Read(country, None, False)
     location = Location(country=found.country, city=found.city) if found.country or found.city else None
     return Place(location, where, found.whole)

@@ -1,0 +1,43 @@
+"""Raw values of a feed to the fields of a record."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from rolecall.streams.feeds.fields import record, wrong_point
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("location", "lat", "lon", "is_wrong"),
+    [
+        ({"city": "Poznań", "country": "PL"}, 52.4, 16.9, False),
+        ({"city": "Poznań", "country": "PL"}, 16.9, 52.4, True),  # swapped
+        ({"city": "Poznań"}, 16.9, 52.4, True),
+        ({"country": "PL"}, 40.4, -3.7, True),  # Madrid
+        ({"country": "PL"}, 54.3, 18.6, False),
+        ({}, 0.0, 0.0, True),
+        ({}, 0.003, -0.002, True),
+        ({}, 16.9, 52.4, False),  # nothing to compare with
+        ({}, 91.0, 5.0, True),
+    ],
+)
+def test_coordinates_that_are_elsewhere(
+    location: dict[str, str], lat: float, lon: float, is_wrong: bool
+) -> None:
+    assert (wrong_point(location, lat, lon) is not None) == is_wrong
+
+
+@pytest.mark.parametrize(
+    ("raw", "location"),
+    [
+        ({"location": "Leeds, West Yorkshire", "location.country": "UK"}, {"country": "GB", "city": "Leeds"}),
+        ({"location": "Vienna, Austria", "location.country": "US"}, None),
+        ({"location": "Gdynia", "location.lat": "18,5", "location.lon": "54,5"}, {"city": "Gdynia"}),
+    ],
+)
+def test_parts_of_a_place_that_agree_or_not(raw: dict[str, Any], location: dict[str, Any] | None) -> None:
+    found, _ = record({"id": "1", "title": "Miller", **raw}, NOW)
+    assert found.get("location") == location
