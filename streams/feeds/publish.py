@@ -82,7 +82,7 @@ async def publish_files(
     sender = producer(settings)
     try:
         await start(sender)
-        with _Lazily(options.rejects) as refused:
+        with Rejects(options.rejects) as refused:
             run = Run(KafkaPublisher(sender), refused, options, count, state, settings)
             for path in files:
                 now = datetime.now(UTC)
@@ -103,7 +103,7 @@ class Run:
     def __init__(
         self,
         publisher: Publisher,
-        refused: "_Lazily",
+        refused: "Rejects",
         options: Options,
         count: Count,
         state: State | None,
@@ -232,8 +232,8 @@ def changed_files(paths: Iterable[Path], known: dict[Path, tuple[int, int]]) -> 
     return found
 
 
-class _Lazily:
-    """A file that is created with its first line."""
+class Rejects:
+    """The file of rejects, created with its first line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -244,7 +244,7 @@ class _Lazily:
             self._file = self._path.open("wb")
         self._file.write(line)
 
-    def __enter__(self) -> "_Lazily":
+    def __enter__(self) -> "Rejects":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -112,7 +113,7 @@ def read(
         file = gzip.GzipFile(fileobj=packed) if packed.peek(2)[:2] == b"\x1f\x8b" else packed
         try:
             yield from _records(cast(BinaryIO, file), path, reading)
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             yield reading.reject(1, f"the gzip file is damaged: {error}")
 
 
@@ -197,20 +198,44 @@ def _xml(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
 def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     """JSONL when the first line is a document of its own, else one document."""
     if _starts_with_a_document(file):
-        for row, line in _lines(file):
-            if len(line) > LONGEST_LINE:
-                yield reading.reject(row, f"the line is longer than {LONGEST_LINE:,} bytes", line)
-            elif line.strip():
-                yield from _json_line(line, row, reading)
+        yield from _json_lines(file, reading)
         return
     content = file.read()
     try:
         document = loads(content)
     except ValueError as error:
+        if _are_records(content.splitlines(), Path(reading.source)):
+            file.seek(0)
+            yield from _json_lines(file, reading)  # the first lines are broken
+            return
         row = error.__cause__.lineno if isinstance(error.__cause__, orjson.JSONDecodeError) else 1
         yield reading.reject(row, str(error), content)
         return
     yield from reading.document(document)
+
+
+def _json_lines(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+    for row, line in _lines(file):
+        if len(line) > LONGEST_LINE:
+            yield reading.reject(row, f"the line is longer than {LONGEST_LINE:,} bytes", line)
+        elif line.strip():
+            yield from _json_line(line, row, reading)
+
+
+def _are_records(lines: list[bytes], path: Path) -> bool:
+    """Whether these are lines of JSONL, though the first ones are broken."""
+    objects = [line for line in lines if line.lstrip()[:1] == b"{"]
+    if len(objects) < 2:
+        return False
+    return bool({".jsonl", ".ndjson"} & set(path.suffixes)) or any(map(_is_whole, objects[1:]))
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line is a document of its own."""
+    try:
+        return isinstance(loads(line), dict | list)
+    except ValueError:
+        return False
 
 
 def _starts_with_a_document(file: BinaryIO) -> bool:
@@ -219,13 +244,7 @@ def _starts_with_a_document(file: BinaryIO) -> bool:
         line for _, line in zip(range(2), (line for _, line in _lines(file) if line.strip()), strict=False)
     ]
     file.seek(0)
-    whole = []
-    for line in lines:
-        try:
-            whole.append(isinstance(loads(line), dict | list))
-        except ValueError:
-            whole.append(False)
-    return any(whole) and len(lines) > 1
+    return len(lines) > 1 and any(map(_is_whole, lines))
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

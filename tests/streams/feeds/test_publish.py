@@ -12,7 +12,7 @@ from rolecall.schemas.match import Side
 from rolecall.streams.errors import TooManyToClose
 from rolecall.streams.events.records import Outgoing
 from rolecall.streams.feeds.parsed import Parsed
-from rolecall.streams.feeds.publish import Count, Options, Run, _Lazily, changed_files
+from rolecall.streams.feeds.publish import Count, Options, Rejects, Run, changed_files
 from rolecall.streams.feeds.read import read
 from rolecall.streams.feeds.topic_state import State, Stored, content_digest, source_name
 from rolecall.streams.settings import Settings
@@ -39,7 +39,7 @@ def vacancy(id: str, **fields: Any) -> dict[str, Any]:
 class World:
     def __init__(self, folder: Path, options: Options, state: State | None = None) -> None:
         self.publisher, self.count, self.folder = Kept(), Count(), folder
-        self.rejects = _Lazily(folder / "rejects.jsonl")
+        self.rejects = Rejects(folder / "rejects.jsonl")
         self.run = Run(self.publisher, self.rejects, options, self.count, state, Settings())
 
     async def publish(self, content: bytes, name: str = "feed.jsonl") -> Count:

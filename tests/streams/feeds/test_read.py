@@ -71,6 +71,23 @@ def test_gzip_is_unpacked(tmp_path: Path) -> None:
     assert values(tmp_path, gzip.compress(b"id,title\n1,Miller\n"))[0]["title"] == "Miller"
 
 
+def test_broken_first_lines_do_not_cost_the_others(tmp_path: Path) -> None:
+    line = b'{"id":"%d","occurred_at":"2026-11-20T09:00:00Z","title":"Miller"}\n'
+    path = tmp_path / "feed.jsonl"
+    path.write_bytes((line % 1)[5:] + (line % 2).replace(b"Miller", b"M\xff") + line % 3 + line % 4)
+    path.write_bytes(b"{" + path.read_bytes())
+    assert [type(each).__name__ for each in read(path, now=NOW)] == ["FeedReject"] * 2 + ["FeedEvent"] * 2
+
+
+def test_a_damaged_gzip_file_is_told(tmp_path: Path) -> None:
+    whole = gzip.compress(b"id,title\n" + b"".join(b"%d,Miller %d\n" % (n, n * n) for n in range(500)))
+    path = tmp_path / "feed.csv.gz"
+    path.write_bytes(whole[:100] + b"\0\xff\0" + whole[103:])
+    found = list(read(path, now=NOW))
+    assert isinstance(found[-1], FeedReject)
+    assert found[-1].reason.startswith("the gzip file is damaged")
+
+
 def test_parquet(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
