@@ -72,6 +72,9 @@ class Metrics:
             "rolecall_misplaced", "Records in another partition than their key's.", ("topic",),
             registry=registry,
         )  # fmt: skip
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
         for topic in SIDE_OF:
             self._misplaced.labels(topic)
             for familiar in ("yes", "no"):

@@ -5,9 +5,11 @@ import gc
 import os
 import signal
 import threading
+from collections.abc import Coroutine
 from dataclasses import replace
 from enum import Enum, auto
 from functools import partial
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -109,10 +111,7 @@ async def _serve(
     metrics = Metrics(health)
     http = HealthServer(settings.http_host, settings.http_port, health, metrics.registry)
     log.info("http_listening", host=settings.http_host, port=http.port)
-    load = partial(Encoder.load, settings.model, device=settings.device, threads=settings.encoder_threads)
-    encoder = await asyncio.to_thread(load)
-    health.model_version = encoder.version
-    metrics.model(encoder)
+    encoder = await _loaded(settings, health, metrics)
     may_found = partial(check_unfounded, settings, encoder.version, encoder.dims, found=found)
     find = partial(deployment_of, rollouts, confirmed, encoder.version, newest=newest, may_found=may_found)
     (deployment, silent), _ = await patiently(find, "start", settings.retry_seconds)
@@ -124,11 +123,7 @@ async def _serve(
     await patiently(partial(intact.open_at, committed), "start", settings.retry_seconds)
     health.index = index
 
-    async def handled_live() -> dict[tuple[str, int], int]:
-        rollout = await rollouts.newest()
-        live = deployment if rollout is None else rollout.live
-        return await handled(settings, group(live, settings.consumer_group))
-
+    handled_live = partial(_handled_live, settings, rollouts, deployment)
     rehearsing = Rehearsing(confirmed, rollouts, deployment, handled_live, silent=silent)
     placement = Placement()
     ready = runners(settings, policy, encoder, index, cache, rehearsing, metrics, placement, intact)
@@ -138,8 +133,8 @@ async def _serve(
     stop = Stop(asyncio.get_running_loop(), settings.stop_seconds)
     contact.answered()
     watch = Watch(settings, named, rollouts, contact, health.progress, placement)
-    dropped = asyncio.create_task(watch.until_dropped(deployment))  # a start may hang: it is watched too
-    dropped.add_done_callback(_end_if_failed)
+    beside = Beside()
+    dropped = beside.start(watch.until_dropped(deployment))  # a start may hang: it is watched too
     dropped.add_done_callback(lambda _: stop.now(Ending.DROPPED))
     await app.start()
     health.consuming = partial(progress, app)
@@ -147,17 +142,13 @@ async def _serve(
     gc.freeze()  # a full collection past the libraries' objects takes longer than a batch
     # An expired vacancy has expired whichever model says so: its withdrawal never goes to a rehearsal.
     sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
-    sweeping = asyncio.create_task(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
-    sweeping.add_done_callback(_end_if_failed)
-    rolling = asyncio.create_task(keep_rolling(confirmed.publish, lambda: health.progress().lag))
-    rolling.add_done_callback(_end_if_failed)
-    checking = asyncio.create_task(keep_checking(intact, committed))
-    checking.add_done_callback(_end_if_failed)
+    beside.start(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
+    beside.start(keep_rolling(confirmed.publish, lambda: health.progress().lag))
+    beside.start(keep_checking(intact, committed))
     _log_start(encoder, deployment)
     await app.wait_for_stopped(stop.event)
     health.consuming = None
-    for task in dropped, sweeping, checking, rolling:
-        task.cancel()
+    beside.cancel()
     await app.stop()
     await _close(index, cache)
     http.close()
@@ -165,6 +156,22 @@ async def _serve(
     if app.crashed:
         raise SystemExit(EXIT_FAILED)
     return stop.ending
+
+
+async def _loaded(settings: Settings, health: Health, metrics: Metrics) -> Encoder:
+    load = partial(Encoder.load, settings.model, device=settings.device, threads=settings.encoder_threads)
+    encoder = await asyncio.to_thread(load)
+    health.model_version = encoder.version
+    metrics.model(encoder)
+    return encoder
+
+
+async def _handled_live(
+    settings: Settings, rollouts: RolloutTopic, deployment: Deployment
+) -> dict[tuple[str, int], int]:
+    rollout = await rollouts.newest()
+    live = deployment if rollout is None else rollout.live
+    return await handled(settings, group(live, settings.consumer_group))
 
 
 def _log_start(encoder: Encoder, deployment: Deployment) -> None:
@@ -181,6 +188,23 @@ async def _close(index: Index, cache: Cache | None) -> None:
     await index.close()
     if cache is not None:
         await cache.close()
+
+
+class Beside:
+    """Tasks beside the agents. If one fails, the process ends."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(_end_if_failed)
+        self._tasks.append(task)
+        return task
+
+    def cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
 
 class Stop:
