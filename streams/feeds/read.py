@@ -6,8 +6,9 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 from xml.etree.ElementTree import ParseError
 
 import orjson
@@ -17,9 +18,10 @@ from python_calamine import CalamineError
 from rolecall.schemas.match import Side
 from rolecall.streams.feeds.fields import record
 from rolecall.streams.feeds.files.documents import loads, page_documents, xml_document
+from rolecall.streams.feeds.files.json_array import members
 from rolecall.streams.feeds.files.sheets import parquet, sheet
 from rolecall.streams.feeds.formats import csv_table
-from rolecall.streams.feeds.formats.boards import board_of
+from rolecall.streams.feeds.formats.boards import SAMPLE, board_of
 from rolecall.streams.feeds.formats.contract_line import contract_event
 from rolecall.streams.feeds.formats.hr_open import openings, raw_opening
 from rolecall.streams.feeds.formats.job_posting import is_posting, postings, raw_vacancy
@@ -30,6 +32,7 @@ from rolecall.streams.feeds.values.json_values import Json, at, many
 
 __all__ = ["LONGEST_LINE", "FeedEvent", "FeedReject", "Parsed", "read"]
 LONGEST_LINE = 16 * 2**20
+LARGE_FILE = 64 * 2**20  # a larger array is read member by member
 RawOf = Callable[[Json], Json]  # a record of one format -> raw fields
 
 
@@ -200,6 +203,14 @@ def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     if _starts_with_a_document(file):
         yield from _json_lines(file, reading)
         return
+    if (
+        Path(reading.source).stat().st_size > LARGE_FILE
+        and file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
+    ):
+        file.seek(0)
+        yield from _large_array(file, reading)
+        return
+    file.seek(0)
     content = file.read()
     try:
         document = loads(content)
@@ -212,6 +223,37 @@ def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
         yield reading.reject(row, str(error), content)
         return
     yield from reading.document(document)
+
+
+def _is_large_array(file: BinaryIO, reading: _Reading) -> bool:
+    start = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    file.seek(0)
+    return start.startswith(b"[") and Path(reading.source).stat().st_size > LARGE_FILE
+
+
+def _large_array(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+    """Its first members decide which format it has."""
+    found = _told(members(file))
+    first = list(islice(found, SAMPLE))
+    raw_of = reading.records([each for each in first if not isinstance(each, _Broken)])[0]
+    for row, member in enumerate(chain(first, found), start=1):
+        if isinstance(member, _Broken):
+            yield reading.reject(row, member.reason)
+            continue
+        for item in [member] if raw_of else _items([member]):
+            yield reading.item(item, row, raw_of)
+
+
+class _Broken(NamedTuple):
+    reason: str
+
+
+def _told(found: Iterator[Any]) -> Iterator[Any]:
+    """The members, and what is wrong with the first that cannot be read."""
+    try:
+        yield from found
+    except ValueError as error:
+        yield _Broken(f"{error}; the members after this one are not read")
 
 
 def _json_lines(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
