@@ -38,6 +38,7 @@ MANY_PEOPLE = 200_000  # a city so large may be meant by the name of a state of 
 MANY_TIMES = 20  # so much larger is the city that is meant, where city and code fit two countries
 # Where a state or province is named without its country.
 _WITHOUT_COUNTRY = ("US", "CA", "AU")
+_NAMED_AFTER_CAPITALS = frozenset({"ES", "IT"})  # their provinces; Paraná in Brazil is also a town elsewhere
 _SAME_CODES = frozenset({"US", "CH"})  # GeoNames' codes of their states are the ISO ones
 
 
@@ -219,7 +220,12 @@ def _lies_in(part: str, country: str, region: str) -> bool:
         return any(city.region == region for city in found)
     if not region and _is_region(part, country):
         return True
-    if region and (capital := region_name(country, region)) and (named := cities_in(capital, country)):
+    if (
+        region
+        and country in _NAMED_AFTER_CAPITALS
+        and (capital := region_name(country, region))
+        and (named := cities_in(capital, country))
+    ):
         own = {code for c, code in regions_named(part) if c == country}
         if own and region not in own and city_key(capital) != city_key(part):
             return False  # the capital of another province

@@ -112,6 +112,8 @@ def test_a_country_or_state_is_no_city(text: str, country: str) -> None:
     ("text", "country", "city", "workplace"),
     [
         ("Recife, PE", "BR", "Recife", None),
+        ("Londrina, PR", "BR", "Londrina", None),
+        ("Joinville, SC", "BR", "Joinville", None),
         ("Napoli, NA", "IT", "Napoli", None),
         ("Genève, GE", "CH", "Genève", None),
         ("Köln, NW, DE", "DE", "Köln", None),
