@@ -8,6 +8,7 @@ from rolecall.encoder.document import FIELDS
 from rolecall.encoder.tokens import Tokens
 
 MAX_POSITIONS = 512
+FIRST, FADES = 6.0, 4.0  # how much more the first token of an untitled text weighs, and over how many tokens
 SEQUENCES, CUDA_SEQUENCES = 128, 4096  # that go through the transformer together
 
 
@@ -16,7 +17,8 @@ class StaticBag(nn.Module):
 
     Fields are averaged apart, so a long text never drowns a title; and normalised, so that the title does
     not drown the text either: the mean of three words is many times longer than the mean of two hundred. A
-    field that is absent has no share, so it pulls the document nowhere.
+    field that is absent has no share, so it pulls the document nowhere. In a text without a title, the first
+    words weigh more: the work is often named there.
     """
 
     def __init__(self, vocabulary: int, hidden: int, *, mix: int = 0) -> None:
@@ -40,6 +42,10 @@ class StaticBag(nn.Module):
         kind = torch.repeat_interleave(kinds.expand_as(counts).flatten(), counts.flatten())  # (tokens,)
         weights = self.token_weights(tokens.ids).gather(1, kind[:, None]).squeeze(1).exp()  # (tokens,)
         filled = counts > 0
+        untitled = filled & ~filled[:, FIELDS.index("title"), None]  # (documents, fields)
+        leading = untitled * (torch.arange(len(FIELDS), device=counts.device) == FIELDS.index("text"))
+        if leading.any():
+            weights = weights * leading_weights(tokens, counts, leading)
         sums = functional.embedding_bag(
             tokens.ids,
             self.table.weight,
@@ -57,6 +63,17 @@ class StaticBag(nn.Module):
             mode="sum",
             per_sample_weights=field_shares(filled, self.field_weights)[filled],
         )
+
+
+def leading_weights(tokens: Tokens, counts: torch.Tensor, leading: torch.Tensor) -> torch.Tensor:
+    """By place in the bag for the bags that are `leading`, 1 for all others. (tokens,)
+
+    counts: (documents, fields). leading: (documents, fields) bool.
+    """
+    lengths = counts.flatten()
+    places = torch.arange(len(tokens.ids), device=lengths.device)
+    places = places - torch.repeat_interleave(tokens.offsets, lengths)
+    return 1 + torch.repeat_interleave(leading.flatten(), lengths) * FIRST * (-places / FADES).exp()
 
 
 def field_shares(filled: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -27,6 +27,11 @@ def candidate_document(candidate: Candidate) -> Document:
     return Document(" / ".join(candidate.titles), candidate.skills, candidate.summary)
 
 
+def told(document: Document) -> int:
+    """How much it tells: 1 for skills, plus 2 for a text; 0 for a title alone."""
+    return bool(document.skills) + 2 * bool(document.text)
+
+
 def content_hash(document: Document) -> bytes:
     """16 bytes. The length of every part is hashed too, so that different documents have different hashes."""
     digest = blake2b(digest_size=16)

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from rolecall.encoder import artifact
 from rolecall.encoder.backbone import StaticBag, Transformer
+from rolecall.encoder.calibration import Levels
 from rolecall.encoder.document import Document
 from rolecall.encoder.features import Features
 from rolecall.encoder.softmax_groups import Embedded, SoftmaxGroups
@@ -129,10 +130,19 @@ class Encoder:
         return Embeddings(vectors, certainty)
 
     def confidence(
-        self, score: NDArray[np.float32], certainty_a: NDArray[np.float32], certainty_b: NDArray[np.float32]
+        self,
+        score: NDArray[np.float32],
+        certainty_a: NDArray[np.float32],
+        certainty_b: NDArray[np.float32],
+        told_a: Levels = 0,
+        told_b: Levels = 0,
     ) -> NDArray[np.float32]:
-        """Calibrated probability that pairs are matches, from their dot products and certainties."""
-        return self.calibration.confidence(score, certainty_a, certainty_b)
+        """Calibrated probability that pairs are matches.
+
+        From their dot products, their certainties, and how much each side tells (`document.told`): by
+        default a title.
+        """
+        return self.calibration.confidence(score, certainty_a, certainty_b, told_a, told_b)
 
     def _batches(self, documents: Sequence[Document]) -> Iterator[Tokens]:
         for start in range(0, len(documents), MAX_BATCH_DOCUMENTS):

@@ -17,8 +17,14 @@ import torch
 
 from rolecall.encoder.document import FIELDS, Document, Field
 
-# Letters and digits; "c++" and "c#" are words of their own.
-WORD = re.compile(r"[^\W_]+[+#]*")
+# Letters and digits; "c++", "c#" and "non-clinical" are words of their own.
+WORD = re.compile(r"(?:non-)?[^\W_]+[+#]*")
+# What a title or a skill says that the work is not: "taxi driver, no trucks".
+DENIED = re.compile(
+    r"(?:^|[,;:|/(\u2013\u2014]|\s-\s)\s*(?:no|not|without|kein\w*|nicht|ohne|sans|sin|senza|geen|zonder|bez|ikke|inte"
+    r"|uden|utan)\s[^,;:|/)\u2013\u2014]*",
+    re.IGNORECASE,
+)
 MAX_WORD_CHARS = 100
 MAX_REMEMBERED_WORDS = 200_000
 # Cut before anything else looks at the text: a description of 100,000 words costs what one of 500 costs.
@@ -111,10 +117,13 @@ def plain(text: str) -> str:
 
 def _field_text(document: Document, field: Field) -> str:
     limit = MAX_CHARS[field]
-    if field == "skills":
-        return " ".join(_within(document.skills, limit))[:limit] if document.skills else ""
-    text = document.title if field == "title" else document.text
-    return text[:limit]
+    if field == "text":
+        return document.text[:limit]
+    if field == "title":
+        return DENIED.sub(" ", document.title[:limit])
+    if not document.skills:
+        return ""
+    return " ".join(DENIED.sub(" ", skill) for skill in _within(document.skills, limit))[:limit]
 
 
 def _within(parts: Iterable[str], limit: int) -> Iterator[str]:
@@ -146,7 +155,7 @@ def _split(word: str, ids: dict[str, int]) -> list[int]:
 
     Empty when a character has no piece.
     """
-    word = word[:MAX_WORD_CHARS]
+    word = word[:MAX_WORD_CHARS].replace("-", "")
     pieces: list[int] = []
     start = 0
     while start < len(word):

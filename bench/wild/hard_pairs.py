@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder
+from rolecall.training.judge.evaluate import levels
 
 FILE = Path(__file__).parents[2] / "tests" / "encoder" / "hard_pairs.tsv"
 MATCH_FROM = 0.5  # least confidence of a pair that must match
@@ -49,7 +50,8 @@ def confidences(encoder: Encoder, pairs: Sequence[HardPair]) -> NDArray[np.float
     """(pairs,)"""
     a, b = encoder.encode([pair.a for pair in pairs]), encoder.encode([pair.b for pair in pairs])
     score: NDArray[np.float32] = (a.vectors * b.vectors).sum(1)
-    return encoder.confidence(score, a.certainty, b.certainty)
+    told_a, told_b = (levels([getattr(pair, side) for pair in pairs]) for side in "ab")
+    return encoder.confidence(score, a.certainty, b.certainty, told_a, told_b)
 
 
 def _document(text: str) -> Document:

@@ -78,8 +78,8 @@ async def explain(
     checks = tuple(_checks(offer.terms, person.terms, policy.book, now))
     soft = sum(check.mode is Mode.SOFT and not check.passes for check in checks)
     score = float(np.clip(round(float(vacancy.vector @ candidate.vector), SCORE_DIGITS), 0, 1))
-    certainties = (np.array([card.certainty], np.float32) for card in (offer, person))
-    [confidence] = model.confidence(np.array([score], np.float32), *certainties)
+    own, other = (np.array([card.certainty], np.float32) for card in (offer, person))
+    [confidence] = model.confidence(np.array([score], np.float32), own, other, offer.told, person.told)
     excluding = await _excluding(index, vacancy.vector, candidate.vector)
     shared, missing = compare_skills(asked=offer.skills, offered=person.skills)
     lists = (
@@ -159,7 +159,7 @@ async def _own_list(
     query = Query(own.vector, wanted(own.card.terms, now, policy.book), DEPTH)
     [hits] = await index.search_allowed(own.side.other, [query])
     found = compatible_hits(own.card.terms, hits, now, policy.book)
-    ids = [each.hit.id for each, _ in chosen(model, own.card.certainty, found, policy)]
+    ids = [each.hit.id for each, _ in chosen(model, own.card.certainty, own.card.told, found, policy)]
     rank = ids.index(other_id) + 1 if other_id in ids else None
     return OwnList(own.side, policy.top_k, policy.min_confidence, rank)
 

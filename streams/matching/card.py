@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from rolecall.encoder.document import document_of, told
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.common import Contract, Matching
 from rolecall.schemas.match import NearestOccupation, Side
@@ -47,6 +48,10 @@ class Embedded:
     digest: str | None = None  # of everything that its matches depend on
 
     @property
+    def told(self) -> int:
+        return told(document_of(self.entity))
+
+    @property
     def side(self) -> Side:
         return Side.VACANCY if isinstance(self.entity, Vacancy) else Side.CANDIDATE
 
@@ -57,6 +62,7 @@ class Card(Contract, Generic[Terms]):
     terms: Terms
     skills: tuple[str, ...]
     certainty: float
+    told: int  # how much the document tells, `encoder.document.told`
     peaks: tuple[int, ...]
     occupation: NearestOccupation | None = None
     employer: str | None = None  # of a vacancy
@@ -79,6 +85,7 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
         "terms": entity.model_dump(mode="json", include=set(terms.model_fields), exclude_defaults=True),
         "skills": _fitting(entity.skills),
         "certainty": embedded.certainty,
+        "told": embedded.told,
         "peaks": peaks(embedded.vector),
         **entity.model_dump(include={"employer", "matching"}, exclude_none=True),
     }

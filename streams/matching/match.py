@@ -25,7 +25,7 @@ def matches(
 ) -> list[Match]:
     """The best `top_k` above the confidence threshold, best first."""
     policy = policy.of(embedded.entity)
-    best = chosen(model, embedded.certainty, found, policy)[: policy.top_k]
+    best = chosen(model, embedded.certainty, embedded.told, found, policy)[: policy.top_k]
     prominent = {position: float(embedded.vector[position]) for position in peaks(embedded.vector)}
     return [
         _match(model, embedded, prominent, each, confidence, rank, now)

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from rolecall.encoder.calibration import LEVELS
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.vacancy import VacancyTerms
@@ -98,38 +99,49 @@ def _penalty(found: Found, policy: Policy) -> float:
     return policy.soft_penalty ** len(found.soft)
 
 
-def is_filled(model: Encoder, certainty: float, found: Sequence[Found], last: Hit, policy: Policy) -> bool:
-    """Whether no hit past the `last` one could enter the list of these, not even by its id."""
+def is_filled(
+    model: Encoder, certainty: float, told: int, found: Sequence[Found], last: Hit, policy: Policy
+) -> bool:
+    """Whether no hit past the `last` one could enter the list of these, not even by its id.
+
+    certainty, told: as for `chosen`.
+    """
     score = round(last.score, SCORE_DIGITS)
-    if score < least_score(model, certainty, policy):
+    if score < least_score(model, certainty, told, policy):
         return True
-    best = chosen(model, certainty, found, policy)[: policy.top_k]
+    best = chosen(model, certainty, told, found, policy)[: policy.top_k]
     return len(best) == policy.top_k and merit(best[-1][0], policy) > score
 
 
-def least_score(model: Encoder, certainty: float, policy: Policy) -> float:
-    """No pair with a lower score has enough confidence, whatever the certainty of the other side."""
-    return _least_score(model, math.ceil(certainty * STEPS) / STEPS, policy.min_confidence)
+def least_score(model: Encoder, certainty: float, told: int, policy: Policy) -> float:
+    """No pair with a lower score has enough confidence, whatever the other side's certainty and level."""
+    return _least_score(model, math.ceil(certainty * STEPS) / STEPS, told, policy.min_confidence)
 
 
 @lru_cache(maxsize=4096)
-def _least_score(model: Encoder, certainty: float, min_confidence: float) -> float:
+def _least_score(model: Encoder, certainty: float, told: int, min_confidence: float) -> float:
     """Confidence never falls when the score or a certainty rises. So ask with the highest certainty."""
-    confidence = model.confidence(GRID, np.full_like(GRID, certainty), np.ones_like(GRID))
-    reaches = np.flatnonzero(confidence >= min_confidence - SLACK)
+    own, sure = np.full_like(GRID, certainty), np.ones_like(GRID)
+    levels = [model.confidence(GRID, own, sure, told, other) for other in range(LEVELS)]
+    reaches = np.flatnonzero(np.max(levels, axis=0) >= min_confidence - SLACK)
     return float(GRID[max(reaches[0] - 1, 0)]) if len(reaches) else 1.0
 
 
 def chosen(
-    model: Encoder, certainty: float, found: Sequence[Found], policy: Policy
+    model: Encoder, certainty: float, told: int, found: Sequence[Found], policy: Policy
 ) -> list[tuple[Found, float]]:
-    """Those above the confidence threshold, best first, each with its confidence."""
+    """Those above the confidence threshold, best first, each with its confidence.
+
+    certainty, told: of the entity that searches.
+    """
     if not found:
         return []
     raw = model.confidence(
         np.array([each.score for each in found], np.float32).clip(0, 1),
         np.full(len(found), certainty, np.float32),
         np.array([each.card.certainty for each in found], np.float32),
+        told,
+        np.array([each.card.told for each in found], np.int8),
     )
     confidence = {each.hit.id: float(p) * _penalty(each, policy) for each, p in zip(found, raw, strict=True)}
     kept = [each for each in found if confidence[each.hit.id] >= policy.min_confidence]

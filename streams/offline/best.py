@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
+from rolecall.encoder.calibration import LEVELS
 from rolecall.encoder.model import Encoder
 from rolecall.streams.offline.pool import Floats, Rows
 
@@ -82,24 +84,33 @@ class Best:
         self._floor[changed] = np.maximum(self.least[changed], self.scores[changed, -1])
 
 
-def least_scores(encoder: Encoder, certainty: Floats, min_confidence: Floats) -> Floats:
+def least_scores(
+    encoder: Encoder, certainty: Floats, told: npt.NDArray[np.int8], min_confidence: Floats
+) -> Floats:
     """(entities,): scores at or below it stay under the entity's least confidence, whatever the other's
     certainty.
 
     The logit is linear in the smaller certainty of a pair. So for one score it is highest where the other's
-    certainty is 0, or at least the entity's own.
+    certainty is 0, or at least the entity's own. The other may tell as much or as little as it likes.
     """
     grid = np.linspace(0, 1, STEPS + 1, dtype=np.float32)
     least = np.full(len(certainty), NONE)
     bins = np.ceil(certainty * 64).astype(int)
-    for own, threshold in {(int(b), float(t)) for b, t in zip(bins, min_confidence, strict=True)}:
-        ceiling = np.maximum(*(_confidence(encoder, grid, own / 64, other) for other in (0.0, 1.0)))
+    kinds = {(int(b), int(n), float(t)) for b, n, t in zip(bins, told, min_confidence, strict=True)}
+    for own, level, threshold in kinds:
+        ceiling = np.max(
+            [
+                _confidence(encoder, grid, own / 64, other, (level, told_by_other))
+                for other, told_by_other in product((0.0, 1.0), range(LEVELS))
+            ],
+            axis=0,
+        )
         below = np.flatnonzero(ceiling >= threshold - SLACK)
         step = below[0] - 1 if len(below) else STEPS
-        of_these = (bins == own) & (min_confidence == np.float32(threshold))
+        of_these = (bins == own) & (told == level) & (min_confidence == np.float32(threshold))
         least[of_these] = grid[step] if step >= 0 else NONE
     return least
 
 
-def _confidence(encoder: Encoder, scores: Floats, own: float, other: float) -> Floats:
-    return encoder.confidence(scores, np.full_like(scores, own), np.full_like(scores, other))
+def _confidence(encoder: Encoder, scores: Floats, own: float, other: float, told: tuple[int, int]) -> Floats:
+    return encoder.confidence(scores, np.full_like(scores, own), np.full_like(scores, other), *told)

@@ -87,16 +87,19 @@ def _policies(pool: Pool, policy: Policy) -> list[Policy]:
 
 
 def _best(market: Market, side: Side, policies: Sequence[Policy], rows: Rows, limit: int) -> Best:
-    own, others = market.pools[side].certainty[rows], market.pools[side.other].certainty
+    mine, others = market.pools[side], market.pools[side.other]
+    own, told = mine.certainty[rows], mine.told[rows]
     thresholds = np.array([policies[row].min_confidence for row in rows.tolist()], np.float32)
 
     def confident(scores: Floats, places: Rows, found: Rows) -> Mask:
         if not thresholds.any():
             return np.ones(len(scores), np.bool_)
-        confidence = market.encoder.confidence(scores.clip(0, 1), own[places], others[found])
+        confidence = market.encoder.confidence(
+            scores.clip(0, 1), own[places], others.certainty[found], told[places], others.told[found]
+        )
         return np.asarray(confidence >= thresholds[places] - SLACK)
 
-    return Best(rows, limit, least_scores(market.encoder, own, thresholds), confident)
+    return Best(rows, limit, least_scores(market.encoder, own, told, thresholds), confident)
 
 
 def _compare(market: Market, best: Mapping[Side, Best], counted: str) -> None:
@@ -129,7 +132,8 @@ def _settle(
         listed = others[:count], scores[:count]
         found = market.found(side, row, listed)
         policy = policies[row]
-        list_ = chosen(market.encoder, float(pool.certainty[row]), found, policy)[: policy.top_k]
+        own = float(pool.certainty[row]), int(pool.told[row])
+        list_ = chosen(market.encoder, *own, found, policy)[: policy.top_k]
         if count < best.limit or _is_filled([each for each, _ in list_], float(scores[-1]), policy):
             ids = {each.hit.id for each, _ in list_}
             kept = [market.pools[side.other].ids[other] in ids for other in others[:count].tolist()]

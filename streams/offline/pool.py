@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from rolecall.encoder.document import document_of
+from rolecall.encoder.document import document_of, told
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import CONTRACT_OF
@@ -38,6 +38,7 @@ class Pool:
     entities: Sequence[bytes]  # JSON without the long texts
     cards: Sequence[str]  # the data of the entity that a hit carries
     certainty: Floats  # (entities,)
+    told: npt.NDArray[np.int8]  # (entities,): how much each tells, `encoder.document.told`
     places: npt.NDArray[np.int64]  # (entities,): in the file of vectors
     file: Path
     dims: int
@@ -86,6 +87,7 @@ class Collector:
         self._entities: list[bytes] = []
         self._cards: list[str] = []
         self._certainty: list[Floats] = []
+        self._told: list[int] = []
 
     def collect(self, events: Iterable[Event], advanced: Callable[[int], None]) -> Pool:
         with self._path.open("wb") as file:
@@ -110,8 +112,10 @@ class Collector:
                 entities.append(event.entity)
         if not entities:
             return np.empty((0, self._encoder.dims), np.float32)
-        embeddings = self._encoder.encode([document_of(entity) for entity in entities])
+        documents = [document_of(entity) for entity in entities]
+        embeddings = self._encoder.encode(documents)
         self._certainty.append(embeddings.certainty)
+        self._told += map(told, documents)
         for entity, vector, certainty in zip(
             entities, embeddings.vectors, embeddings.certainty.tolist(), strict=True
         ):
@@ -135,6 +139,7 @@ class Collector:
             entities=[self._entities[place] for place in places],
             cards=[self._cards[place] for place in places],
             certainty=certainty[places],
+            told=np.array(self._told, np.int8)[places],
             places=places,
             file=self._path,
             dims=self._encoder.dims,

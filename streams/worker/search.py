@@ -53,7 +53,7 @@ class Search:
                     each = embedded[i]
                     found[i] = compatible_hits(each.entity, hits, now, self._policy.book)
                     if len(hits) == limits[i] < MAX_DEPTH and not is_filled(
-                        self._encoder, each.certainty, found[i], hits[-1], policies[i]
+                        self._encoder, each.certainty, each.told, found[i], hits[-1], policies[i]
                     ):
                         short.append(i)
                         limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)

@@ -9,12 +9,12 @@ from safetensors.torch import load_file, save_file
 
 from rolecall.encoder import artifact
 from rolecall.encoder.artifact import Artifact, ArtifactError, Config, Shape
-from rolecall.encoder.calibration import Calibration
+from rolecall.encoder.calibration import CELLS, Calibration
 from rolecall.encoder.model import Encoder, Network, weight_shapes
 from rolecall.encoder.usage import Usage
 
 SHAPE = Shape(vocabulary=4, hidden=6, groups=2, size=3)
-CALIBRATION = Calibration((5.0, 1.0, 1.0, 0.0), -3.0, (0.0, 1.0), (0.0, 1.0), 0.1)
+CALIBRATION = Calibration((5.0,) * CELLS, (-3.0,) * CELLS, (1.0, 0.0), (0.0, 1.0), (0.0, 1.0), 0.1)
 TOKENS = ("[UNK]", "nurse", "pilot", "welder")
 
 
@@ -43,9 +43,7 @@ def test_the_version_changes_with_the_content(tmp_path: Path) -> None:
     first = artifact.load(saved(tmp_path / "a"), weight_shapes)
     again = artifact.load(saved(tmp_path / "b"), weight_shapes)
     assert first.config.version == again.config.version
-    calmer = first.config.model_copy(
-        update={"calibration": Calibration((1.0, 1.0, 1.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 0.1)}
-    )
+    calmer = first.config.model_copy(update={"calibration": replace(CALIBRATION, biases=(0.0,) * CELLS)})
     other = artifact.save(tmp_path / "c", Artifact(calmer, first.weights, TOKENS, first.features))
     assert other != first.config.version
 

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 import torch
@@ -37,7 +38,7 @@ def test_a_title_is_a_weighted_mean_of_its_tokens_normalised() -> None:
 
 
 def test_tokens_have_another_weight_outside_titles() -> None:
-    close(read(Document("", text="b c")), [[-0.75, -0.75, 0.5, 1.75, -0.75]])
+    close(read(Document("", ("b", "c"))), [[-0.75, -0.75, 0.5, 1.75, -0.75]])
 
 
 def test_fields_that_are_there_share_the_document() -> None:
@@ -49,6 +50,16 @@ def test_fields_that_are_there_share_the_document() -> None:
 def test_neither_title_nor_text_drowns_the_other(words: int) -> None:
     close(read(Document("a", (), "d " * words)), [[-0.5, 1 / 3, -0.5, -0.5, 7 / 6]])
     close(read(Document("a " * words, (), "d")), [[-0.5, 1 / 3, -0.5, -0.5, 7 / 6]])
+
+
+def test_the_first_words_weigh_more_in_a_text_without_a_title() -> None:
+    """The first token weighs 1 + 6, the second 1 + 6 / e^(1/4). Beside a title nothing changes."""
+    second = 1 + 6 * math.exp(-1 / 4)
+    bags = [[0, 7, second, 0, 0], [0, second, 7, 0, 0]]
+    texts = [Document("", text="a b"), Document("", text="b a")]
+    close(read(*texts), [torch.nn.functional.layer_norm(torch.tensor(each), (5,)).tolist() for each in bags])
+    one, other = read(Document("d", text="a b"), Document("d", text="b a"))
+    torch.testing.assert_close(one, other)
 
 
 def test_an_empty_document_is_zero_and_disturbs_no_other() -> None:

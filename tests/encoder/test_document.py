@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolecall.encoder.document import Document, candidate_document, content_hash, vacancy_document
+from rolecall.encoder.document import Document, candidate_document, content_hash, told, vacancy_document
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.vacancy import Vacancy
 
@@ -42,6 +42,11 @@ def test_moving_text_between_fields_changes_the_hash() -> None:
         )
     }
     assert len(hashes) == 5
+
+
+def test_a_document_tells_skills_or_a_text_or_both_or_neither() -> None:
+    documents = [Document("a"), Document("a", ("b",)), Document("", ("b",)), Document("a", ("b",), "c")]
+    assert [told(document) for document in [*documents, Document("", (), "c")]] == [0, 1, 1, 3, 2]
 
 
 def test_a_lone_surrogate_still_hashes() -> None:

@@ -90,6 +90,30 @@ def test_every_field_is_a_bag_of_its_own() -> None:
     assert tokens.counts().tolist() == [[1, 2, 1], [0, 0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("nurse, not c", "nurse"),
+        ("nurse (no c, night)", "nurse , night"),
+        ("c++, kein nurse; night", "c++ ; night"),
+        ("nurse - ohne c", "nurse"),
+        ("night nurse no c", "night nurse no c"),  # in Portuguese "no" is "in the"
+    ],
+)
+def test_a_title_and_skills_are_not_what_they_deny(written: str, read: str) -> None:
+    titled, skilled = (PIECES.tokens_of([each]).ids for each in (Document(written), Document("", (written,))))
+    assert titled.tolist() == skilled.tolist() == PIECES.read(read)
+
+
+def test_a_text_is_read_whole() -> None:
+    assert PIECES.tokens_of([Document("", (), "nurse, not c")]).ids.tolist() == PIECES.read("nurse not c")
+
+
+def test_a_word_with_non_is_another_word() -> None:
+    assert CHECKPOINT.read("non-clinical") == CHECKPOINT.read("nonclinical")
+    assert not set(CHECKPOINT.read("non-clinical")) & set(CHECKPOINT.read("clinical"))
+
+
 def test_long_fields_are_cut_before_they_are_read() -> None:
     long = "nurse " * 100_000
     counts = PIECES.tokens_of([Document(long, (long,) * 50, long)]).counts()

@@ -80,7 +80,9 @@ class FakeEncoder(FailsOnDemand):
         vector = np.random.default_rng(seed).random(self.dims).astype(np.float32)
         return vector / np.linalg.norm(vector)
 
-    def confidence(self, score: np.ndarray, certainty_a: np.ndarray, certainty_b: np.ndarray) -> np.ndarray:
+    def confidence(
+        self, score: np.ndarray, certainty_a: np.ndarray, certainty_b: np.ndarray, *told: object
+    ) -> np.ndarray:
         return score.astype(np.float32)
 
 

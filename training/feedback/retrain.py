@@ -26,7 +26,7 @@ from rolecall.training.feedback.gate import Decision
 from rolecall.training.feedback.pairs import Pair
 from rolecall.training.fit import calibrate, mixture
 from rolecall.training.fit.recipe import GARBAGE, UNCALIBRATED, described
-from rolecall.training.judge.evaluate import Pairs
+from rolecall.training.judge.evaluate import Pairs, levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _finish(
     pairs, weights = mixture.pairs(encoder.encode, split, junk)
     own = _scored(encoder, judged, calibrating)
     calibration = calibrate.fit(
-        mixture.joined([pairs, own]),
+        Pairs.joined([pairs, own]),
         certain=mixture.least_certainty(encoder.encode, split),
         weights=np.append(weights, np.full(len(own.match), weights.sum() / len(weights))),
     )
@@ -116,11 +116,14 @@ def _finish(
 
 def _scored(encoder: Encoder, judged: Judged, pairs: Sequence[Pair]) -> Pairs:
     clear = [pair for pair in pairs if pair.matched or pair.grade < 0]
-    vacancies, candidates = (encoder.encode(judged.texts(side, clear)) for side in Side)
+    wanted, offered = (judged.texts(side, clear) for side in Side)
+    vacancies, candidates = encoder.encode(wanted), encoder.encode(offered)
     return Pairs(
         score=(vacancies.vectors * candidates.vectors).sum(1),
         certainty_a=vacancies.certainty,
         certainty_b=candidates.certainty,
+        told_a=levels(wanted),
+        told_b=levels(offered),
         match=np.array([pair.matched for pair in clear], np.bool_),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rolecall.encoder.calibration import Calibration, inputs
+from rolecall.encoder.calibration import CELLS, Calibration, cells, inputs
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Embeddings
 from rolecall.encoder.usage import Usage, usage
@@ -39,7 +39,9 @@ class Titles:
 
 
 def fit(pairs: Pairs, *, certain: float, weights: NDArray[np.float64] | None = None) -> Calibration:
-    """Logistic over score and certainties, then isotonic over its output, both on the same held-out pairs.
+    """Logistic curves over score and certainties, then isotonic over their output, on the same pairs.
+
+    pairs: of held-out occupations.
 
     The staircase is kept as `KNOTS` points between which confidence runs in straight lines.
     certain: the least certainty of a document that is read in full. weights: (pairs,) how much each counts.
@@ -53,9 +55,12 @@ def fit(pairs: Pairs, *, certain: float, weights: NDArray[np.float64] | None = N
     from sklearn.isotonic import IsotonicRegression  # a second that only training has to spend
 
     counts = np.ones(len(pairs.match)) if weights is None else weights
-    seen = inputs(pairs.score, pairs.certainty_a, pairs.certainty_b)
-    *slopes, bias = _rising_logistic(seen, pairs.match.astype(np.float64), counts)
-    raw = 1 / (1 + np.exp(-(seen @ np.array(slopes) + bias)))
+    near, *sure = inputs(pairs.score, pairs.certainty_a, pairs.certainty_b).T
+    cell = cells(pairs.told_a, pairs.told_b)[:, None] == np.arange(CELLS)  # (pairs, cells)
+    seen = np.concatenate([cell * near[:, None], np.stack(sure, 1), cell], axis=1)
+    point = _rising_logistic(seen, pairs.match.astype(np.float64), counts)
+    slopes, certainties, biases = np.split(point, [CELLS, CELLS + 2])
+    raw = 1 / (1 + np.exp(-(seen @ point)))
     order = np.argsort(raw, kind="stable")
     rising = IsotonicRegression(y_min=0, y_max=1).fit(raw, pairs.match, sample_weight=counts)
     # Knots where equal shares of the weight lie between, and more of them at the sure end.
@@ -64,8 +69,9 @@ def fit(pairs: Pairs, *, certain: float, weights: NDArray[np.float64] | None = N
     edges = np.unique(raw[order][np.minimum(np.searchsorted(reached, marks), len(raw) - 1)])
     middles, means = _means_between(edges, raw, rising.predict(raw), counts)
     return Calibration(
-        weights=tuple(map(float, slopes)),
-        bias=float(bias),
+        slopes=tuple(map(float, slopes)),
+        biases=tuple(map(float, biases)),
+        certainties=(float(certainties[0]), float(certainties[1])),
         knots=tuple(map(float, middles)),
         values=tuple(map(float, np.maximum.accumulate(means))),
         certain=certain,
@@ -75,18 +81,26 @@ def fit(pairs: Pairs, *, certain: float, weights: NDArray[np.float64] | None = N
 def _rising_logistic(
     seen: NDArray[np.float64], outcome: NDArray[np.float64], counts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Slopes, none negative, and the bias. (inputs + 1,)"""
+    """Slopes of the cells and weights of the certainties, none negative; then the biases of the cells.
+
+    seen: (pairs, cells + 2 + cells), what each of these is multiplied with. A cell without a pair gets
+    the mean of the others.
+    """
     from scipy.optimize import minimize
 
+    curves = (slice(0, CELLS), slice(CELLS + 2, None))
+
     def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logit = seen @ point[:-1] + point[-1]
+        logit = seen @ point
         wrong = counts * (1 / (1 + np.exp(-logit)) - outcome) / counts.sum()
         value = (counts * (np.logaddexp(0, logit) - outcome * logit)).sum() / counts.sum()
-        small = 1e-4 * point
-        return value + 0.5 * float(small @ point), np.append(seen.T @ wrong, wrong.sum()) + small
+        small = 1e-6 * point
+        for each in curves:
+            small[each] += 1e-4 * (point[each] - point[each].mean())
+        return value + 0.5 * float(small @ point), seen.T @ wrong + small
 
-    start = np.append(np.ones(seen.shape[1]), -2.0)
-    bounds = [(0, None)] * seen.shape[1] + [(None, None)]
+    start = np.concatenate([np.ones(CELLS + 2), np.full(CELLS, -2.0)])
+    bounds = [(0, None)] * (CELLS + 2) + [(None, None)] * CELLS
     found: NDArray[np.float64] = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
     return found
 

@@ -31,9 +31,10 @@ encoder.confidence(score[0], found.certainty[:1], found.certainty[1:])
 
 Square roots of {groups} softmax groups of {size} values, divided by the square root of {groups}: a
 dot product is the mean Bhattacharyya coefficient of the groups, in [0, 1]. Certainty is one minus
-the groups' mean normalised entropy. Confidence is a logistic and isotonic calibration of score and
-certainties, fitted on occupations that were held out of training. It never falls when a score or a
-certainty rises, and is 0 for a document without a known word. `features.json` names a value by its
+the groups' mean normalised entropy. Confidence is a logistic and isotonic calibration of score,
+certainties and how much both sides tell (`document.told`), fitted on occupations that were held out of
+training. For sides that tell as much, it never falls when a score or a certainty rises. It is 0 for a
+document without a known word. `features.json` names a value by its
 most typical titles, if these are of one kind.
 
 ## Data

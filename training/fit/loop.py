@@ -4,7 +4,9 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
 
@@ -85,51 +87,79 @@ def pace(step: int, steps: int) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (step - warm) / max(1, steps - warm))
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the network makes of a batch, and what it is compared by."""
+
+    a: torch.Tensor  # (n, dims), as is `b`
+    b: torch.Tensor
+    vacancies: torch.Tensor  # (vacancies, dims)
+    certainty: torch.Tensor  # (n,) of the first sides
+    garbage: torch.Tensor  # (garbage,) certainties
+    occupations: torch.Tensor  # (n,), as are the keys
+    keys_a: torch.Tensor
+    keys_b: torch.Tensor
+
+    @classmethod
+    def of(cls, network: Network, batch: Batch) -> Self:
+        # All together: the gradient of every look-up is as large as the table.
+        parts = (batch.a.tokens, batch.b.tokens, batch.garbage, batch.vacancies.tokens)
+        counts = [part.documents for part in parts]
+        vectors, certainties = embedded(network, Tokens.joined(parts))
+        a, b, _, vacancies = torch.split(vectors, counts)
+        certainty, _, garbage, _ = torch.split(certainties, counts)
+        numbers = (batch.occupations, batch.a.keys, batch.b.keys)
+        return cls(
+            a, b, vacancies, certainty, garbage, *(torch.from_numpy(each).to(a.device) for each in numbers)
+        )
+
+
 def batch_loss(
     network: Network, batch: Batch, config: TrainConfig, teacher: torch.Tensor | None
 ) -> torch.Tensor:
-    device = next(network.parameters()).device
-    # All together: the gradient of every look-up is as large as the table.
-    parts = (batch.a.tokens, batch.b.tokens, batch.garbage, batch.vacancies.tokens)
-    counts = [part.documents for part in parts]
-    vectors, certainties = embedded(network, Tokens.joined(parts))
-    a, b, _, vacancies = torch.split(vectors, counts)  # (n, dims), (n, dims), ...
-    certainty, _, garbage, _ = torch.split(certainties, counts)  # (n,), ...
-    occupations, keys_a, keys_b = (
-        torch.from_numpy(x).to(device) for x in (batch.occupations, batch.a.keys, batch.b.keys)
-    )
-    bare = torch.from_numpy(batch.bare)
+    seen = Seen.of(network, batch)
     if config.loss == "cross_entropy" and len(batch) > MOST_SCORES and not (config.distil or config.related):
         loss = large_batch.cross_entropy(
-            a,
-            b,
-            lambda rows: losses.same_meaning(occupations, keys_a, keys_b, rows),
+            seen.a,
+            seen.b,
+            lambda rows: losses.same_meaning(seen.occupations, seen.keys_a, seen.keys_b, rows),
             temperature=config.temperature,
         )
     else:
-        scores = a @ b.T  # (n, n)
-        masked = losses.same_meaning(occupations, keys_a, keys_b)
-        if config.loss == "cross_entropy":
-            related = losses.relatedness(torch.from_numpy(batch.ancestors).to(device))
-            loss = losses.cross_entropy(
-                scores, masked, temperature=config.temperature, related=related, share=config.related
-            )
-        else:
-            same = occupations[:, None] == occupations
-            loss = losses.by_name(config.loss, scores, masked, same, config.temperature)
+        scores = seen.a @ seen.b.T  # (n, n)
+        loss = _pair_loss(scores, seen, batch, config)
         if teacher is not None and config.distil and batch.bare.any():
-            known_a, known_b = teacher[batch.a.titles[batch.bare]], teacher[batch.b.titles[batch.bare]]
-            copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=config.temperature)
-            if len(vacancies):
-                known = teacher[batch.vacancies.titles]
-                copied = copied + losses.imitation(
-                    vacancies @ a[bare].T, known, known_a, temperature=config.temperature
-                )
-            loss = loss + config.distil * copied
+            loss = loss + config.distil * _imitation_loss(scores, seen, batch, teacher, config.temperature)
     if config.garbage and batch.plain.any():
-        titles = certainty[torch.from_numpy(batch.plain)]
-        loss = loss + config.garbage * losses.certainty_ranking(titles, garbage)
+        titles = seen.certainty[torch.from_numpy(batch.plain)]
+        loss = loss + config.garbage * losses.certainty_ranking(titles, seen.garbage)
     return loss
+
+
+def _pair_loss(scores: torch.Tensor, seen: Seen, batch: Batch, config: TrainConfig) -> torch.Tensor:
+    """That the sides of a pair score above all others. scores: (n, n)"""
+    masked = losses.same_meaning(seen.occupations, seen.keys_a, seen.keys_b)
+    if config.loss == "cross_entropy":
+        related = losses.relatedness(torch.from_numpy(batch.ancestors).to(scores.device))
+        return losses.cross_entropy(
+            scores, masked, temperature=config.temperature, related=related, share=config.related
+        )
+    same = seen.occupations[:, None] == seen.occupations
+    return losses.by_name(config.loss, scores, masked, same, config.temperature)
+
+
+def _imitation_loss(
+    scores: torch.Tensor, seen: Seen, batch: Batch, teacher: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """That titles, and vacancies with titles, score as the teacher's vectors do. scores: (n, n)"""
+    bare = torch.from_numpy(batch.bare)
+    known_a, known_b = teacher[batch.a.titles[batch.bare]], teacher[batch.b.titles[batch.bare]]
+    copied = losses.imitation(scores[bare][:, bare], known_a, known_b, temperature=temperature)
+    if len(seen.vacancies):
+        known = teacher[batch.vacancies.titles]
+        vacancies = seen.vacancies @ seen.a[bare].T
+        copied = copied + losses.imitation(vacancies, known, known_a, temperature=temperature)
+    return copied
 
 
 def embed(network: Network, tokens: Tokens) -> torch.Tensor:

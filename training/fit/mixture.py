@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rolecall.encoder.document import Document
+from rolecall.encoder.model import Embeddings
 from rolecall.training.data.ontology import Occupation, Split
 from rolecall.training.judge import evaluate, presence
 from rolecall.training.judge.evaluate import Corpus, Encode, Pairs
@@ -20,7 +21,9 @@ from rolecall.training.judge.evaluate import Corpus, Encode, Pairs
 DRAWS = 3  # of titles, skills and tasks for the presence table
 LEAST = 0.02  # share of titles that are less certain than what counts as read in full
 # Weights of the kinds of pairs.
-CELLS, ENGLISH, FOREIGN, ACROSS, SAME, ITSELF, GARBAGE = 9.0, 0.5, 0.5, 0.25, 0.8, 1.0, 0.5
+CELLS, ENGLISH, FOREIGN, ACROSS, SAME, ITSELF, GARBAGE = 9.0, 1.2, 0.5, 0.25, 0.25, 1.0, 0.5
+MORE, OLDER = 3.5, 1.5  # the seven cells in which a side has a text and no skills; `evaluate.matching`
+TEXT = "title, text"
 
 Weighted = tuple[Pairs, float]
 
@@ -29,7 +32,7 @@ def pairs(encode: Encode, split: Split, garbage: Sequence[Document]) -> tuple[Pa
     """The pairs and how much each counts. (pairs,)"""
     kinds = [part for part in _kinds(encode, split, garbage) if len(part[0].match)]
     weights = [np.full(len(part.match), weight / len(part.match)) for part, weight in kinds]
-    return joined([part for part, _ in kinds]), np.concatenate(weights)
+    return Pairs.joined([part for part, _ in kinds]), np.concatenate(weights)
 
 
 def least_certainty(encode: Encode, split: Split) -> float:
@@ -38,23 +41,23 @@ def least_certainty(encode: Encode, split: Split) -> float:
     return float(np.quantile(encode(titles).certainty, LEAST))
 
 
-def joined(parts: Sequence[Pairs]) -> Pairs:
-    names = ("score", "certainty_a", "certainty_b", "match")
-    return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
 def _kinds(encode: Encode, split: Split, garbage: Sequence[Document]) -> Iterator[Weighted]:
     judged, others = split.validation, [*split.train, *split.test]
     markets = [presence.market(judged, others, seed=draw) for draw in range(DRAWS)]
-    for cell in product(presence.TELLS, presence.TELLS):
+    remembering = _remembering(encode)
+    tells = (*presence.TELLS, TEXT)
+    for cell in product(tells, tells):
         if len(markets[0].vacancies):
-            yield presence.pairs_of(encode, markets, cell), CELLS / 9
+            weight = MORE / 7 if TEXT in cell else CELLS / 9
+            yield presence.pairs_of(remembering, markets, cell), weight
     yield presence.same_titles(encode, judged), SAME
     sources = sorted({o.source for o in judged})
     for source in sources:
         mine, rest = ([o for o in each if o.source == source] for each in (judged, others))
         corpus = evaluate.titles_of([*mine, *rest])
         yield evaluate.retrieved_pairs(encode, evaluate.titles_of(mine), corpus), ENGLISH / len(sources)
+        if len((task := evaluate.matching(mine, rest)).vacancies):
+            yield evaluate.retrieved_pairs(encode, task.vacancies, task.candidates), OLDER
         nothing = Corpus(list(garbage), np.full(len(garbage), -1, np.int64))
         yield evaluate.retrieved_pairs(encode, nothing, corpus), GARBAGE / len(sources) / 2
     yield _with_itself(encode, garbage, match=False), GARBAGE / 2
@@ -63,9 +66,22 @@ def _kinds(encode: Encode, split: Split, garbage: Sequence[Document]) -> Iterato
     yield from _languages(encode, judged, others)
 
 
+def _remembering(encode: Encode) -> Encode:
+    """The same, and encodes no list of documents twice: every corpus is in several cells."""
+    known: dict[tuple[Document, ...], Embeddings] = {}
+
+    def encoded(documents: Sequence[Document]) -> Embeddings:
+        if (key := tuple(documents)) not in known:
+            known[key] = encode(documents)
+        return known[key]
+
+    return encoded
+
+
 def _with_itself(encode: Encode, documents: Sequence[Document], *, match: bool) -> Pairs:
-    certainty = encode(documents).certainty
-    return Pairs(np.ones_like(certainty), certainty, certainty, np.full(len(certainty), match))
+    certainty, told = encode(documents).certainty, evaluate.levels(documents)
+    outcome = np.full(len(certainty), match)
+    return Pairs(np.ones_like(certainty), certainty, certainty, told, told, outcome)
 
 
 def _languages(

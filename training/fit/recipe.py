@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from rolecall.encoder import artifact
 from rolecall.encoder.artifact import Artifact, Config
-from rolecall.encoder.calibration import Calibration
+from rolecall.encoder.calibration import CELLS, Calibration
 from rolecall.encoder.document import Document
 from rolecall.encoder.model import Encoder, Network
 from rolecall.encoder.tokens import Vocabulary
@@ -30,7 +30,7 @@ from rolecall.training.judge import evaluate
 
 GARBAGE = 400  # texts that calibration sees match nothing
 Plot = Callable[[str, Mapping[str, float]], None]  # (student or teacher, an epoch's figures)
-UNCALIBRATED = Calibration((1.0, 0.0, 0.0, 0.0), 0.0, (0.0, 1.0), (0.0, 1.0), 1.0)
+UNCALIBRATED = Calibration((1.0,) * CELLS, (0.0,) * CELLS, (0.0, 0.0), (0.0, 1.0), (0.0, 1.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ Each figure is computed from a `System`, so that baselines go through the same c
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rolecall.encoder.calibration import Calibration
-from rolecall.encoder.document import Document
+from rolecall.encoder.document import Document, told
 from rolecall.encoder.model import Embeddings
 from rolecall.training.data.ontology import Occupation, Split
 from rolecall.training.judge import metrics
@@ -161,7 +161,24 @@ class Pairs:
     score: Floats
     certainty_a: Floats
     certainty_b: Floats
+    told_a: NDArray[np.int8]  # how much each side tells: `document.told`
+    told_b: NDArray[np.int8]
     match: NDArray[np.bool_]
+
+    @classmethod
+    def joined(cls, parts: Sequence["Pairs"]) -> "Pairs":
+        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+
+    def confidence(self, calibration: Calibration) -> Floats:
+        """(pairs,)"""
+        return calibration.confidence(
+            self.score, self.certainty_a, self.certainty_b, self.told_a, self.told_b
+        )
+
+
+def levels(documents: Sequence[Document]) -> NDArray[np.int8]:
+    """How much each of them tells. (documents,)"""
+    return np.array([told(document) for document in documents], np.int8)
 
 
 def retrieved_pairs(encode: Encode, queries: Corpus, corpus: Corpus) -> Pairs:
@@ -187,6 +204,8 @@ def retrieved_pairs(encode: Encode, queries: Corpus, corpus: Corpus) -> Pairs:
         score=np.concatenate(found),
         certainty_a=a.certainty[row],
         certainty_b=b.certainty[hit],
+        told_a=levels(queries.documents)[row],
+        told_b=levels(corpus.documents)[hit],
         match=queries.occupations[row] == corpus.occupations[hit],
     )
 
@@ -215,17 +234,11 @@ def held_out_pairs(
         if garbage:
             nothing = Corpus(list(garbage), np.full(len(garbage), -1, np.int64))
             parts.append(retrieved_pairs(encode, nothing, corpus))
-    return Pairs(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("score", "certainty_a", "certainty_b", "match")
-        )
-    )
+    return Pairs.joined(parts)
 
 
 def calibration_error(calibration: Calibration, pairs: Pairs) -> float:
-    confidence = calibration.confidence(pairs.score, pairs.certainty_a, pairs.certainty_b)
-    return metrics.expected_calibration_error(confidence, pairs.match)
+    return metrics.expected_calibration_error(pairs.confidence(calibration), pairs.match)
 
 
 def garbage_of(

@@ -98,30 +98,30 @@ def pairs_of(encode: Encode, tasks: Sequence[Market], cell: Cell) -> Pairs:
         evaluate.retrieved_pairs(encode, told(task.vacancies, cell[0]), told(task.candidates, cell[1]))
         for task in tasks
     ]
-    return Pairs(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("score", "certainty_a", "certainty_b", "match")
-        )
-    )
+    return Pairs.joined(parts)
 
 
 def same_titles(encode: Encode, judged: Sequence[Occupation], *, seed: int = 0) -> Pairs:
     """Each title with itself, where one side adds three skills of its occupation."""
     rng = random.Random(seed)
     full = [(title, o) for o in judged if _is_full(o) for title in o.titles]
-    alone = encode([Document(title) for title, _ in full])
-    beside = encode(
-        [Document(title, tuple(rng.sample(sorted(set(o.skills)), ONE_SIDE))) for title, o in full]
+    titles = [Document(title) for title, _ in full]
+    skilled = [Document(title, tuple(rng.sample(sorted(set(o.skills)), ONE_SIDE))) for title, o in full]
+    alone, beside = encode(titles), encode(skilled)
+    return Pairs(
+        score=(alone.vectors * beside.vectors).sum(1),
+        certainty_a=alone.certainty,
+        certainty_b=beside.certainty,
+        told_a=evaluate.levels(titles),
+        told_b=evaluate.levels(skilled),
+        match=np.ones(len(full), np.bool_),
     )
-    score: Floats = (alone.vectors * beside.vectors).sum(1)
-    return Pairs(score, alone.certainty, beside.certainty, np.ones(len(full), np.bool_))
 
 
 def same_title_one_side_skills(encoder: Encoder, judged: Sequence[Occupation], *, seed: int = 0) -> float:
     """The median confidence of these."""
     pairs = same_titles(encoder.encode, judged, seed=seed)
-    return float(np.median(encoder.confidence(pairs.score, pairs.certainty_a, pairs.certainty_b)))
+    return float(np.median(pairs.confidence(encoder.calibration)))
 
 
 def figures(cells: Mapping[Cell, float]) -> dict[str, float]:
@@ -142,6 +142,7 @@ def told(corpus: Corpus, tells: str) -> Corpus:
     cut: Callable[[Document], Document] = {
         "title": lambda document: Document(document.title),
         "title, skills": lambda document: Document(document.title, document.skills),
+        "title, text": lambda document: Document(document.title, text=document.text),
         "title, skills, text": lambda document: document,
     }[tells]
     return Corpus([cut(document) for document in corpus.documents], corpus.occupations)

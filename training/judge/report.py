@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
-from rolecall.encoder.document import Document
+from rolecall.encoder.document import Document, told
 from rolecall.encoder.model import Encoder
 from rolecall.encoder.usage import stability, usage
 from rolecall.training.data.ontology import Occupation, Split
@@ -51,7 +51,7 @@ code { background: #f1f5f8; padding: .1rem .3rem }
 def write(encoder: Encoder, split: Split, table: Mapping[str, Mapping[str, float]]) -> str:
     """table: system -> measure -> figure. The encoder is the last system."""
     pairs = evaluate.held_out_pairs(encoder.encode, split.test, split)
-    confidence = encoder.confidence(pairs.score, pairs.certainty_a, pairs.certainty_b)
+    confidence = pairs.confidence(encoder.calibration)
     ece = evaluate.calibration_error(encoder.calibration, pairs)
     areas = evaluate.garbage_auroc(encoder.encode, split.test)
     sections = [
@@ -198,7 +198,8 @@ def _explanations(encoder: Encoder) -> str:
     for a, b in pairs:
         found = encoder.encode([a, b])
         score = found.vectors[:1] @ found.vectors[1]
-        confidence = float(encoder.confidence(score, found.certainty[:1], found.certainty[1:])[0])
+        sure = encoder.confidence(score, found.certainty[:1], found.certainty[1:], told(a), told(b))
+        confidence = float(sure[0])
         shared = encoder.features.explain(found.vectors[0], found.vectors[1])
         why = "<br>".join(f"{escape(s.name)} <span class=dim>{s.share:.0%}</span>" for s in shared)
         rows.append(

@@ -39,7 +39,7 @@ class CoarseEncoder:
         certainty = [TITLES.index(document.title[0]) / len(TITLES) for document in documents]
         return Embeddings(vectors, np.array(certainty, np.float32))
 
-    def confidence(self, score, certainty_a, certainty_b):
+    def confidence(self, score, certainty_a, certainty_b, *told):
         return (score * (0.5 + np.minimum(certainty_a, certainty_b) / 2)).astype(np.float32)
 
 

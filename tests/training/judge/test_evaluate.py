@@ -9,6 +9,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 
 from rolecall.encoder import Encoder
+from rolecall.encoder.calibration import LEVELS
 from rolecall.encoder.document import Document
 from rolecall.training.data import noise
 from rolecall.training.data.ontology import Occupation, Split
@@ -81,7 +82,8 @@ def sampled(seed: int) -> Pairs:
     """A match is as likely as the square of the score."""
     rng = np.random.default_rng(seed)
     score, a, b = rng.random((3, 20_000)).astype(np.float32)
-    return Pairs(score, a, b, rng.random(20_000) < score**2)
+    told_a, told_b = rng.integers(0, LEVELS, (2, 20_000), np.int8)
+    return Pairs(score, a, b, told_a, told_b, rng.random(20_000) < score**2)
 
 
 def test_calibration_finds_the_true_probability() -> None:
@@ -98,6 +100,26 @@ def test_calibration_is_close_to_isotonic_regression_of_the_score() -> None:
     fresh = sampled(2)
     ours = calibrate.fit(pairs, certain=0.01).confidence(fresh.score, fresh.certainty_a, fresh.certainty_b)
     assert np.abs(ours - oracle.predict(fresh.score)).mean() < 0.03
+
+
+def test_each_pair_of_levels_has_a_meaning_of_its_own_whatever_the_order() -> None:
+    """Between two titles a match is as likely as the square of the score; beside a text it is certain."""
+    pairs = sampled(0)
+    texts = np.maximum(pairs.told_a, pairs.told_b) >= 2
+    calibration = calibrate.fit(replace(pairs, match=pairs.match | texts), certain=0.01)
+    score, sure = np.array([0.5], np.float32), np.array([0.5], np.float32)
+    assert calibration.confidence(score, sure, sure)[0] == pytest.approx(0.25, abs=0.05)
+    beside = [calibration.confidence(score, sure, sure, *told)[0] for told in ((0, 2), (2, 0), (2, 2))]
+    assert beside == pytest.approx([1.0, 1.0, 1.0], abs=0.02)
+
+
+def test_levels_without_pairs_are_judged_as_the_others() -> None:
+    pairs = sampled(0)
+    titles = replace(pairs, told_a=np.zeros_like(pairs.told_a), told_b=np.zeros_like(pairs.told_b))
+    calibration = calibrate.fit(titles, certain=0.01)
+    score, sure = np.linspace(0.05, 0.95, 10, dtype=np.float32), np.full(10, 0.5, np.float32)
+    other = calibration.confidence(score, sure, sure, 1, 2)
+    np.testing.assert_allclose(other, calibration.confidence(score, sure, sure), atol=0.06)
 
 
 def test_pairs_without_a_match_calibrate_nothing() -> None:
