@@ -65,7 +65,7 @@ class Search:
         """Pairs that score less have too little confidence."""
         if policy.min_confidence == 0:
             return None
-        return least_score(self._encoder, each.certainty, policy) - ROUNDING
+        return least_score(self._encoder, each.certainty, each.told, policy) - ROUNDING
 
     @asynccontextmanager
     async def match_stage(self, tally: Tally) -> AsyncIterator[None]:

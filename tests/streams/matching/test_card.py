@@ -14,7 +14,7 @@ from rolecall.streams.matching.card import Embedded, point
 def test_a_fat_card_is_read_and_not_kept():
     before = card._kept_vacancy_card.cache_info().currsize
     skills = ", ".join(f'"{"x" * 200}{number}"' for number in range(50))
-    text = f'{{"terms": {{}}, "skills": [{skills}], "certainty": 0.5, "peaks": []}}'
+    text = f'{{"terms": {{}}, "skills": [{skills}], "certainty": 0.5, "told": 0, "peaks": []}}'
     assert len(card.vacancy_card(text).skills) == 50
     assert card._kept_vacancy_card.cache_info().currsize == before
 
