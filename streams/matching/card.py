@@ -46,10 +46,11 @@ class Embedded:
     content: bytes | None = None  # the hash of its text; with a cache only
     occupation: NearestOccupation | None = None
     digest: str | None = None  # of everything that its matches depend on
+    told: int = -1  # how much its document tells; -1: found from the entity, which must have its texts
 
-    @property
-    def told(self) -> int:
-        return told(document_of(self.entity))
+    def __post_init__(self) -> None:
+        if self.told < 0:
+            object.__setattr__(self, "told", told(document_of(self.entity)))
 
     @property
     def side(self) -> Side:

@@ -58,7 +58,7 @@ class Pool:
         return CONTRACT_OF[self.side].model_validate_json(self.entities[row])
 
     def embedded(self, row: int, vector: Floats) -> Embedded:
-        return Embedded(self.entity(row), vector, float(self.certainty[row]))
+        return Embedded(self.entity(row), vector, float(self.certainty[row]), told=int(self.told[row]))
 
     def hit(self, row: int, score: float) -> Hit:
         return Hit(self.ids[row], self.revisions[row], score, {CARD: self.cards[row]})

@@ -93,7 +93,9 @@ class TestFillingTheList:
             world.index.points[Side.CANDIDATE][id] = replace(
                 stored, payload={**stored.payload, "card": json.dumps(card)}
             )
-        world.encoder.confidence = lambda score, own, other: np.where(np.minimum(own, other) > 0, score, 0)
+        world.encoder.confidence = lambda score, own, other, *_: np.where(
+            np.minimum(own, other) > 0, score, 0
+        )
         await world.candidates(make.candidate("c1", title="cook"))
         await world.vacancies(make.vacancy("v1", title="nurse"))
         assert world.pairs == {("v1", "c1")}
