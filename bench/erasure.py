@@ -49,7 +49,7 @@ from rolecall.streams.events.record import Record
 from rolecall.streams.index.edge.client import QdrantEdge
 from rolecall.streams.index.edge.process import Collections
 from rolecall.streams.index.edge.protocol import Frame
-from rolecall.streams.index.port import SPACES, Index
+from rolecall.streams.index.port import SPACES, Index, Space, Stored
 from rolecall.training.feedback.entities import fold
 
 Engine = Literal["edge", "server"]
@@ -118,12 +118,23 @@ class EdgeStorage:
 
 
 class ServerStorage:
-    def __init__(self, double: Double) -> None:
+    def __init__(self, double: Double, rng: random.Random) -> None:
         self._double = double
+        self._rng = rng
         self._copy: Any = None
 
     def index(self, name: str) -> Index:
-        return self._double.index(name, TitleEncoder.dims)
+        """After a read, it waits for a moment: so another worker writes between read and write."""
+        made = self._double.index(name, TitleEncoder.dims)
+        read = made._stored
+
+        async def read_then_wait(space: Space, ids: list[str]) -> dict[str, tuple[Stored, str]]:
+            found = await read(space, ids)
+            await asyncio.sleep(self._rng.random() * 0.02)
+            return found
+
+        made._stored = read_then_wait  # type: ignore[method-assign]
+        return made
 
     def save(self) -> None:
         self._copy = copy.deepcopy(self._collections)
@@ -146,10 +157,10 @@ Storage = EdgeStorage | ServerStorage
 
 
 @asynccontextmanager
-async def storage_of(engine: Engine) -> AsyncIterator[Storage]:
+async def storage_of(engine: Engine, seed: int) -> AsyncIterator[Storage]:
     if engine == "server":
         async with qdrant_double() as double:
-            yield ServerStorage(double)
+            yield ServerStorage(double, random.Random(seed))
         return
     with TemporaryDirectory(dir=MEMORY) as folder:
         storage = EdgeStorage(Path(folder))
@@ -305,7 +316,7 @@ def _state(side: Side, id: str, at: int, what: str) -> bytes:
 
 
 async def history(engine: Engine, seed: int) -> Result:
-    async with storage_of(engine) as storage:
+    async with storage_of(engine, seed) as storage:
         market = Market(storage, random.Random(seed))
         assert await market.open()
         for _ in range(STEPS):
