@@ -291,6 +291,8 @@ class Market:
 
     async def judge(self) -> None:
         await self.group.drain()
+        died_late = [each.about.message for each in self.consumers.letters if each.about.stage != "receive"]
+        assert not died_late, f"good events died: {died_late[0]}"
         gone = {key for key, (_, what) in self.newest.items() if what in ("closed", "erased")}
         erased = {key for key, (_, what) in self.newest.items() if what == "erased"}
         back: set[tuple[Side, str]] = set()

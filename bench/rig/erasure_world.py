@@ -43,7 +43,7 @@ class TitleEncoder:
     """The same direction for the same title; the confidence is the score."""
 
     version = "bench"
-    dims = 8
+    dims = 16
     features = Features(())
 
     def encode(self, documents: Sequence[Document]) -> Embeddings:
