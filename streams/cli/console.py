@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
@@ -149,7 +149,9 @@ def visible(text: str) -> str:
 
 
 class Guarded(io.TextIOWrapper):
-    """A terminal that gets no control character."""
+    """A terminal that gets no control character. Progress bars draw on the `unguarded` one."""
+
+    unguarded: TextIO | None = None
 
     def write(self, text: str) -> int:
         return super().write(visible(text))
@@ -161,4 +163,5 @@ def guard_terminal() -> None:
         stream = getattr(sys, name)
         if stream is not None and stream.isatty():
             guarded = Guarded(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
+            guarded.unguarded = stream
             setattr(sys, name, guarded)

@@ -22,7 +22,8 @@ from rich.table import Table
 from rolecall.schemas.match import Match, Side
 from rolecall.schemas.topics import MATCHES
 from rolecall.schemas.vacancy import Vacancy
-from rolecall.streams.cli.console import explained
+from rolecall.streams.cli.console import explained, visible
+from rolecall.streams.cli.drawing import drawing_console
 from rolecall.streams.cli.table import why
 from rolecall.streams.cli.up import relay
 from rolecall.streams.embedded.sample.generate import generate
@@ -58,7 +59,7 @@ def demo(vacancies: int, candidates: int, seed: int) -> None:
 
 
 def run_demo(*, vacancies: int, candidates: int, seed: int, console: Console | None = None) -> None:
-    console = console or Console(highlight=False)
+    console = console or drawing_console()
     jobs, people = generate(seed, vacancies, candidates, datetime.now(UTC))
     entities = [entity for pair in _interleaved(jobs, people) for entity in pair]
     console.print("[bold]rolecall demo[/bold]: broker, index and worker on this machine; nothing leaves it")
@@ -188,9 +189,9 @@ class Demo:
             colour = "green" if match.confidence >= 0.8 else "yellow"
             table.add_row(
                 f"[{colour}]{match.confidence:>8.0%}[/]",
-                escape(self._titles[match.vacancy_id]),
-                escape(self._titles[match.candidate_id]),
-                escape("; ".join(why(match))),
+                escape(visible(self._titles[match.vacancy_id])),
+                escape(visible(self._titles[match.candidate_id])),
+                escape(visible("; ".join(why(match)))),
             )
         return table
 

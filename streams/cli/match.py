@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from rolecall.schemas.match import Match, Side
 from rolecall.schemas.rule import ExclusionRule
 from rolecall.streams.cli.console import FAILED, counted, effective_settings, explained, terminal_width
+from rolecall.streams.cli.drawing import drawing_console
 from rolecall.streams.cli.table import Lines
 from rolecall.streams.feeds.mapping import parse_mapping
 from rolecall.streams.feeds.parsed import FeedEvent, FeedReject
@@ -196,7 +196,7 @@ class Bar:
     """One progress bar for each thing that is counted, on a terminal only."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        console = drawing_console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

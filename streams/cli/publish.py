@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from rolecall.schemas.match import Side
-from rolecall.streams.cli.console import FAILED, counted, effective_settings, explained
+from rolecall.streams.cli.console import FAILED, counted, effective_settings, explained, visible
+from rolecall.streams.cli.drawing import drawing_console
 from rolecall.streams.feeds.mapping import parse_mapping
 from rolecall.streams.feeds.parsed import FeedReject, Parsed
 from rolecall.streams.feeds.publish import Count, Options, changed_files, publish_files
@@ -187,7 +188,7 @@ class Bar:
     """One progress bar for each file, on a terminal only."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        console = drawing_console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -201,7 +202,7 @@ class Bar:
 
     def advance(self, file: Path, records: int) -> None:
         if file not in self._tasks:
-            self._tasks[file] = self._progress.add_task(file.name, total=None, rate=0.0)
+            self._tasks[file] = self._progress.add_task(escape(visible(file.name)), total=None, rate=0.0)
         task = self._tasks[file]
         self._progress.update(task, advance=records, rate=self._progress.tasks[task].speed or 0.0)
 

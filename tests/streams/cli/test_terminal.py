@@ -40,6 +40,32 @@ def test_a_guarded_stream_writes_what_is_visible():
     assert written.getvalue() == b"\\u001b[2Jx\n"
 
 
+def said_on_a_terminal(command, **options):
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, **options):
+        os.close(theirs)
+        said = b""
+        try:
+            while piece := os.read(ours, 4096):
+                said += piece
+        except OSError:  # the other end is closed
+            pass
+    os.close(ours)
+    return said
+
+
+def test_a_drawing_moves_the_cursor_of_a_guarded_terminal():
+    script = (
+        "from rolecall.streams.cli import console, drawing\n"
+        "console.guard_terminal()\n"
+        "with drawing.drawing_console().status('working'): print('x')\n"
+    )
+    environment = os.environ | {"TERM": "xterm"}
+    said = said_on_a_terminal([sys.executable, "-c", script], env=environment)
+    assert b"\x1b[?25l" in said  # hides the cursor
+    assert b"\\u001b" not in said
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_commands_guard_a_terminal_and_no_pipe(terminal, tmp_path):
     command = [sys.executable, "-m", "rolecall.streams.cli", "settings"]
@@ -48,17 +74,7 @@ def test_commands_guard_a_terminal_and_no_pipe(terminal, tmp_path):
         said = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=True).stdout
         assert b"a\x07b" in said
         return
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        said = b""
-        try:
-            while piece := os.read(ours, 4096):
-                said += piece
-        except OSError:  # the other end is closed
-            pass
-        process.wait()
-    os.close(ours)
+    said = said_on_a_terminal(command, env=environment, cwd=tmp_path)
     assert b"\x07" not in said
     assert b"a\\u0007b" in said
 
