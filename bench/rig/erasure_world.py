@@ -56,7 +56,7 @@ class TitleEncoder:
         unit: np.ndarray[Any, np.dtype[np.float32]] = vector / np.linalg.norm(vector)
         return unit
 
-    def confidence(self, score: Any, _a: Any, _b: Any) -> Any:
+    def confidence(self, score: Any, *_: Any) -> Any:
         return score.astype(np.float32)
 
 

@@ -188,6 +188,8 @@ class _Points(PointsServicer):
     async def QueryBatch(self, request: Any, context: Any) -> Any:
         await self._called("QueryBatch", request, context)
         queries = [GrpcToRest.convert_query_points(query) for query in request.query_points]
+        for query in queries:
+            query.params = None  # local mode searches exactly, and warns of parameters
         answers = await self._local.query_batch_points(request.collection_name, queries)
         return messages.QueryBatchResponse(
             result=[

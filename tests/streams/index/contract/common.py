@@ -13,7 +13,6 @@ EAST, NORTH = np.eye(DIMS, dtype=np.float32)[:2]
 EVERYTHING = All()
 LOCAL_QDRANT_WARNS = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
 ]
 
 
