@@ -46,9 +46,10 @@ def main(rounds: int, answer: bool) -> None:
     command = [sys.executable, "-m", "bench.qdrant", "--answer"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout
-        port = int(server.stdout.readline())
-        figures = asyncio.run(_measure(port, rounds))
-        server.kill()
+        try:
+            figures = asyncio.run(_measure(int(server.stdout.readline()), rounds))
+        finally:
+            server.kill()
     click.echo(orjson.dumps(figures).decode())
 
 
@@ -91,7 +92,7 @@ async def _cpu_ms(rounds: int, call: Callable[[], Awaitable[Any]]) -> float:
 
 
 async def _answer() -> None:
-    """Answers searches with the points, reads with nothing, and writes with success."""
+    """Answers searches with the points, and writes with success."""
     from qdrant_client.conversions.conversion import payload_to_grpc
 
     points, _ = _points()
@@ -109,19 +110,37 @@ async def _answer() -> None:
             for number, payload in enumerate(kept[:HITS])
         ]
     )
-    answers: dict[str, Any] = {
-        "/qdrant.Points/QueryBatch": messages.QueryBatchResponse(result=[found] * BATCH),
-        "/qdrant.Points/Get": messages.GetResponse(),
-        "/qdrant.Points/UpdateBatch": messages.UpdateBatchResponse(
-            result=[messages.UpdateResult(operation_id=0, status=messages.UpdateStatus.Completed)] * BATCH
-        ),
+    searched = messages.QueryBatchResponse(result=[found] * BATCH).SerializeToString()
+    written: bytes = messages.UpdateBatchResponse(
+        result=[messages.UpdateResult(operation_id=0, status=messages.UpdateStatus.Completed)]
+    ).SerializeToString()
+    tokens: list[str] = []  # of a write that was not read again yet
+
+    def stored(request: bytes) -> bytes:
+        """Nothing before a write, and what was written after it."""
+        if not tokens:
+            return b""
+        payload = payload_to_grpc({"revision": 1, "live": 1, "write": tokens.pop()})
+        ids = messages.GetPoints.FromString(request).ids
+        records = [messages.RetrievedPoint(id=id, payload=payload) for id in ids]
+        answer: bytes = messages.GetResponse(result=records).SerializeToString()
+        return answer
+
+    def write(request: bytes) -> bytes:
+        point = messages.UpdateBatchPoints.FromString(request).operations[0].upsert.points[0]
+        tokens.append(point.payload["write"].string_value)
+        return written
+
+    answers: dict[str, Callable[[bytes], bytes]] = {
+        "/qdrant.Points/QueryBatch": lambda _: searched,
+        "/qdrant.Points/Get": stored,
+        "/qdrant.Points/UpdateBatch": write,
     }
-    encoded: dict[str, bytes] = {name: answer.SerializeToString() for name, answer in answers.items()}
 
     class Recorded(grpc.GenericRpcHandler):  # type: ignore[misc]
         def service(self, call: Any) -> Any:
-            async def answer(_request: bytes, _context: Any) -> bytes:
-                return encoded[call.method]
+            async def answer(request: bytes, _context: Any) -> bytes:
+                return answers[call.method](request)
 
             return grpc.unary_unary_rpc_method_handler(answer)
 

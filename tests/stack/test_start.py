@@ -66,6 +66,6 @@ def test_an_index_of_another_model_is_refused(start, stack, tmp_path):
         other.mkdir(parents=True)
         config = {"vectors": {"": {"size": 4, "distance": "Dot"}}}
         (other / "edge_config.json").write_text(json.dumps(config))
-        code, said = start(edge_socket=str(socket))
+        code, said = start(edge_socket=str(socket), consumer_group="of-another-model")
     assert code == 2
     assert "holds Dot vectors of 4 dimensions, not Dot vectors of 1024" in said
