@@ -35,7 +35,9 @@ def resolve(reference: str) -> object:
 
 @pytest.mark.parametrize("path", asyncapi.files(), ids=lambda path: path.name)
 def test_committed_files_are_what_the_contracts_say(path):
-    assert path.read_text(encoding="utf-8") == asyncapi.files()[path], "run: python -m rolecall.schemas.asyncapi"
+    assert path.read_text(encoding="utf-8") == asyncapi.files()[path], (
+        "run: python -m rolecall.schemas.asyncapi"
+    )
 
 
 def test_no_schema_outlives_its_contract():
