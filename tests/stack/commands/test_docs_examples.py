@@ -25,7 +25,8 @@ class Consumer:
         self._names = runpy.run_path(str(EXAMPLES / "consumer_sqlite.py"))
 
     async def run(self) -> None:
-        await self._names["consume"](self._broker, self._names["opened"](str(self._path)))
+        with closing(self._names["opened"](str(self._path))) as database:
+            await self._names["consume"](self._broker, database)
 
     async def holds(self, pairs: set[tuple[str, str]], others: set[tuple[str, str]] = NONE) -> None:
         """Wait until the database has these pairs, and none of the others."""
