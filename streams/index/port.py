@@ -134,9 +134,9 @@ class Index(Protocol):
         """Ids of those that are stored with this digest, live, settled and not newer. Their stored revisions
         become the given ones."""
 
-    async def settle(self, space: Space, since: Mapping[str, int]) -> None:
+    async def settle(self, space: Space, published: Sequence[Repetition]) -> None:
         """The matches of these points are published. A point that was written again since then, so that its
-        `since` is another one, stays as it is."""
+        `since` or its digest is another one, stays as it is."""
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         """The best hits of each query, best first; tombstones never appear.

@@ -230,12 +230,18 @@ class QdrantServer:
             if repeats(stored, by_id[stored["id"]].revision, by_id[stored["id"]].digest)
         }
 
-    async def settle(self, space: Space, since: Mapping[str, int]) -> None:
+    async def settle(self, space: Space, published: Sequence[Repetition]) -> None:
         await self._write(
             space,
             [
-                payload_message({"settled": revision}, with_id(id), LIVE, equals("since", revision))
-                for id, revision in since.items()
+                payload_message(
+                    {"settled": each.revision},
+                    with_id(each.id),
+                    LIVE,
+                    equals("since", each.revision),
+                    equals("digest", each.digest),
+                )
+                for each in published
             ],
         )
 

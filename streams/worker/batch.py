@@ -53,7 +53,7 @@ PART = 64  # events of a batch that go through together
 class Done:
     """What the attempts of a part have done so far."""
 
-    since: dict[str, int] = field(default_factory=dict)  # by id, the revisions whose matches are found
+    found: dict[str, Repetition] = field(default_factory=dict)  # by id, the events whose matches are found
     written: dict[str, Ended] = field(default_factory=dict)  # by id, what was written to the index, and why
 
 
@@ -131,9 +131,10 @@ class BatchRunner:
         ]
         outgoing += map(withdrawal_record, self._withdrawn_with_letter(side, lost, now))
         await self._publish(outgoing, tally)
-        if done.since:
+        if done.found:
+            published = [*done.found.values()]
             with tally.timed(Stage.UPSERT):
-                await self._patiently(partial(self._index.settle, side, done.since), tally)
+                await self._patiently(partial(self._index.settle, side, published), tally)
         return poison
 
     def _withdrawn_with_letter(
@@ -156,9 +157,9 @@ class BatchRunner:
         staying = [
             event.entity for event in events if isinstance(event, Published) and event.id not in reasons
         ]
-        digests = await self._news(side, staying, tally)
-        staying = [entity for entity in staying if entity.id in digests]
-        embedded = await self._embed(staying, digests, tally)
+        news = await self._news(side, staying, tally)
+        staying = [entity for entity in staying if entity.id in news]
+        embedded = await self._embed(staying, news, tally)
         points = [Point(event.id, event.revision) for event in leaving]
         points += [point(each, self._policy.book) for each in embedded]
         with tally.timed(Stage.UPSERT):
@@ -180,7 +181,7 @@ class BatchRunner:
         ]
         ended += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
         withdrawn = [*withdrawals(side, ended, stored, now, rehearses=self._rehearses())]
-        done.since.update((each.entity.id, each.entity.revision) for each in embedded)
+        done.found.update((each.entity.id, news[each.entity.id]) for each in embedded)
         return [*map(withdrawal_record, withdrawn), *found, *_copies(leaving)]
 
     def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:
@@ -197,23 +198,25 @@ class BatchRunner:
                     remedy="nothing was erased; if it is to be, send it again with the current time",
                 )
 
-    async def _news(self, side: Side, entities: Sequence[Entity], tally: Tally) -> dict[str, str]:
-        """The digest of each entity that does not repeat what is stored.
+    async def _news(self, side: Side, entities: Sequence[Entity], tally: Tally) -> dict[str, Repetition]:
+        """The entities that do not repeat what is stored, by id, each as a later event may repeat it.
 
         During a rollout or rebuild every entity is news: the live index may have withdrawn matches for
         revisions that this index never held.
         """
-        digests = {entity.id: digest_of(entity, self._policy.fingerprint) for entity in entities}
-        if not entities or self._rehearses():
-            return digests
-        asked = [Repetition(entity.id, entity.revision, digests[entity.id]) for entity in entities]
-        with tally.timed(Stage.UPSERT):
-            repeated = await self._patiently(partial(self._index.repeated, side, asked), tally)
-        tally.unchanged += len(repeated)
-        return {id: digest for id, digest in digests.items() if id not in repeated}
+        asked = [
+            Repetition(entity.id, entity.revision, digest_of(entity, self._policy.fingerprint))
+            for entity in entities
+        ]
+        repeated: set[str] = set()
+        if entities and not self._rehearses():
+            with tally.timed(Stage.UPSERT):
+                repeated = await self._patiently(partial(self._index.repeated, side, asked), tally)
+            tally.unchanged += len(repeated)
+        return {each.id: each for each in asked if each.id not in repeated}
 
     async def _embed(
-        self, entities: Sequence[Entity], digests: Mapping[str, str], tally: Tally
+        self, entities: Sequence[Entity], news: Mapping[str, Repetition], tally: Tally
     ) -> list[Embedded]:
         """With the occupation that each is nearest to."""
         with tally.timed(Stage.ENCODE):
@@ -222,7 +225,7 @@ class BatchRunner:
             nearest = partial(self._references.nearest, [each.vector for each in embedded])
             occupations = await self._patiently(nearest, tally)
         return [
-            replace(each, occupation=occupation, digest=digests[each.entity.id])
+            replace(each, occupation=occupation, digest=news[each.entity.id].digest)
             for each, occupation in zip(embedded, occupations, strict=True)
         ]
 

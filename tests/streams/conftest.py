@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -125,12 +125,16 @@ class FakeIndex(FailsOnDemand):
                 self.points[side][each.id] = replace(known, revision=each.revision)
         return found
 
-    async def settle(self, side: Space, since: Mapping[str, int]) -> None:
+    async def settle(self, side: Space, published: Sequence[Repetition]) -> None:
         self.called("settle")
-        for id, revision in since.items():
-            known = self.points[side].get(id)
-            if known is not None and known.payload and known.payload.get("since") == revision:
-                self.points[side][id] = replace(known, payload={**known.payload, "settled": revision})
+        for each in published:
+            known = self.points[side].get(each.id)
+            if known is None or not known.payload:
+                continue
+            if (known.payload.get("since"), known.payload.get("digest")) == (each.revision, each.digest):
+                self.points[side][each.id] = replace(
+                    known, payload={**known.payload, "settled": each.revision}
+                )
 
     async def fetch(self, side: Space, ids: Sequence[str]) -> dict[str, Point]:
         return {id: self.points[side][id] for id in ids if id in self.points[side]}

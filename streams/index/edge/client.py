@@ -63,8 +63,10 @@ class QdrantEdge:
         found, _ = await self._ask("repeated", space, repetitions=rows)
         return set(found)
 
-    async def settle(self, space: Space, since: Mapping[str, int]) -> None:
-        await self._ask("settle", space, since=list(since.items()))
+    async def settle(self, space: Space, published: Sequence[Repetition]) -> None:
+        await self._ask(
+            "settle", space, published=[(each.id, each.revision, each.digest) for each in published]
+        )
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         return await self._search("search", space, queries)

@@ -156,11 +156,11 @@ class Shard:
                     self._set(_short_id(id), {"revision": revision})
         return found, b""
 
-    def settle(self, _: Vectors, since: list[tuple[str, int]]) -> Answer:
-        stored = self._payloads([id for id, _ in since], ["live", "since"])
-        for id, revision in since:
+    def settle(self, _: Vectors, published: list[tuple[str, int, str]]) -> Answer:
+        stored = self._payloads([id for id, *_ in published], ["live", "since", "digest"])
+        for id, revision, digest in published:
             was = stored.get(_short_id(id), {})
-            if "live" in was and was.get("since") == revision:
+            if "live" in was and (was.get("since"), was.get("digest")) == (revision, digest):
                 self._set(_short_id(id), {"settled": revision})
         return None, b""
 

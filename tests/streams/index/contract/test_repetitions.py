@@ -20,7 +20,7 @@ async def write(index: Index):
             Side.VACANCY, [Point("v1", revision, vector, {"since": revision, "digest": digest})]
         )
         if settled:
-            await index.settle(Side.VACANCY, {"v1": revision})
+            await index.settle(Side.VACANCY, [Repetition("v1", revision, digest)])
 
     return one
 
@@ -69,14 +69,26 @@ async def test_before_it_is_settled_it_does_not(index, write, repeats):
 async def test_what_was_written_again_is_not_settled_by_the_earlier_matches(index, write, repeats):
     await write(settled=False)
     await write(6, settled=False)
-    await index.settle(Side.VACANCY, {"v1": 5})
+    await index.settle(Side.VACANCY, [Repetition("v1", 5, "one")])
     assert not await repeats(9)
+
+
+async def test_another_content_of_one_revision_is_not_settled_by_the_matches_of_the_first(index, repeats):
+    """The worker that wrote the second content ended before it published its matches."""
+    vector = np.full(DIMS, DIMS**-0.5, np.float32)
+    for edition, digest in (("a", "one"), ("b", "two")):
+        payload = {"since": 5, "edition": edition, "digest": digest}
+        await index.upsert(Side.VACANCY, [Point("v1", 5, vector, payload)])
+    await index.settle(Side.VACANCY, [Repetition("v1", 5, "one")])
+    assert not await repeats(5, "two")
+    await index.settle(Side.VACANCY, [Repetition("v1", 5, "two")])
+    assert await repeats(5, "two")
 
 
 async def test_settling_adds_nothing_to_a_tombstone(index, write, repeats):
     await write(settled=False)
     await index.upsert(Side.VACANCY, [Point("v1", 6)])
-    await index.settle(Side.VACANCY, {"v1": 5})
+    await index.settle(Side.VACANCY, [Repetition("v1", 5, "one")])
     found = (await index.fetch(Side.VACANCY, ["v1"]))["v1"]
     assert (found.vector, found.payload, await repeats(9)) == (None, None, False)
 
