@@ -42,6 +42,8 @@ class Discreet(logging.Filter):
     """Takes the messages of exceptions out of the lines of libraries. asyncio prints whole tasks."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.msg, BaseException):
+            record.msg = said(record.msg)
         if isinstance(record.args, tuple):
             record.args = tuple(
                 said(each) if isinstance(each, BaseException) else each for each in record.args

@@ -75,6 +75,10 @@ except ValueError as error:
     logging.getLogger("faust.agents").exception("crashed with %r", error)
 raise SystemExit(1)
 """,
+    "a library that logs the exception alone": """
+logging.getLogger("faust.agents").error(ValueError(record.value.decode()))
+raise SystemExit(1)
+""",
 }
 
 
