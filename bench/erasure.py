@@ -39,11 +39,10 @@ from bench.rig.erasure_world import (
     TitleEncoder,
     random_partition,
     replayed,
-    side_topic,
 )
 from bench.rig.qdrant_double import Double, qdrant_double
 from rolecall.schemas.match import Side
-from rolecall.schemas.topics import DAY_MS, SIDE_OF, TOMBSTONES_MS
+from rolecall.schemas.topics import DAY_MS, SIDE_OF, TOMBSTONES_MS, TOPIC_OF_SIDE
 from rolecall.streams.errors import IndexMismatch
 from rolecall.streams.events.record import Record
 from rolecall.streams.index.edge.client import QdrantEdge
@@ -191,7 +190,7 @@ class Market:
         value = None if what == "erased" else _state(side, id, at, what)
         if partition is None:
             partition = random_partition(self.rng, id.encode(), usual=self.rng.random() < 0.7)
-        self.log.append(side_topic(side), partition, id.encode(), value, at)
+        self.log.append(TOPIC_OF_SIDE[side], partition, id.encode(), value, at)
         self.newest[side, id] = at, what
         self.result.erased += what == "erased"
 
@@ -214,7 +213,7 @@ class Market:
             last = self.rng.choice(("erased", "closed", "closed"))
             for partition, what in zip(self.rng.sample(range(PARTITIONS), 2), ("open", last), strict=True):
                 self.say(side, id, what, partition=partition)
-        topic = side_topic(side)
+        topic = TOPIC_OF_SIDE[side]
         await asyncio.gather(*(self._take_late((topic, number), number) for number in range(PARTITIONS)))
 
     async def _take_late(self, where: Partition, worker: int) -> None:

@@ -20,7 +20,7 @@ from rolecall.encoder.document import Document
 from rolecall.encoder.features import Features
 from rolecall.encoder.model import Embeddings
 from rolecall.schemas.dead_letter import DeadLetterHeaders
-from rolecall.schemas.match import Match, MatchesWithdrawn, Side
+from rolecall.schemas.match import Match, MatchesWithdrawn
 from rolecall.schemas.receive import Limits
 from rolecall.schemas.topics import DEAD_LETTERS, MATCHES, SIDE_OF, TOMBSTONES_MS
 from rolecall.streams.events.match_state import MatchState
@@ -196,7 +196,3 @@ def _as_read(record: Record) -> _Read:
 def random_partition(rng: random.Random, key: bytes, *, usual: bool) -> int:
     """Of a client with the usual partitioner, or of another one."""
     return (key[-1] if usual else key[-1] + rng.randrange(PARTITIONS)) % PARTITIONS
-
-
-def side_topic(side: Side) -> str:
-    return next(topic for topic, each in SIDE_OF.items() if each is side)
