@@ -14,7 +14,7 @@ from rolecall.schemas.errors import Unacceptable
 from rolecall.schemas.occupation import Occupation
 from rolecall.schemas.receive import parse
 from rolecall.schemas.rule import ExclusionRule
-from rolecall.schemas.topics import CONTRACT_OF, DEAD_LETTERS, INPUTS, OCCUPATIONS, RULES, SIDE_OF
+from rolecall.schemas.topics import CONTRACT_OF, DEAD_LETTERS, OCCUPATIONS, RULES, SIDE_OF
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.errors import TopicsWrong
 from rolecall.streams.events.records import Outgoing, own_headers
@@ -24,7 +24,12 @@ from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
 
-REPLAYABLE = frozenset(topic.name for topic in INPUTS)
+Contracted = Vacancy | Candidate | ExclusionRule | Occupation
+REPLAYABLE: Mapping[str, type[Contracted]] = {  # what workers consume
+    **{topic: CONTRACT_OF[side] for topic, side in SIDE_OF.items()},
+    RULES.name: ExclusionRule,
+    OCCUPATIONS.name: Occupation,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +177,8 @@ async def _histories(settings: Settings, died: Iterable[Letter]) -> dict[tuple[s
 
 def _id_in(topic: str, value: bytes | None) -> bytes | None:
     """The id in the value of a record without a key, if it can be read."""
-    contracts: dict[str, type[Vacancy] | type[Candidate] | type[ExclusionRule] | type[Occupation]] = {
-        **{topic: CONTRACT_OF[side] for topic, side in SIDE_OF.items()},
-        RULES.name: ExclusionRule,
-        OCCUPATIONS.name: Occupation,
-    }
     try:
-        return None if value is None else parse(contracts[topic], value).id.encode()
+        return None if value is None else parse(REPLAYABLE[topic], value).id.encode()
     except (ValidationError, Unacceptable, KeyError):
         return None
 

@@ -32,12 +32,16 @@ class Made:
     partitions: int
 
 
-async def made(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, Made]:
+async def made(settings: BrokerSettings, names: list[str]) -> dict[str, Made]:
     """Of those that exist. Empty where the broker is too old to tell."""
+    admin = AIOKafkaAdminClient(**settings.client())
     try:
+        await admin.start()
         found = await admin._send_request(_Metadata(names))
     except (IncompatibleBrokerVersion, NotImplementedError):
         return {}
+    finally:
+        await admin.close()
     for error, name, *_ in found.topics:
         if error and error != UnknownTopicOrPartitionError.errno:
             raise for_code(error)(f"topic {name}")
@@ -48,12 +52,7 @@ async def made(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, Made]:
 
 async def topic_id(settings: BrokerSettings, name: str) -> str:
     """Empty where the broker is too old to tell."""
-    admin = AIOKafkaAdminClient(**settings.client())
-    try:
-        await admin.start()
-        found = await made(admin, [name])
-    finally:
-        await admin.close()
+    found = await made(settings, [name])
     return found[name].id.hex if name in found else ""
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from rolecall.schemas.rollout import Deployment
@@ -70,13 +69,8 @@ class Watch:
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _ask(self) -> dict[str, Made]:
-        admin = AIOKafkaAdminClient(**self._settings.client())
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await admin.start()
-                return await made(admin, [topic.name for topic in INPUTS])
-        finally:
-            await admin.close()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await made(self._settings, [topic.name for topic in INPUTS])
 
     def _compare(self, now: Mapping[str, Made]) -> None:
         for name, before in self._inputs.items():
