@@ -35,6 +35,13 @@ class Runners:
     entities: BatchRunner
     rules: DefinitionRunner[ExclusionRule]
     occupations: DefinitionRunner[Occupation]
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """What happens to a batch around its runner: marks, ack, metrics and log."""
+
+    runners: Runners
     metrics: Metrics
     placement: Placement
     intact: Intact
@@ -45,14 +52,15 @@ class Runners:
         started = time.perf_counter()
         if topic in SIDE_OF:
             self.metrics.misplaced(topic, self.placement.check(topic, records))
-            tally = await self.entities.run(SIDE_OF[topic], records)
+            tally = await self.runners.entities.run(SIDE_OF[topic], records)
             with tally.timed(Stage.ACK):
                 await self._mark(records)
                 await acknowledge()
             self.metrics.entities(topic, tally, time.perf_counter() - started)
             log_batch(tally)
         else:
-            counts = await (self.rules if topic == RULES.name else self.occupations).run(records)
+            runner = self.runners.rules if topic == RULES.name else self.runners.occupations
+            counts = await runner.run(records)
             await self._mark(records)
             await acknowledge()
             self.metrics.definitions(topic, counts, time.perf_counter() - started)
@@ -69,9 +77,6 @@ def runners(
     index: Index,
     cache: Cache | None,
     publisher: Rehearsing,
-    metrics: Metrics,
-    placement: Placement,
-    intact: Intact,
 ) -> Runners:
     limits = settings.limits()
     return Runners(
@@ -100,8 +105,4 @@ def runners(
             limits=limits,
             retry_seconds=settings.retry_seconds,
         ),
-        metrics=metrics,
-        placement=placement,
-        intact=intact,
-        retry_seconds=settings.retry_seconds,
     )

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -45,7 +45,7 @@ from rolecall.streams.rollout.rehearsal import Rehearsing
 from rolecall.streams.rollout.steps import collections, group
 from rolecall.streams.rollout.topic import RolloutTopic, deployment_of, followed
 from rolecall.streams.settings import Settings
-from rolecall.streams.worker.assemble import Runners, runners
+from rolecall.streams.worker.assemble import Batches, runners
 from rolecall.streams.worker.clients import publisher
 from rolecall.streams.worker.embedding_cache import Cache, connect_cache
 from rolecall.streams.worker.expiry import Sweeper, keep_sweeping
@@ -122,14 +122,14 @@ async def _serve(
     intact = Intact(index, named, partial(filled, settings))
     await patiently(partial(intact.open_at, committed), "start", settings.retry_seconds)
     health.index = index
-
     handled_live = partial(_handled_live, settings, rollouts, deployment)
     rehearsing = Rehearsing(confirmed, rollouts, deployment, handled_live, silent=silent)
     placement = Placement()
-    ready = runners(settings, policy, encoder, index, cache, rehearsing, metrics, placement, intact)
+    ready = runners(settings, policy, encoder, index, cache, rehearsing)
+    batches = Batches(ready, metrics, placement, intact, settings.retry_seconds)
     if silent:  # a replay: the references come before the entities that they describe
         await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))
-    app = create_app(settings, named, _handler(ready, health))
+    app = create_app(settings, named, _handler(batches, health))
     stop = Stop(asyncio.get_running_loop(), settings.stop_seconds)
     contact.answered()
     watch = Watch(settings, named, rollouts, contact, health.progress, placement)
@@ -227,24 +227,27 @@ class Stop:
             _arm_deadline(self._seconds)
 
 
-def _handler(ready: Runners, health: Health) -> Handle:
+def _handler(batches: Batches, health: Health) -> Handle:
     async def handle(topic: str, records: list[Record], acknowledge: Acknowledge) -> None:
         try:
             with health.batch():
-                await ready.run(topic, records, acknowledge)
-        except Exception as error:
-            unexplained = None if isinstance(error, FatalError) else error
-            log.critical("worker_failed", topic=topic, error=said(error), exc_info=unexplained)
-            os._exit(EXIT_FAILED)
+                await batches.run(topic, records, acknowledge)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the batch may be acknowledged
+            _fail(error, topic=topic)
 
     return handle
 
 
 def _end_if_failed(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()):
-        unexplained = None if isinstance(error, FatalError) else error
-        log.critical("worker_failed", error=said(error), exc_info=unexplained)
-        os._exit(EXIT_FAILED)
+        _fail(error)
+
+
+def _fail(error: BaseException, **where: str) -> NoReturn:
+    """End the process at once. The message of a `FatalError` explains it; others need their traceback."""
+    unexplained = None if isinstance(error, FatalError) else error
+    log.critical("worker_failed", **where, error=said(error), exc_info=unexplained)
+    os._exit(EXIT_FAILED)
 
 
 def _arm_deadline(seconds: float) -> None:
