@@ -113,10 +113,7 @@ class _Collections(CollectionsServicer):
 
     async def Get(self, request: Any, context: Any) -> Any:
         await self._double.called("Get", context)
-        if not await self._local.collection_exists(request.collection_name):
-            await context.abort(
-                grpc.StatusCode.NOT_FOUND, f"Collection `{request.collection_name}` not found"
-            )
+        await self._double.require(request.collection_name, context)
         info = await self._local.get_collection(request.collection_name)
         return messages.GetCollectionInfoResponse(result=RestToGrpc.convert_collection_info(info))
 
@@ -128,10 +125,7 @@ class _Points(PointsServicer):
 
     async def _called(self, name: str, request: Any, context: Any) -> None:
         await self._double.called(name, context)
-        if not await self._local.collection_exists(request.collection_name):
-            await context.abort(
-                grpc.StatusCode.NOT_FOUND, f"Collection `{request.collection_name}` not found"
-            )
+        await self._double.require(request.collection_name, context)
 
     async def CreateFieldIndex(self, request: Any, context: Any) -> Any:
         await self._called("CreateFieldIndex", request, context)
