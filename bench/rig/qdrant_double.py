@@ -138,15 +138,6 @@ class _Points(PointsServicer):
         await self._local.batch_update_points(request.collection_name, operations)
         return messages.UpdateBatchResponse(result=[_result()] * len(operations))
 
-    async def Upsert(self, request: Any, context: Any) -> Any:
-        await self._called("Upsert", request, context)
-        older = (
-            GrpcToRest.convert_filter(request.update_filter) if request.HasField("update_filter") else None
-        )
-        points = [GrpcToRest.convert_point_struct(point) for point in request.points]
-        await self._local.upsert(request.collection_name, points, update_filter=older)
-        return _done()
-
     async def Delete(self, request: Any, context: Any) -> Any:
         await self._called("Delete", request, context)
         await self._local.delete(request.collection_name, GrpcToRest.convert_points_selector(request.points))

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -130,30 +129,14 @@ def _model(settings: Settings) -> tuple[Encoder | None, Finding]:
 
 async def _clock(settings: Settings) -> list[Finding]:
     """Revisions are timestamps: if a clock is wrong, the wrong event counts as the newer one."""
-    newest = await _newest_timestamp(settings)
-    if newest is None:
+    newest = await newest_records(settings, MATCHES.name, 1)
+    if not newest:
         return [Finding("clock", True, "nothing published yet to compare with")]
-    ahead = newest / 1000 - time.time()
+    ahead = max(each.timestamp_ms for each in newest) / 1000 - time.time()
     if ahead > MAX_CLOCK_DIFFERENCE_SECONDS:
         state = f"the newest match is dated {ahead:.1f} s ahead of this clock"
         return [Finding("clock", False, state, "synchronise the clocks (NTP)")]
     return [Finding("clock", True, "not behind the newest match")]
-
-
-async def _newest_timestamp(settings: Settings) -> int | None:
-    consumer = AIOKafkaConsumer(MATCHES.name, **settings.reader())
-    await consumer.start()
-    try:
-        partitions = consumer.assignment()
-        ends = await consumer.end_offsets(partitions)
-        starts = await consumer.beginning_offsets(partitions)
-        filled = [partition for partition in partitions if ends[partition] > starts[partition]]
-        for partition in filled:
-            consumer.seek(partition, ends[partition] - 1)
-        records = await consumer.getmany(*filled, timeout_ms=1000) if filled else {}
-        return max((record.timestamp for batch in records.values() for record in batch), default=None)
-    finally:
-        await consumer.stop()
 
 
 async def _lag(settings: Settings) -> list[Finding]:
