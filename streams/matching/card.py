@@ -45,6 +45,7 @@ class Embedded:
     certainty: float  # 0..1
     content: bytes | None = None  # the hash of its text; with a cache only
     occupation: NearestOccupation | None = None
+    edition: str | None = None  # of the entity, if it is known already
     digest: str | None = None  # of everything that its matches depend on
     told: int = -1  # how much its document tells; -1: found from the entity, which must have its texts
 
@@ -92,8 +93,12 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
     }
     if embedded.occupation is not None:
         card["occupation"] = embedded.occupation.model_dump()
-    payload: Payload = {**fields, "card": orjson.dumps(card).decode(), "since": entity.revision}
-    payload["edition"] = edition_of(entity)
+    payload: Payload = {
+        **fields,
+        "card": orjson.dumps(card).decode(),
+        "since": entity.revision,
+        "edition": embedded.edition or edition_of(entity),
+    }
     if embedded.digest is not None:
         payload["digest"] = embedded.digest
     if embedded.content is not None:
@@ -109,10 +114,9 @@ def _fitting(skills: Sequence[str]) -> Sequence[str]:
     return [skill for skill, size in zip(skills, sizes, strict=True) if size <= SKILLS_BYTES]
 
 
-def digest_of(entity: Entity, policy: str) -> str:
-    """The same for two revisions of an entity with one text, one set of terms and one policy."""
-    content = entity.model_dump_json(exclude={"occurred_at", "revision"}, exclude_defaults=True)
-    return blake2b(f"{policy}\n{content}".encode(), digest_size=16).hexdigest()
+def digest_of(edition: str, policy: str) -> str:
+    """The same for two revisions of an entity with one content, under one policy."""
+    return blake2b(f"{policy}\n{edition}".encode(), digest_size=16).hexdigest()
 
 
 def peaks(vector: Vector) -> list[int]:

@@ -12,7 +12,7 @@ from rolecall.schemas.match import Match, Reasons, Side
 from rolecall.streams.events.records import NAMESPACE
 from rolecall.streams.matching.card import Embedded, peaks
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import Found, chosen
+from rolecall.streams.matching.ranking import Choice, Found, chosen
 from rolecall.streams.matching.skills import compare_skills
 
 MAX_NAMED_SKILLS = 10
@@ -23,9 +23,14 @@ MAX_NAMED_FEATURES = 3
 def matches(
     model: Encoder, embedded: Embedded, found: Sequence[Found], policy: Policy, now: datetime
 ) -> list[Match]:
-    """The best `top_k` above the confidence threshold, best first."""
+    """The list of an entity among the hits that it may match."""
     policy = policy.of(embedded.entity)
-    best = chosen(model, embedded.certainty, embedded.told, found, policy)[: policy.top_k]
+    best = chosen(model, embedded.certainty, embedded.told, found, policy)
+    return listed(model, embedded, best[: policy.top_k], now)
+
+
+def listed(model: Encoder, embedded: Embedded, best: Sequence[Choice], now: datetime) -> list[Match]:
+    """The matches of a list, which is best first."""
     prominent = {position: float(embedded.vector[position]) for position in peaks(embedded.vector)}
     return [
         _match(model, embedded, prominent, each, confidence, rank, now)

@@ -37,6 +37,9 @@ class Found:
         return int(str(self.hit.payload.get("since", self.hit.revision)))
 
 
+Choice = tuple[Found, float]
+"""With its confidence."""
+
 SCORE_DIGITS = 5
 GRID = np.linspace(0, 1, 1025, dtype=np.float32)  # of scores
 STEPS = 64  # of certainties
@@ -99,18 +102,13 @@ def _penalty(found: Found, policy: Policy) -> float:
     return policy.soft_penalty ** len(found.soft)
 
 
-def is_filled(
-    model: Encoder, certainty: float, told: int, found: Sequence[Found], last: Hit, policy: Policy
-) -> bool:
-    """Whether no hit past the `last` one could enter the list of these, not even by its id.
+def is_filled(best: Sequence[Choice], last: Hit, least: float, policy: Policy) -> bool:
+    """Whether no hit past the `last` one could enter the list, not even by its id.
 
-    certainty, told: as for `chosen`.
+    best: the list so far. least: the `least_score` of the entity that searches.
     """
     score = round(last.score, SCORE_DIGITS)
-    if score < least_score(model, certainty, told, policy):
-        return True
-    best = chosen(model, certainty, told, found, policy)[: policy.top_k]
-    return len(best) == policy.top_k and merit(best[-1][0], policy) > score
+    return score < least or (len(best) == policy.top_k and merit(best[-1][0], policy) > score)
 
 
 def least_score(model: Encoder, certainty: float, told: int, policy: Policy) -> float:
@@ -129,8 +127,8 @@ def _least_score(model: Encoder, certainty: float, told: int, min_confidence: fl
 
 def chosen(
     model: Encoder, certainty: float, told: int, found: Sequence[Found], policy: Policy
-) -> list[tuple[Found, float]]:
-    """Those above the confidence threshold, best first, each with its confidence.
+) -> list[Choice]:
+    """Those above the confidence threshold, best first. The list of the entity is the first `top_k`.
 
     certainty, told: of the entity that searches.
     """

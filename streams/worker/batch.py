@@ -18,6 +18,7 @@ import structlog
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import MatchesWithdrawn, Side, WithdrawalReason
+from rolecall.schemas.receive import edition_of
 from rolecall.streams.events.receive import Entity, Erased, Event, Limits, Published, Reject, newest, receive
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import (
@@ -32,7 +33,7 @@ from rolecall.streams.events.withdrawals import Ended, reason_to_go, withdrawals
 from rolecall.streams.index.port import Index, Point, Repetition
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.matching.card import Embedded, digest_of, point
-from rolecall.streams.matching.match import matches
+from rolecall.streams.matching.match import listed
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.retry import patiently
@@ -157,9 +158,13 @@ class BatchRunner:
         staying = [
             event.entity for event in events if isinstance(event, Published) and event.id not in reasons
         ]
-        news = await self._news(side, staying, tally)
+        editions = {entity.id: edition_of(entity) for entity in staying}
+        news = await self._news(side, staying, editions, tally)
         staying = [entity for entity in staying if entity.id in news]
-        embedded = await self._embed(staying, news, tally)
+        embedded = [
+            replace(each, edition=editions[each.entity.id], digest=news[each.entity.id].digest)
+            for each in await self._embed(staying, tally)
+        ]
         points = [Point(event.id, event.revision) for event in leaving]
         points += [point(each, self._policy.book) for each in embedded]
         with tally.timed(Stage.UPSERT):
@@ -198,14 +203,16 @@ class BatchRunner:
                     remedy="nothing was erased; if it is to be, send it again with the current time",
                 )
 
-    async def _news(self, side: Side, entities: Sequence[Entity], tally: Tally) -> dict[str, Repetition]:
+    async def _news(
+        self, side: Side, entities: Sequence[Entity], editions: Mapping[str, str], tally: Tally
+    ) -> dict[str, Repetition]:
         """The entities that do not repeat what is stored, by id, each as a later event may repeat it.
 
         During a rollout or rebuild every entity is news: the live index may have withdrawn matches for
         revisions that this index never held.
         """
         asked = [
-            Repetition(entity.id, entity.revision, digest_of(entity, self._policy.fingerprint))
+            Repetition(entity.id, entity.revision, digest_of(editions[entity.id], self._policy.fingerprint))
             for entity in entities
         ]
         repeated: set[str] = set()
@@ -215,9 +222,7 @@ class BatchRunner:
             tally.unchanged += len(repeated)
         return {each.id: each for each in asked if each.id not in repeated}
 
-    async def _embed(
-        self, entities: Sequence[Entity], news: Mapping[str, Repetition], tally: Tally
-    ) -> list[Embedded]:
+    async def _embed(self, entities: Sequence[Entity], tally: Tally) -> list[Embedded]:
         """With the occupation that each is nearest to."""
         with tally.timed(Stage.ENCODE):
             embedded = await self._embedder.embed(entities, tally)
@@ -225,18 +230,18 @@ class BatchRunner:
             nearest = partial(self._references.nearest, [each.vector for each in embedded])
             occupations = await self._patiently(nearest, tally)
         return [
-            replace(each, occupation=occupation, digest=news[each.entity.id].digest)
+            each if occupation is None else replace(each, occupation=occupation)
             for each, occupation in zip(embedded, occupations, strict=True)
         ]
 
     async def _matches(
         self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
     ) -> list[Outgoing]:
-        hits = await self._search.compatible(side, embedded, now, tally)
+        lists = await self._search.lists(side, embedded, now, tally)
         found: list[Outgoing] = []
         async with self._search.match_stage(tally):
-            for each, compatible in zip(embedded, hits, strict=True):
-                found += map(match_record, matches(self._encoder, each, compatible, self._policy, now))
+            for each, best in zip(embedded, lists, strict=True):
+                found += map(match_record, listed(self._encoder, each, best, now))
                 await asyncio.sleep(0)
         tally.upserted += len(embedded)
         tally.certainties += (each.certainty for each in embedded)

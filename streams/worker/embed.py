@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rolecall.encoder.document import Document, content_hash, document_of
+from rolecall.encoder.document import Document, content_hash, document_of, told
 from rolecall.encoder.model import Encoder
 from rolecall.streams.events.receive import Entity
 from rolecall.streams.matching.card import Embedded
@@ -22,7 +22,10 @@ class Embedder:
         documents = [document_of(entity) for entity in entities]
         if self._cache is None:
             rows = await asyncio.to_thread(self._rows, documents)
-            return [Embedded(entity, *_split(row)) for entity, row in zip(entities, rows, strict=True)]
+            return [
+                Embedded(entity, *_split(row), told=told(document))
+                for entity, document, row in zip(entities, documents, rows, strict=True)
+            ]
         hashes = [content_hash(document) for document in documents]
         cached = await self._cache.get(hashes)
         tally.cache_hits += len(cached)
@@ -33,8 +36,8 @@ class Embedder:
         # Cache before the point is written, so that a worker that replaces the point can delete this row.
         await self._cache.put(fresh)
         return [
-            Embedded(entity, *_split(cached[key] if key in cached else fresh[key]), key)
-            for entity, key in zip(entities, hashes, strict=True)
+            Embedded(entity, *_split(cached[key] if key in cached else fresh[key]), key, told=told(document))
+            for entity, document, key in zip(entities, documents, hashes, strict=True)
         ]
 
     def _rows(self, documents: Sequence[Document]) -> list[Row]:

@@ -13,7 +13,7 @@ from rolecall.streams.index.areas import DEEPER, MAX_DEPTH, ROUNDING
 from rolecall.streams.index.port import Index, Query
 from rolecall.streams.matching.card import Embedded
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import Found, compatible_hits, is_filled, least_score, wanted
+from rolecall.streams.matching.ranking import Choice, chosen, compatible_hits, is_filled, least_score, wanted
 from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.retry import patiently
 
@@ -28,16 +28,23 @@ class Search:
         self._retry_seconds = retry_seconds
         self._matching = asyncio.Lock()
 
-    async def compatible(
+    async def lists(
         self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
-    ) -> list[list[Found]]:
-        """The compatible hits of each, deep enough to fill `top_k` wherever that many have the confidence."""
-        found: list[list[Found]] = [[] for _ in embedded]
+    ) -> list[list[Choice]]:
+        """The list of each: searched deep enough to fill `top_k` wherever that many have the confidence."""
+        found: list[list[Choice]] = [[] for _ in embedded]
         policies = [self._policy.of(each.entity) for each in embedded]
         limits = [first_limit(policy.top_k) for policy in policies]
         pending = list(range(len(embedded)))
         conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
-        useful = [self._useful_score(*both) for both in zip(embedded, policies, strict=True)]
+        least = [
+            least_score(self._encoder, each.certainty, each.told, policy)
+            for each, policy in zip(embedded, policies, strict=True)
+        ]
+        useful = [
+            score - ROUNDING if policy.min_confidence else None
+            for score, policy in zip(least, policies, strict=True)
+        ]
         while pending:
             with tally.timed(Stage.SEARCH):
                 queries = [
@@ -50,22 +57,17 @@ class Search:
             short: list[int] = []
             async with self.match_stage(tally):
                 for i, hits in zip(pending, answers, strict=True):
-                    each = embedded[i]
-                    found[i] = compatible_hits(each.entity, hits, now, self._policy.book)
-                    if len(hits) == limits[i] < MAX_DEPTH and not is_filled(
-                        self._encoder, each.certainty, each.told, found[i], hits[-1], policies[i]
-                    ):
+                    each, policy = embedded[i], policies[i]
+                    compatible = compatible_hits(each.entity, hits, now, self._policy.book)
+                    best = chosen(self._encoder, each.certainty, each.told, compatible, policy)
+                    found[i] = best[: policy.top_k]
+                    more = len(hits) == limits[i] < MAX_DEPTH
+                    if more and not is_filled(found[i], hits[-1], least[i], policy):
                         short.append(i)
                         limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
                     await asyncio.sleep(0)
             pending = short
         return found
-
-    def _useful_score(self, each: Embedded, policy: Policy) -> float | None:
-        """Pairs that score less have too little confidence."""
-        if policy.min_confidence == 0:
-            return None
-        return least_score(self._encoder, each.certainty, each.told, policy) - ROUNDING
 
     @asynccontextmanager
     async def match_stage(self, tally: Tally) -> AsyncIterator[None]:
