@@ -16,8 +16,8 @@ from qdrant_client import grpc as messages
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from rolecall.schemas.match import Side
-from rolecall.streams.errors import IndexLimited, IndexMismatch, IndexUnavailable
-from rolecall.streams.index.areas import MAX_DEPTH, search_allowed
+from rolecall.streams.errors import IndexMismatch, IndexUnavailable
+from rolecall.streams.index.areas import search_allowed
 from rolecall.streams.index.conditions import (
     PAYLOAD_INDEXES,
     Payload,
@@ -38,7 +38,8 @@ from rolecall.streams.index.port import (
     repeats,
     write_decision,
 )
-from rolecall.streams.index.qdrant_errors import RAISE_IT, translated
+from rolecall.streams.index.qdrant_collections import INSERTED_TOGETHER, check_collection
+from rolecall.streams.index.qdrant_errors import translated
 from rolecall.streams.index.qdrant_messages import (
     LIVE,
     all_of,
@@ -55,7 +56,6 @@ from rolecall.streams.index.qdrant_messages import (
 )
 
 REST_PORT = 6333
-INSERTED_TOGETHER = 64  # points of one operation
 OLDEST_SERVER = (1, 16)  # the first with conditional upserts; older ones would let stale writes win
 
 _PLURALS: dict[Space, str] = {
@@ -67,15 +67,6 @@ _PLURALS: dict[Space, str] = {
 _HNSW = models.HnswConfigDiff(m=16, ef_construct=128)
 _ALL_LIVE = messages.Filter(must=[LIVE])
 _ALREADY_THERE = 409
-_LEAST: Mapping[str, int] = {  # limits of strict mode, and what the largest event needs
-    "max_query_limit": MAX_DEPTH,
-    "search_max_hnsw_ef": 128,
-    "search_max_batchsize": 64,
-    "upsert_max_batchsize": INSERTED_TOGETHER,
-    "filter_max_conditions": 256,
-    "condition_max_size": 512,
-    "max_payload_index_count": len(PAYLOAD_INDEXES),
-}
 _ABSENT = below("revision", -1)  # no stored point fulfils it
 _BEFORE = ["revision", "live", "edition", "write"]
 _NOTHING: tuple[Stored | None, str] = (None, "")
@@ -122,7 +113,7 @@ class QdrantServer:
             with translated():
                 await self._create(self._name(space))
                 config = (await self._client.get_collection(self._name(space))).config
-            self._check(self._name(space), config)
+            check_collection(self._name(space), config, self._dims)
             with translated():
                 for field, kind in PAYLOAD_INDEXES.items():
                     await self._client.create_payload_index(
@@ -321,42 +312,6 @@ class QdrantServer:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise
-
-    def _check(self, name: str, config: models.CollectionConfig) -> None:
-        stored = config.params.vectors
-        if not isinstance(stored, models.VectorParams):
-            raise IndexMismatch(f"collection {name} has named vectors; remove it and replay the topics")
-        if (stored.size, stored.distance) != (self._dims, models.Distance.DOT):
-            raise IndexMismatch(
-                f"collection {name} holds {stored.distance.value} vectors of {stored.size} dimensions, not"
-                f" Dot vectors of {self._dims}; use the model that wrote it, or remove it and replay"
-            )
-        if stored.datatype not in (None, models.Datatype.FLOAT32) or stored.multivector_config is not None:
-            kind = "multivectors" if stored.multivector_config else stored.datatype and stored.datatype.value
-            raise IndexMismatch(
-                f"collection {name} stores {kind}, and scores need float32; remove it, run `rolecall rebuild`"
-            )
-        quantized = stored.quantization_config or config.quantization_config
-        if quantized is not None and not isinstance(quantized, models.ScalarQuantization):
-            raise IndexMismatch(
-                f"collection {name} has {type(quantized).__name__}, which loses too many neighbours even when"
-                ' rescored; turn it off: PATCH /collections/NAME {"quantization_config": "Disabled"}, or use'
-                " scalar quantization"
-            )
-        if config.strict_mode_config is not None and config.strict_mode_config.enabled:
-            self._check_limits(name, config.strict_mode_config)
-
-    def _check_limits(self, name: str, strict: models.StrictModeConfigOutput) -> None:
-        low = [
-            f"{limit}={has}, {least} is needed"
-            for limit, least in _LEAST.items()
-            if (has := getattr(strict, limit)) is not None and has < least
-        ]
-        for allowed in ("search_allow_exact", "unindexed_filtering_update"):
-            if getattr(strict, allowed) is False:
-                low.append(f"{allowed}=false, true is needed")
-        if low:
-            raise IndexLimited(f"strict mode of collection {name}: {'; '.join(low)}; {RAISE_IT}")
 
     def _operations(
         self, writing: Mapping[str, Point], stored: Mapping[str, tuple[Stored | None, str]], token: str
