@@ -22,7 +22,7 @@ _LEAST: Mapping[str, int] = {  # limits of strict mode, and what the largest eve
 
 
 def check_collection(name: str, config: models.CollectionConfig, dims: int) -> None:
-    """Raises `IndexMismatch` if it cannot hold our vectors exactly, `IndexLimited` if it refuses our events."""
+    """Raises `IndexMismatch` if it cannot hold our vectors exactly, `IndexLimited` if its limits are low."""
     stored = config.params.vectors
     if not isinstance(stored, models.VectorParams):
         raise IndexMismatch(f"collection {name} has named vectors; remove it and replay the topics")
