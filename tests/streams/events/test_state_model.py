@@ -20,6 +20,7 @@ from rolecall.encoder.document import content_hash, document_of
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.common import milliseconds
 from rolecall.schemas.match import Match, MatchesWithdrawn, Side
+from rolecall.schemas.receive import edition_of
 from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.topics import MATCHES
 from rolecall.schemas.vacancy import Vacancy
@@ -113,8 +114,9 @@ def history_machine(new_world: Any, make: Any, start: Any, limits: Any) -> type[
             )
             self.rules: dict[int, tuple[int, bool, Any]] = {}  # newest: revision, erased, forbidden titles
             self.forbidden: set[tuple[str, str]] = set()  # titles that must not meet
-            self.once_forbidden: set[tuple[str, int, str, int]] = set()
+            self.once_forbidden: set[tuple[str, str, str, str]] = set()
             self.published: dict[tuple[Side, int, int], Any] = {}  # one content for each revision
+            self.editions: dict[tuple[str, int], str] = {}  # by id and revision, the hash of the content
             self.newest: dict[tuple[Side, int], tuple[int, bool, Any]] = {}
             self.state = MatchState()
             self.read = 0
@@ -177,9 +179,9 @@ def history_machine(new_world: Any, make: Any, start: Any, limits: Any) -> type[
             return {pair for pair, titles in self.compatible_pairs().items() if titles in forbidden}
 
         def compatible_pairs(self):
-            """By ids and revisions, the titles of both."""
+            """By ids and contents, the titles of both."""
             return {
-                (vacancy.id, vacancy.revision, candidate.id, candidate.revision): (
+                (vacancy.id, edition_of(vacancy), candidate.id, edition_of(candidate)): (
                     vacancy.title,
                     candidate.titles[0],
                 )
@@ -217,7 +219,9 @@ def history_machine(new_world: Any, make: Any, start: Any, limits: Any) -> type[
                 record, contract = make.vacancy(id, revision, **fields), Vacancy
             else:
                 record, contract = make.candidate(id, revision, **fields), Candidate
-            self.note(side, number, revision, contract.model_validate_json(record.value))
+            entity = contract.model_validate_json(record.value)
+            self.editions[id, revision] = edition_of(entity)
+            self.note(side, number, revision, entity)
             return record
 
         def contents(self, side):
@@ -268,10 +272,18 @@ def history_machine(new_world: Any, make: Any, start: Any, limits: Any) -> type[
 
         @invariant()
         def the_state_is_what_brute_force_finds(self):
-            """What expired is withdrawn by the next sweep; until then it may still be there."""
+            """What expired is withdrawn by the next sweep; until then it may still be there.
+
+            A match may name an older revision, if the newer ones only repeat its content.
+            """
             waiting = {id for id, _ in self.swept_next()}
             held = {
-                (match.vacancy_id, match.vacancy_revision, match.candidate_id, match.candidate_revision)
+                (
+                    match.vacancy_id,
+                    self.editions[match.vacancy_id, match.vacancy_revision],
+                    match.candidate_id,
+                    self.editions[match.candidate_id, match.candidate_revision],
+                )
                 for match in self.state.matches()
                 if match.vacancy_id not in waiting
             }
