@@ -78,7 +78,7 @@ def main() -> None:
         (Encoder, "encode", Stage.ENCODE),
         (QdrantEdge, "upsert", Stage.UPSERT),
         (QdrantEdge, "search_allowed", Stage.SEARCH),
-        (batch, "matches", Stage.MATCH),
+        (batch, "listed", Stage.MATCH),
         (KafkaPublisher, "publish", Stage.PUBLISH),
         (agents, "_acknowledge", Stage.ACK),
     ):

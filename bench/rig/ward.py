@@ -137,7 +137,12 @@ class Ward:
         if self.theirs is not None:
             running.callback(self.theirs.close)
         self.workers = [self.new_worker() for _ in range(workers)]
-        poll(lambda: members(gate, GROUP) == workers, f"{workers} members in the group")
+        poll(lambda: self._serving(gate) == workers, f"{workers} members in the group")
+
+    def _serving(self, gate: str) -> int:
+        for worker in self.workers:
+            assert worker.process.poll() is None, f"a worker did not start: {worker.said()}"
+        return members(gate, GROUP)
 
     def _listen(self, gate: Gate, listening: Any) -> None:
         self._loop.run(listening)
@@ -189,8 +194,7 @@ class Ward:
         """Restarts dead workers, as a restart policy does."""
         for number, worker in enumerate(self.workers):
             if (code := worker.process.poll()) is not None:
-                said = worker.log.read_text()[-2000:]
-                assert code in CLEAN_EXITS, f"worker ended with {code}: {said}"
+                assert code in CLEAN_EXITS, f"worker ended with {code}: {worker.said()}"
                 self.restarts += 1
                 self.workers[number] = self.new_worker()
 
@@ -205,7 +209,7 @@ class Ward:
             poll(drained, "everything committed", DRAIN_SECONDS)
         except AssertionError as error:
             for worker in self.workers:
-                error.add_note(f"{worker.log.name} ends with:\n{worker.log.read_text()[-3000:]}")
+                error.add_note(f"{worker.log.name} ends with:\n{worker.said()}")
             raise
         self.ledger.catch_up()
 

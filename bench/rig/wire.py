@@ -205,6 +205,10 @@ class Worker:
         whole = self.log.read_bytes().rpartition(b"\n")[0].splitlines()
         return [line for line in map(json.loads, whole) if line["event"] == event]
 
+    def said(self) -> str:
+        """The end of its log."""
+        return self.log.read_text()[-3000:]
+
 
 @contextmanager
 def running_worker(
