@@ -172,25 +172,13 @@ def replayed(log: Log, letters: Sequence[Letter]) -> int:
     for (topic, _), there in log.records.items():
         for record in there:
             if record is not None:
-                histories[topic, record.key].add(_as_read(record))
+                histories[topic, record.key].add(record)
     died = {letter.place: letter for letter in letters}
     result = sorted_out(died.values(), histories, datetime.fromtimestamp(log.now_ms / 1000, UTC))
     for letter in result.published:
         about = letter.about
         log.append(about.topic, about.partition, letter.key or b"", letter.value, about.timestamp_ms or 0)
     return len(result.published)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    partition: int
-    offset: int
-    timestamp: int
-    value: bytes | None
-
-
-def _as_read(record: Record) -> _Read:
-    return _Read(record.partition, record.offset, record.timestamp_ms, record.value)
 
 
 def random_partition(rng: random.Random, key: bytes, *, usual: bool) -> int:

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,9 +16,10 @@ from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.topics import CONTRACT_OF, DEAD_LETTERS, OCCUPATIONS, RULES, SIDE_OF
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.errors import TopicsWrong
+from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing, own_headers
 from rolecall.streams.kafka.publisher import KafkaPublisher, letter_producer, start, stop
-from rolecall.streams.kafka.read import records_to_end
+from rolecall.streams.kafka.read import records_read, records_to_end
 from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
@@ -132,10 +132,10 @@ class History:
     last: dict[int, int] = field(default_factory=dict)  # by partition, the offset of the last record
     erased_ms: int = -1  # the time of the newest erasure, in any partition
 
-    def add(self, record: Any) -> None:
+    def add(self, record: Record) -> None:
         self.last[record.partition] = record.offset
         if record.value is None:
-            self.erased_ms = max(record.timestamp, self.erased_ms)
+            self.erased_ms = max(record.timestamp_ms, self.erased_ms)
 
 
 def sorted_out(
@@ -168,7 +168,7 @@ async def _histories(settings: Settings, died: Iterable[Letter]) -> dict[tuple[s
     wanted = {(letter.about.topic, letter.id) for letter in died if letter.about.topic in REPLAYABLE}
     found: defaultdict[tuple[str, bytes | None], History] = defaultdict(History)
     for topic in sorted({topic for topic, _ in wanted}):
-        async for record in records_to_end(settings, topic):
+        async for record in records_read(settings, topic):
             name = topic, record.key if record.key is not None else _id_in(topic, record.value)
             if name in wanted:
                 found[name].add(record)

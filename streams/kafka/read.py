@@ -50,11 +50,14 @@ async def filled(settings: Settings, topic: str, partition: int, start: int, end
 
 
 async def replayed(settings: Settings, topic: str) -> list[Record]:
-    """The whole topic, in the form that `receive` takes."""
-    return [record async for record in _read(settings, topic, None)]
+    """The whole topic."""
+    return [record async for record in records_read(settings, topic)]
 
 
-async def _read(settings: Settings, topic: str, starts: Mapping[int, int] | None) -> AsyncIterator[Record]:
+async def records_read(
+    settings: Settings, topic: str, starts: Mapping[int, int] | None = None
+) -> AsyncIterator[Record]:
+    """As `records_to_end`, in the form that `receive` takes."""
     async for each in records_to_end(settings, topic, starts):
         yield Record(topic, each.partition, each.offset, each.key, each.value, each.timestamp, each.headers)
 
@@ -69,7 +72,7 @@ async def newest_records(settings: Settings, topic: str, of_each_partition: int)
     """The last ones of each partition, fewer where the topic was compacted."""
     _, ends = await _bounds(settings, topic)
     starts = {partition: max(end - of_each_partition, 0) for partition, end in ends.items()}
-    return [record async for record in _read(settings, topic, starts)]
+    return [record async for record in records_read(settings, topic, starts)]
 
 
 async def _bounds(settings: Settings, topic: str) -> tuple[dict[int, int], dict[int, int]]:

@@ -70,7 +70,7 @@ def _time(data: Json, field: str, notes: list[Note]) -> None:
         if dates.moment(value) is None:
             notes.append(note(field, data.pop(field), "no certain time"))
         return
-    found = dates.moment(str(value), last_of_day=field == "expires_at") if isinstance(value, str) else None
+    found = dates.moment(value, last_of_day=field == "expires_at") if isinstance(value, str) else None
     if found is None:
         notes.append(note(field, data.pop(field), "no certain time; write 2026-11-28T15:17:27Z"))
     else:

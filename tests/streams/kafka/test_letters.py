@@ -2,12 +2,12 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
 from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
 from rolecall.schemas.topics import DEAD_LETTERS, DEFINITIONS, SIDE_OF, TOPICS
+from rolecall.streams.events.record import Record
 from rolecall.streams.kafka.dead_letters import History, Letter, sorted_out
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ def outcome(letter, *records):
     history = History()
     for partition, offset, at_ms, erases in records:
         value = None if erases else b"{}"
-        history.add(SimpleNamespace(partition=partition, offset=offset, timestamp=at_ms, value=value))
+        history.add(Record("candidates", partition, offset, letter.key, value, at_ms))
     result = sorted_out([letter], {("candidates", letter.id): history}, NOW)
     [name] = [name for name in result.__slots__ if getattr(result, name)]
     return name
