@@ -77,6 +77,10 @@ def posting(number: int) -> dict[str, object]:
 CSV_HEADER = (
     "id,title,location,description,employment_types,salary.min,salary.currency,salary.period,occurred_at\n"
 )
+XML_JOB = (
+    f"<job><id>v-0</id><title>Baker</title><company>Acme</company><description>{TEXT}</description>"
+    "<city>Berlin</city><country>DE</country></job>"
+)
 PLAIN_HEADER = b"id,title,location\n"
 KINDS: dict[str, Callable[[int], str]] = {
     "jsonl": lambda number: json.dumps(vacancy(number)) + "\n",
@@ -104,14 +108,27 @@ def rows_per_s(path: Path, kind: str, rows: int) -> float:
     return left / (time.process_time() - started)
 
 
-def peak_rss_mb(path: Path, gigabytes: float) -> float:
-    """Of a process of its own that reads a JSONL file of this size and keeps its ids."""
-    one = KINDS["jsonl"](0).encode()
+def large_file(path: Path, kind: str, size: float) -> None:
+    """JSONL, one JSON object, or one XML document of this many bytes."""
+    start, one, between, end = {
+        "jsonl": ("", KINDS["jsonl"](0).rstrip(), "\n", "\n"),
+        "json": ('{"meta": {"page": 1}, "jobs": [', KINDS["jsonl"](0).rstrip(), ",\n", "]}"),
+        "xml": ("<source>", XML_JOB, "\n", "</source>"),
+    }[kind]
+    pieces = [piece.encode() for piece in one.split("v-0")]
     with path.open("wb") as file:
+        file.write(start.encode())
         number = 0
-        while file.tell() < gigabytes * 1e9:
-            file.write(b"".join(one.replace(b'"v-0"', b'"v-%d"' % (number + n)) for n in range(1000)))
+        while file.tell() < size:
+            some = (pieces[0] + b"v-%d" % (number + n) + pieces[1] for n in range(1000))
+            file.write((between.encode() if number else b"") + between.encode().join(some))
             number += 1000
+        file.write(end.encode())
+
+
+def peak_rss_mb(path: Path, kind: str, gigabytes: float) -> float:
+    """Of a process of its own that reads a file of this kind and size, and keeps its ids."""
+    large_file(path, kind, gigabytes * 1e9)
     said = subprocess.run(
         [sys.executable, "-m", "bench.feeds", "--only-read", str(path)],
         capture_output=True,
@@ -127,8 +144,8 @@ def only_read(path: Path) -> None:
 
     seen = Seen()
     for each in read(path, now=NOW):
-        if isinstance(each, FeedEvent):
-            seen.add(each.side, each.id, each.revision or 0)
+        assert isinstance(each, FeedEvent), each
+        seen.add(each.side, each.id, each.revision or 0)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
@@ -217,8 +234,11 @@ def results(gigabytes: float, fuzz_seconds: float) -> Iterator[tuple[str, object
             )
         yield "rows_per_s", rates
         if gigabytes:
-            yield "gigabytes", gigabytes
-            yield "peak_rss_mb", round(peak_rss_mb(Path(folder) / "large.jsonl", gigabytes))
+            peaks = {
+                kind: round(peak_rss_mb(Path(folder) / f"large.{kind}", kind, gigabytes))
+                for kind in ("jsonl", "json", "xml")
+            }
+            yield from {"gigabytes": gigabytes, "peak_rss_mb": max(peaks.values()), "peaks": peaks}.items()
         if fuzz_seconds:
             yield from asyncio.run(fuzz(Path(folder), fuzz_seconds)).items()
 

@@ -20,3 +20,9 @@ def test_importing_it_loads_nothing_heavy():
     code = f"import rolecall, sys; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"
+
+
+def test_publishing_loads_no_torch():
+    code = "import rolecall.streams.cli.publish, sys; print('torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"

@@ -123,6 +123,7 @@ _TIMES = ("occurred_at", "revision", "expires_at", "available_from")
 _PLACE = ("location", "location.city", "location.region", "location.country", "location.lat", "location.lon")
 _PAY = ("salary", "salary.min", "salary.max", "salary.currency", "salary.period")
 _PLAIN = ("id", "title", "titles", "employer", "description", "summary", "status")
+_ANY_TEXT = frozenset({"id", "title", "titles", "description", "summary", "languages"})
 FIELDS = frozenset((*_READERS, *_TIMES, *_PLACE, *_PAY, *_PLAIN))
 
 
@@ -135,7 +136,7 @@ def record(raw: Raw, now: datetime) -> tuple[dict[str, Any], list[Note]]:
     """
     found: dict[str, Any] = {}
     notes: list[Note] = []
-    given = {field: value for field, value in raw.items() if _says(field, value)}
+    given = {field: value for field, value in raw.items() if (value or value == 0) and _says(field, value)}
     _plain(given, found)
     for field, read in _READERS.items():
         if field in given:
@@ -152,7 +153,7 @@ def record(raw: Raw, now: datetime) -> tuple[dict[str, Any], list[Note]]:
 
 def _says(field: str, value: Any) -> bool:
     texts = lines_of(value)
-    if field in ("id", "title", "titles", "description", "summary", "languages"):
+    if field in _ANY_TEXT:
         return bool(texts)
     return any(not says_nothing(text) or re.search(r"[€£$]", text) for text in texts)
 

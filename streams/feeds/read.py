@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 from xml.etree.ElementTree import ParseError
@@ -17,23 +16,34 @@ from python_calamine import CalamineError
 
 from rolecall.schemas.match import Side
 from rolecall.streams.feeds.fields import record
-from rolecall.streams.feeds.files.documents import loads, page_documents, xml_document
-from rolecall.streams.feeds.files.json_array import members
+from rolecall.streams.feeds.files import large_json
+from rolecall.streams.feeds.files.documents import (
+    loads,
+    page_documents,
+    xml_document,
+    xml_members,
+    xml_sample,
+)
 from rolecall.streams.feeds.files.sheets import parquet, sheet
 from rolecall.streams.feeds.formats import csv_table
-from rolecall.streams.feeds.formats.boards import SAMPLE, board_of
 from rolecall.streams.feeds.formats.contract_line import contract_event
-from rolecall.streams.feeds.formats.hr_open import openings, raw_opening
 from rolecall.streams.feeds.formats.job_posting import is_posting, postings, raw_vacancy
 from rolecall.streams.feeds.formats.json_resume import is_resume, raw_candidate
+from rolecall.streams.feeds.formats.records import (
+    RawOf,
+    graph_nodes,
+    items,
+    path_in_large,
+    records,
+    records_of_member,
+)
 from rolecall.streams.feeds.mapping import mapped, side_of
 from rolecall.streams.feeds.parsed import FeedEvent, FeedReject, Parsed, event, explain
-from rolecall.streams.feeds.values.json_values import Json, at, many
+from rolecall.streams.feeds.values.json_values import Json, Names, at
 
 __all__ = ["LONGEST_LINE", "FeedEvent", "FeedReject", "Parsed", "read"]
 LONGEST_LINE = 16 * 2**20
-LARGE_FILE = 64 * 2**20  # a larger array is read member by member
-RawOf = Callable[[Json], Json]  # a record of one format -> raw fields
+LARGE_FILE = 16 * 2**20  # the records of a larger JSON or XML document are read one by one
 
 
 class _Reading:
@@ -84,18 +94,9 @@ class _Reading:
 
     def document(self, document: Any) -> Iterator[Parsed]:
         """Every record of a document, numbered."""
-        raw_of, items = self.records(document)
-        for row, item in enumerate(items, start=1):
+        raw_of, found = records(document, self.mapping)
+        for row, item in enumerate(found, start=1):
             yield self.item(item, row, raw_of)
-
-    def records(self, document: Any) -> tuple[RawOf | None, list[Any]]:
-        """The records of a document, and what reads them if the whole document is of one known format."""
-        if not self.mapping:
-            if board := board_of(document):
-                return board[0].raw, board[1]
-            if found := openings(document):
-                return raw_opening, found
-        return None, _items(document)
 
     def reject(self, row: int, reason: str, raw: bytes = b"") -> FeedReject:
         return FeedReject(
@@ -151,13 +152,11 @@ def _records(file: BinaryIO, path: Path, reading: _Reading) -> Iterator[Parsed]:
 
 def _sheet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     try:
-        rows = list(sheet(file))
+        yield from csv_table.sheet_rows(
+            sheet(file), reading.source, now=reading.now, side=reading.side, mapping=reading.mapping
+        )
     except (CalamineError, ValueError) as error:
         yield reading.reject(1, f"no spreadsheet that can be read: {error}")
-        return
-    yield from csv_table.sheet_rows(
-        rows, reading.source, now=reading.now, side=reading.side, mapping=reading.mapping
-    )
 
 
 def _parquet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
@@ -187,6 +186,11 @@ def _page(page: bytes, reading: _Reading) -> Iterator[Parsed]:
 
 
 def _xml(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+    if len(file.read(LARGE_FILE + 1)) > LARGE_FILE:
+        file.seek(0)
+        yield from _large(file, reading, xml_sample, xml_members)
+        return
+    file.seek(0)
     try:
         document = xml_document(file)
     except (ParseError, DefusedXmlException, ValueError) as error:
@@ -203,15 +207,13 @@ def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     if _starts_with_a_document(file):
         yield from _json_lines(file, reading)
         return
-    if (
-        Path(reading.source).stat().st_size > LARGE_FILE
-        and file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
-    ):
+    content = file.read(LARGE_FILE + 1)
+    if len(content) > LARGE_FILE and content[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
+        del content
         file.seek(0)
-        yield from _large_array(file, reading)
+        yield from _large(file, reading, large_json.sample, large_json.members)
         return
-    file.seek(0)
-    content = file.read()
+    content += file.read()
     try:
         document = loads(content)
     except ValueError as error:
@@ -225,22 +227,31 @@ def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     yield from reading.document(document)
 
 
-def _is_large_array(file: BinaryIO, reading: _Reading) -> bool:
-    start = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+def _large(
+    file: BinaryIO,
+    reading: _Reading,
+    sample: Callable[[BinaryIO], Any],
+    members: Callable[[BinaryIO, Names], Iterator[Any]],
+) -> Iterator[Parsed]:
+    """A document that is read twice: its beginning tells where its records are, then they come one by one."""
+    document = sample(file)
+    path = path_in_large(document, reading.mapping)
+    if path is None:
+        reason = "no list of this large document alone looks like its records; publish that list as a file"
+        yield reading.reject(1, reason)
+        return
+    raw_of, nodes = records(document, reading.mapping).raw_of, {}
+    if path[-1:] == ("@graph",):
+        file.seek(0)
+        nodes = graph_nodes(member for member in _told(members(file, path)))
     file.seek(0)
-    return start.startswith(b"[") and Path(reading.source).stat().st_size > LARGE_FILE
-
-
-def _large_array(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
-    """Its first members decide which format it has."""
-    found = _told(members(file))
-    first = list(islice(found, SAMPLE))
-    raw_of = reading.records([each for each in first if not isinstance(each, _Broken)])[0]
-    for row, member in enumerate(chain(first, found), start=1):
+    row = 0
+    for member in _told(members(file, path)):
         if isinstance(member, _Broken):
-            yield reading.reject(row, member.reason)
+            yield reading.reject(row + 1, member.reason)
             continue
-        for item in [member] if raw_of else _items([member]):
+        for item in records_of_member(member, raw_of, nodes):
+            row += 1
             yield reading.item(item, row, raw_of)
 
 
@@ -252,8 +263,8 @@ def _told(found: Iterator[Any]) -> Iterator[Any]:
     """The members, and what is wrong with the first that cannot be read."""
     try:
         yield from found
-    except ValueError as error:
-        yield _Broken(f"{error}; the members after this one are not read")
+    except (ValueError, ParseError, DefusedXmlException) as error:
+        yield _Broken(f"{error}; what stands after it is not read")
 
 
 def _json_lines(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
@@ -308,34 +319,12 @@ def _json_line(line: bytes, row: int, reading: _Reading) -> Iterator[Parsed]:
         return
     if isinstance(document, dict) and not document.keys().isdisjoint(("occurred_at", "@type", "basics")):
         whole = line.decode(errors="replace").strip() if "@graph" not in document else ""
-        for item in _items(document):
+        for item in items(document, reading.mapping):
             yield reading.item(item, row, raw=whole)
         return
-    raw_of, items = reading.records(document) if isinstance(document, dict) else (None, _items(document))
-    for item in items:
+    raw_of, found = records(document, reading.mapping)
+    for item in found:
         yield reading.item(item, row, raw_of)
-
-
-def _items(document: Any) -> list[Any]:
-    """The records of a document: its postings where it has any, else its members, or the only list of
-    objects in it."""
-    if isinstance(document, dict) and ("title" in document or "titles" in document or "basics" in document):
-        return postings(document) if is_posting(document) else [document]
-    if isinstance(document, list) and not any(
-        isinstance(each, dict) and "@type" in each for each in document
-    ):
-        return document
-    if found := postings(document):
-        return found
-    if isinstance(document, dict):
-        lists = [value for value in document.values() if isinstance(value, list) and value]
-        if len(lists) == 1 and not {"id", "erase"} & document.keys() and not is_resume(document):
-            members = [each for each in lists[0] if isinstance(each, dict)]
-            if len(members) == len(lists[0]) and any(
-                {"title", "titles", "id"} & each.keys() for each in members
-            ):
-                return members
-    return many(document)
 
 
 def _erase(item: Json, side: Side | None) -> FeedEvent:

@@ -1,17 +1,20 @@
 """Bytes -> JSON-like documents: JSON with the faults of its writers, HTML pages, XML feeds."""
 
 import html
+import io
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, BinaryIO
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, ParseError
 
 import orjson
 from defusedxml.ElementTree import iterparse
 
 from rolecall.streams.feeds.files.encodings import not_utf8
-from rolecall.streams.feeds.values.json_values import Json
+from rolecall.streams.feeds.values.json_values import Json, Names
 
+SAMPLE_SIZE = 4 * 2**20
 _LD_JSON = re.compile(rb"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.S | re.I)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -71,6 +74,32 @@ def xml_document(file: BinaryIO) -> Json:
         raise ValueError("the XML has no element")
     document = _value(root)
     return document if isinstance(document, dict) else {_local(root.tag): document}
+
+
+def xml_sample(file: BinaryIO) -> Json:
+    """The document as far as its beginning tells."""
+    root = None
+    try:
+        for _, element in iterparse(io.BytesIO(file.read(SAMPLE_SIZE)), events=("start",)):
+            root = element if root is None else root
+    except ParseError:
+        pass  # the beginning alone is no document
+    document = {} if root is None else _value(root)
+    return document if isinstance(document, dict) else {}
+
+
+def xml_members(file: BinaryIO, path: Names) -> Iterator[Any]:
+    """The elements at a path below the root; what was read is forgotten. ParseError where it is no XML."""
+    around: list[Element] = []
+    for event, element in iterparse(file, events=("start", "end")):
+        if event == "start":
+            around.append(element)
+            continue
+        around.pop()
+        if 0 < len(around) <= len(path):
+            if tuple(_local(each.tag) for each in (*around[1:], element)) == path:
+                yield _value(element)
+            around[-1].remove(element)
 
 
 def _value(element: Element) -> Any:

@@ -13,9 +13,9 @@ def sheet(file: BinaryIO) -> Iterator[Cells]:
     """The first sheet that has a row. Dates come as ISO 8601, whole numbers without a fraction."""
     workbook = CalamineWorkbook.from_filelike(file)
     for name in workbook.sheet_names:
-        found = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        if any(any(cell not in ("", None) for cell in cells) for cells in found):
-            yield from ([cell_text(cell) for cell in cells] for cells in found)
+        found = workbook.get_sheet_by_name(name)
+        if any(any(cell not in ("", None) for cell in cells) for cells in found.iter_rows()):
+            yield from ([cell_text(cell) for cell in cells] for cells in found.iter_rows())
             return
 
 

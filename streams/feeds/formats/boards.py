@@ -340,5 +340,10 @@ def board_of(document: Any) -> tuple[Board, list[Json]] | None:
             continue
         items = many(at(document, board.items)) if board.items else document
         if any(isinstance(item, dict) and board.marks <= item.keys() for item in items[:SAMPLE]):
-            return board, [item for item in items if not (isinstance(item, dict) and "legal" in item)]
+            return board, [item for item in items if not is_notice(item)]
     return None
+
+
+def is_notice(item: Any) -> bool:
+    """RemoteOK's terms of use, which stand among its jobs."""
+    return isinstance(item, dict) and "legal" in item

@@ -8,13 +8,14 @@ from typing import Any
 
 from rolecall.streams.feeds.values.json_values import Json, text
 
-_OPENINGS = frozenset(["positionopening", "jobpositionposting", "positionopenings"])
+OPENING = "positionopening"
+OPENINGS = frozenset([OPENING, "jobpositionposting", "positionopenings"])
 _TITLES = ("positiontitle", "jobpositiontitle")
 
 
 def openings(document: Any) -> list[Json]:
     """Every position opening in a document; empty if it is none of HR Open."""
-    return [node for node in _nodes(document, _OPENINGS) if _texts(node, *_TITLES)]
+    return [node for node in _nodes(document, OPENINGS) if _texts(node, *_TITLES)]
 
 
 def raw_opening(item: Json) -> Json:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,9 +32,12 @@ def is_posting(item: Any) -> bool:
     )
 
 
-def postings(document: Any) -> list[Json]:
-    """Every posting in a document: graphs, lists of items, pages; references to other nodes are followed."""
-    nodes: dict[str, Json] = {}
+def postings(document: Any, known: Mapping[str, Json] | None = None) -> list[Json]:
+    """Every posting in a document: graphs, lists of items, pages; references to other nodes are followed.
+
+    `known`: nodes outside the document, by their @id.
+    """
+    nodes = dict(known or {})
     found: list[Json] = []
     left, seen = [document], 0
     while left and seen < 1_000_000:

@@ -3,6 +3,7 @@
 from typing import Any
 
 Json = dict[str, Any]
+Names = tuple[str, ...]  # the path of a value in objects in objects
 
 
 def many(value: Any) -> list[Any]:
