@@ -1,17 +1,22 @@
 """How far a consumer group is behind its topics."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    GroupCoordinatorNotAvailableError,
+    KafkaError,
+)
 
 from rolecall.schemas.broker.reading import assign, ends_now, partitions_of
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.topics import INPUTS, Topic
-from rolecall.streams.errors import PublishFailed
+from rolecall.streams.errors import NotAllowed, PublishFailed
 
 
 async def lag(settings: BrokerSettings, group: str, topics: Sequence[Topic] = INPUTS) -> int:
@@ -36,14 +41,11 @@ async def missing(settings: BrokerSettings, group: str, ends: Mapping[TopicParti
 
 async def members(settings: BrokerSettings, group: str) -> int:
     """How many workers there are, those included that are just joining or leaving."""
-    admin = AIOKafkaAdminClient(**settings.client())
-    await admin.start()
-    try:
-        [response] = await admin.describe_consumer_groups([group])
-    except GroupCoordinatorNotAvailableError:  # a fresh cluster: it begins to keep groups when asked for one
-        return 0
-    finally:
-        await admin.close()
+    async with _asking(settings, group) as admin:
+        try:
+            [response] = await admin.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:  # a fresh cluster: it begins to keep groups when asked
+            return 0
     return len(response.groups[0][5])
 
 
@@ -59,29 +61,42 @@ async def handled(settings: BrokerSettings, group: str) -> dict[tuple[str, int],
 
 async def groups_with_commits(settings: BrokerSettings, base: str) -> list[str]:
     """Of the group and those of later generations: those that have committed more than a topic's start."""
-    admin = AIOKafkaAdminClient(**settings.client())
-    await admin.start()
-    try:
+    async with _asking(settings, base) as admin:
         named = [name for name, _ in await admin.list_consumer_groups()]
         ours = sorted(name for name in named if re.fullmatch(rf"{re.escape(base)}(-g\d+)?", name))
         offsets = {name: await admin.list_consumer_group_offsets(name) for name in ours}
-    finally:
-        await admin.close()
     return [name for name in ours if any(each.offset > 0 for each in offsets[name].values())]
 
 
 async def _committed(
     settings: BrokerSettings, group: str, partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, int]:
+    async with _asking(settings, group) as admin:
+        try:
+            found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+        except GroupCoordinatorNotAvailableError:  # no group has ever committed anything on this cluster
+            return dict.fromkeys(partitions, 0)
+    return {partition: max(found[partition].offset, 0) for partition in partitions}
+
+
+def may_read(group: str) -> str:
+    """The command that gives the right to be in the group."""
+    return f"kafka-acls.sh --add --allow-principal User:NAME --operation Read --group {group}"
+
+
+@asynccontextmanager
+async def _asking(settings: BrokerSettings, group: str) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**settings.client())
     await admin.start()
     try:
-        found = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
-    except GroupCoordinatorNotAvailableError:  # no group has ever committed anything on this cluster
-        return dict.fromkeys(partitions, 0)
+        yield admin
+    except GroupAuthorizationFailedError as error:
+        raise NotAllowed(
+            f"this user may not Describe group {group} on {settings.broker}; add the right, which Read "
+            f"includes: {may_read(group)}"
+        ) from error
     finally:
         await admin.close()
-    return {partition: max(found[partition].offset, 0) for partition in partitions}
 
 
 async def _ends(

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from rolecall.schemas.rollout import Deployment
 from rolecall.schemas.topics import INPUTS
 from rolecall.streams.errors import FatalError, GaveUp, PublishFailed
-from rolecall.streams.kafka.lag import Progress
+from rolecall.streams.kafka.lag import Progress, may_read
 from rolecall.streams.kafka.topic_ids import Made, made
 from rolecall.streams.monitor.contact import Contact
 from rolecall.streams.rollout.steps import stays
@@ -21,6 +21,7 @@ from rolecall.streams.worker.placement import Placement
 log = structlog.get_logger()
 
 WATCH_SECONDS = 1.0
+LINE_SECONDS = 5.0  # between two lines that say the same
 ANSWER_SECONDS = 5.0
 
 
@@ -47,6 +48,7 @@ class Watch:
         self._progress = progress
         self._placement = placement
         self._joined = time.monotonic()  # when it was last seen in its group
+        self._told = self._joined  # when a line last said that it is not
         self._inputs: dict[str, Made] = {}
 
     async def until_dropped(self, deployment: Deployment) -> None:
@@ -90,13 +92,17 @@ class Watch:
 
     def _check_group(self) -> None:
         if self._progress().joined:
-            self._joined = time.monotonic()
-        elif (outside := time.monotonic() - self._joined) > self._settings.retry_seconds:
+            self._joined = self._told = time.monotonic()
+            return
+        outside = time.monotonic() - self._joined
+        if outside > self._settings.retry_seconds:
             raise GaveUp(
                 f"group {self._group} did not let this worker in for {outside:.0f} s. It needs the "
-                "right to Read the group: kafka-acls.sh --add --allow-principal User:NAME --operation Read "
-                f"--group {self._group}"
+                f"right to Read the group: {may_read(self._group)}"
             )
+        if time.monotonic() - self._told > LINE_SECONDS:
+            self._told = time.monotonic()
+            log.warning("not_in_the_group", group=self._group, seconds=round(outside))
 
     def _check_fetches(self) -> None:
         """The broker answers at its bootstrap address, but the consumer may still look for it elsewhere."""

@@ -214,7 +214,7 @@ def guarded(kit, home, tmp_path_factory):
 
 @pytest.fixture
 def kept_from(guarded, home):
-    """Gives a right to somebody else, so that we lack it; and back."""
+    """Gives a right to somebody else, so that we lack it; and back. The rights that no rule names go too."""
     given = []
 
     def acls(*arguments):
@@ -223,8 +223,8 @@ def kept_from(guarded, home):
             command, check=True, capture_output=True, env=os.environ | {"KAFKA_HEAP_OPTS": "-Xmx128m"}
         )
 
-    def keep(operation, *resource):
-        rule = ["--allow-principal", "User:other", "--operation", operation, *resource]
+    def keep(operation, *resource, for_whom="User:other"):
+        rule = ["--allow-principal", for_whom, "--operation", operation, *resource]
         acls("--add", *rule)
         given.append(rule)
 
@@ -243,8 +243,16 @@ def test_a_topic_that_may_not_be_described_is_not_called_missing(guarded, kept_f
         assert result.returncode != 0
 
 
-def test_a_worker_without_the_right_to_read_its_group_says_so_and_ends(guarded, kept_from, kit, tmp_path):
+def test_a_worker_that_may_not_see_its_group_says_so_and_ends(guarded, kept_from):
     kept_from("Describe", "--group", "rolecall")
+    result = rolecall(guarded, "worker")
+    assert result.returncode == 2
+    assert "may not Describe group rolecall" in result.stderr
+    assert "--operation Read --group rolecall" in result.stderr
+
+
+def test_a_worker_that_its_group_does_not_let_in_says_so_and_ends(guarded, kept_from, kit, tmp_path):
+    kept_from("Describe", "--group", "rolecall", for_whom="User:ANONYMOUS")
     environment = guarded.environment() | kit.wide | {"ROLECALL_RETRY_SECONDS": "5"}
     with kit.running_worker(environment, tmp_path / "log") as worker:
         assert worker.process.wait(90) == 1
@@ -252,11 +260,10 @@ def test_a_worker_without_the_right_to_read_its_group_says_so_and_ends(guarded, 
 
 
 def test_sigterm_ends_a_worker_that_its_group_does_not_let_in(guarded, kept_from, kit, tmp_path):
-    kept_from("Describe", "--group", "rolecall")
+    kept_from("Describe", "--group", "rolecall", for_whom="User:ANONYMOUS")
     environment = guarded.environment() | kit.wide | {"ROLECALL_STOP_SECONDS": "3"}
     with kit.running_worker(environment, tmp_path / "log") as worker:
-        kit.poll(lambda: "http_listening" in worker.log.read_text(), "the port")
-        time.sleep(5)  # it is trying to join
+        kit.poll(lambda: worker.lines("not_in_the_group"), "the refusal")
         worker.process.terminate()
         worker.process.wait(15)
 
