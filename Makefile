@@ -10,12 +10,13 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 TORCH_INDEX := $(if $(filter cpu,$(TORCH)),--retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka check bench gpu-check chaos clean
+.PHONY: help demo test test-kafka test-generated check bench gpu-check chaos clean
 
 help:
 	@echo "make demo   start the embedded stack, publish a sample, match it live, show the matches"
 	@echo "make test   lint, types, import direction, every test"
 	@echo "make test-kafka KAFKA_HOME=path/to/kafka: the stack tests on Apache Kafka (needs Java 17)"
+	@echo "make test-generated  generate code from the JSON Schemas, compile it, read events with it (needs npm)"
 	@echo "make check  lint, types, import direction"
 	@echo "make chaos  one fault after another while events flow: nothing may be lost (about 20 minutes)"
 	@echo "make bench  DATA=path/to/data: speed and quality figures"
@@ -50,6 +51,9 @@ test: check
 
 test-kafka: $(STAMP)
 	KAFKA_HOME=$(abspath $(KAFKA_HOME)) $(BIN)/pytest tests/stack
+
+test-generated: $(STAMP)
+	ROLECALL_TEST_GENERATED=1 $(BIN)/pytest tests/generated
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.pipeline --vacancies $(DATA)/vacancies/open_jobs.csv --onet $(DATA)/onet

@@ -1,8 +1,9 @@
 """Exclusion rules. Each has two anchors: an entity near one never matches an entity near the other."""
 
-from typing import Annotated, Self
+from typing import Annotated, Self, cast
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
 from rolecall.schemas.common import Contract, EntityId, OccurredAt, Revision, Title, revision_from
 
@@ -23,10 +24,15 @@ class Anchor(Contract):
         return self
 
 
+def _as_array(schema: JsonDict) -> None:
+    """Generators of code know arrays of one type, and few know `prefixItems`."""
+    schema["items"] = cast(list[JsonValue], schema.pop("prefixItems"))[0]
+
+
 class ExclusionRule(Contract):
     id: EntityId
     occurred_at: OccurredAt
     revision: Revision = Field(default_factory=revision_from)
-    anchors: tuple[Anchor, Anchor]
+    anchors: Annotated[tuple[Anchor, Anchor], Field(json_schema_extra=_as_array)]
     author: Annotated[str, StringConstraints(max_length=200)] = ""
     note: Annotated[str, StringConstraints(max_length=2000)] = ""
