@@ -48,6 +48,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 PART = 64  # events of a batch that go through together
+LONG_TO_READ = 1_000_000  # bytes of a batch; reading more would keep the event loop from its heartbeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,10 @@ class BatchRunner:
         now = self._now()
         tally = Tally(side, len(records))
         with tally.timed(Stage.RECEIVE):
-            events, rejects = receive(side, records, self._limits)
+            if sum(len(record.value or b"") for record in records) > LONG_TO_READ:
+                events, rejects = await asyncio.to_thread(receive, side, records, self._limits)
+            else:
+                events, rejects = receive(side, records, self._limits)
             current = newest(events)
             tally.stale += len(events) - len(current)
         parts = [current[start : start + PART] for start in range(0, len(current), PART)]

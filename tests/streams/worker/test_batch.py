@@ -1,6 +1,7 @@
 """The batch runner: matches, lists, revisions, withdrawals."""
 
 import json
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from rolecall.schemas.match import Side
+from rolecall.schemas.receive import receive
 from rolecall.streams.matching.policy import Policy
+from rolecall.streams.worker import batch
 from tests.streams.fakes import Killed
 
 
@@ -43,6 +46,20 @@ class TestMatching:
     async def test_an_empty_batch_does_nothing(self, world):
         tally = await world.vacancies()
         assert (tally.events, world.index.calls, world.publisher.records) == (0, [], [])
+
+    @pytest.mark.parametrize(("size", "on_the_loop"), [(10, True), (2000, False)])
+    async def test_a_batch_that_takes_long_to_read_is_read_beside_the_loop(
+        self, world, make, monkeypatch, size, on_the_loop
+    ):
+        threads = []
+
+        def received(*given):
+            threads.append(threading.current_thread())
+            return receive(*given)
+
+        monkeypatch.setattr(batch, "receive", received)
+        await world.vacancies(*(make.vacancy(f"v{n}", description="x" * 600) for n in range(size)))
+        assert [thread is threading.main_thread() for thread in threads] == [on_the_loop]
 
     async def test_the_tally_counts_what_became_of_each_event(self, world, make):
         await world.vacancies(make.vacancy("old", revision=5), make.vacancy("leaving"))
