@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 from xml.etree.ElementTree import ParseError
 
 import orjson
@@ -20,11 +20,12 @@ from rolecall.streams.feeds.files import large_json
 from rolecall.streams.feeds.files.documents import (
     loads,
     page_documents,
+    unpacked,
     xml_document,
     xml_members,
     xml_sample,
 )
-from rolecall.streams.feeds.files.sheets import parquet, sheet
+from rolecall.streams.feeds.files.sheets import SHEETS, parquet, sheet
 from rolecall.streams.feeds.formats import csv_table
 from rolecall.streams.feeds.formats.contract_line import contract_event
 from rolecall.streams.feeds.formats.job_posting import is_posting, postings, raw_vacancy
@@ -114,9 +115,8 @@ def read(
     """
     reading = _Reading(str(path), now, side, mapping)
     with path.open("rb") as packed:
-        file = gzip.GzipFile(fileobj=packed) if packed.peek(2)[:2] == b"\x1f\x8b" else packed
         try:
-            yield from _records(cast(BinaryIO, file), path, reading)
+            yield from _records(unpacked(packed), path, reading)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             yield reading.reject(1, f"the gzip file is damaged: {error}")
 
@@ -129,7 +129,7 @@ def _records(file: BinaryIO, path: Path, reading: _Reading) -> Iterator[Parsed]:
     names = {suffix.lower() for suffix in path.suffixes}
     if not head:
         yield reading.reject(1, "the file is empty")
-    elif start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    elif start.startswith(SHEETS):
         yield from _sheet(file, reading)
     elif start.startswith(b"PAR1"):
         yield from _parquet(file, reading)

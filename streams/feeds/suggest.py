@@ -2,16 +2,22 @@
 FILE`."""
 
 import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rolecall.streams.feeds.fields import lines_of
-from rolecall.streams.feeds.files.documents import loads
+from rolecall.streams.feeds.files import large_json
+from rolecall.streams.feeds.files.documents import loads, unpacked, xml_sample
 from rolecall.streams.feeds.files.encodings import encoding_of
+from rolecall.streams.feeds.files.sheets import SHEETS, parquet, sheet
 from rolecall.streams.feeds.formats.csv_table import DELIMITERS
+from rolecall.streams.feeds.formats.records import longest_list
 from rolecall.streams.feeds.values import dates, languages, pay, places, words
+from rolecall.streams.feeds.values.json_values import many
 
 SAMPLE = 50
 UNDERSTOOD = 0.6  # the share of values that must be understood for a field of words
@@ -76,9 +82,9 @@ def suggest(path: Path) -> Iterator[str]:
 
 
 def _field(column: str, values: list[str], taken: set[str]) -> str | None:
-    name = " ".join(re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column)).casefold().split())
+    said = {_plain(column), _plain(column.rsplit(".", 1)[-1])}
     for field, names in _NAMES.items():
-        if field not in taken and (name in names.split("|") or column == field):
+        if field not in taken and (column == field or not said.isdisjoint(names.split("|"))):
             read = _READ.get(field)
             filled = [value for value in values if value]
             if read is None or not filled or sum(map(bool, map(read, filled))) >= UNDERSTOOD * len(filled):
@@ -86,29 +92,58 @@ def _field(column: str, values: list[str], taken: set[str]) -> str | None:
     return None
 
 
+def _plain(name: str) -> str:
+    return " ".join(re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold().split())
+
+
 def _columns(path: Path) -> Mapping[str, list[str]]:
-    """Columns of a table or paths of JSON, with the values of the first rows."""
-    with path.open("rb") as file:
-        head = file.read(1).strip() or file.read(1)
+    """Columns of a table, or paths of JSON and XML, with the values of the first records."""
+    with path.open("rb") as packed:
+        file = unpacked(packed)
+        start = file.read(64)
         file.seek(0)
+        head = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        if start.startswith(SHEETS):
+            return _table(sheet(file))
+        if start.startswith(b"PAR1"):
+            return _paths(list(islice(parquet(file), SAMPLE)))
+        if head == b"<":
+            return _paths(xml_sample(file))
         if head in (b"[", b"{"):
-            return _paths(file.readline() if path.suffix == ".jsonl" else file.read())
+            return _paths(_lines(file) or large_json.sample(file))
         encoding = encoding_of(file)
-    with path.open(encoding=encoding, errors="replace", newline="") as text:
-        first = text.readline().lstrip("\ufeff")
-        delimiter = max(DELIMITERS, key=first.count)
-        header = next(csv.reader([first], delimiter=delimiter), [])
-        rows = [row for row, _ in zip(csv.reader(text, delimiter=delimiter), range(SAMPLE), strict=False)]
-    return {name: [row[i].strip() for row in rows if i < len(row)] for i, name in enumerate(header) if name}
+        with io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="") as text:
+            first = text.readline().lstrip("\ufeff")
+            named = re.fullmatch(r'"?sep=(.)"?\s*', first, re.I)
+            first = text.readline() if named else first
+            delimiter = named[1] if named else max(DELIMITERS, key=first.count)
+            return _table(csv.reader(chain([first], text), delimiter=delimiter))
 
 
-def _paths(content: bytes) -> Mapping[str, list[str]]:
-    document = loads(content)
-    if isinstance(document, dict):
-        lists = [value for value in document.values() if isinstance(value, list)]
-        document = lists[0] if len(lists) == 1 else [document]
+def _lines(file: BinaryIO) -> list[Any]:
+    """The first records of JSONL; none if the file is one document."""
+    found = []
+    for line in islice(file, SAMPLE):
+        try:
+            found.append(loads(line))
+        except ValueError:
+            break
+    file.seek(0)
+    return [] if len(found) < 2 else found
+
+
+def _table(rows: Iterator[list[str]]) -> Mapping[str, list[str]]:
+    header, first = next(rows, []), list(islice(rows, SAMPLE))
+    return {
+        " ".join(name.split()): [row[i].strip() for row in first if i < len(row)]
+        for i, name in enumerate(header)
+        if name.strip()
+    }
+
+
+def _paths(document: Any) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for item in document[:SAMPLE]:
+    for item in longest_list(document)[:SAMPLE] or many(document):
         for path, value in _leaves(item, ""):
             found.setdefault(path, []).append(value)
     return found

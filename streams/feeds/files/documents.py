@@ -1,11 +1,13 @@
 """Bytes -> JSON-like documents: JSON with the faults of its writers, HTML pages, XML feeds."""
 
+import gzip
 import html
 import io
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from io import BufferedReader
+from typing import Any, BinaryIO, cast
 from xml.etree.ElementTree import Element, ParseError
 
 import orjson
@@ -17,6 +19,11 @@ from rolecall.streams.feeds.values.json_values import Json, Names
 SAMPLE_SIZE = 4 * 2**20
 _LD_JSON = re.compile(rb"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.S | re.I)
 _SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def unpacked(file: BufferedReader) -> BinaryIO:
+    """The file without its gzip, if it has one."""
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if file.peek(2)[:2] == b"\x1f\x8b" else file
 
 
 def loads(raw: bytes) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 from python_calamine import CalamineWorkbook
 
 Cells = list[str]
+SHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how their files start
 
 
 def sheet(file: BinaryIO) -> Iterator[Cells]:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from babel.numbers import get_territory_currencies
+
+from rolecall.streams.feeds.values.countries import country_code
 from rolecall.streams.feeds.values.json_values import Json, at, many, objects, text
 
 Paths = str | tuple[str, ...]  # of several paths the first one with a value; `=text` is a constant
@@ -44,9 +47,6 @@ def _at_several_places(found: Json, others: list[str]) -> Json:
     places = list(dict.fromkeys([*map(text, many(main)), *others]))
     if len(places) < 2:
         return found
-    left = {
-        name: value for name, value in found.items() if name == "location.country" or "location" not in name
-    }
     left = {name: value for name, value in found.items() if not name.startswith("location")}
     country = found.get("location.country")
     return left | ({"location.country": country} if country else {"location": "; ".join(places)})
@@ -57,6 +57,8 @@ def _first(item: Json, paths: Paths) -> Any:
         if path.startswith("="):
             return path[1:]
         value = at(item, path)
+        if isinstance(value, list) and all(each == value[0] for each in value):
+            value = value[0] if value else None  # the same country at each place
         if value not in (None, "", []):
             return value
     return None
@@ -70,6 +72,13 @@ def _ashby_pay(item: Json) -> Json:
         return {}
     names = {"min": "minValue", "max": "maxValue", "currency": "currencyCode", "period": "interval"}
     return {f"salary.{end}": pay[0].get(name) for end, name in names.items()}
+
+
+def _adzuna_currency(item: Json) -> Json:
+    """Adzuna tells pay in the currency of the country."""
+    country = country_code(text(at(item, "location.area.0")))
+    currencies = get_territory_currencies(country) if country else []
+    return {"salary.currency": currencies[0]} if len(currencies) == 1 else {}
 
 
 def _usajobs_remote(item: Json) -> Json:
@@ -291,6 +300,7 @@ BOARDS = (
             "salary.min": "salary_min",
             "salary.max": "salary_max",
         },
+        more=_adzuna_currency,
         only_if={"salary.min": ("salary_is_predicted", 1), "salary.max": ("salary_is_predicted", 1)},
     ),
     Board(

@@ -15,9 +15,15 @@ from rolecall.streams.feeds.values.text import one_line, plain_text, title
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d(:?\d\d)?)")
 _WRITTEN = re.compile(r"[<&]|Ã|Â")
+
+
+def _letters(name: str) -> str:
+    """`skill`, `Skills` and `skills_` are the same."""
+    return re.sub(r"[^a-z]", "", name.casefold()).removesuffix("s")
+
+
 _KNOWN = {
-    side: {re.sub(r"[^a-z]", "", name): name for name in contract.model_fields}
-    for side, contract in CONTRACT_OF.items()
+    side: {_letters(name): name for name in contract.model_fields} for side, contract in CONTRACT_OF.items()
 }
 
 
@@ -40,7 +46,7 @@ def contract_event(item: Json, side: Side) -> FeedEvent:
 def _name_near_misses(data: Json, side: Side, notes: list[Note]) -> None:
     known = CONTRACT_OF[side].model_fields
     for name in data.keys() - known.keys():
-        near = _KNOWN[side].get(re.sub(r"[^a-z]", "", name.casefold()))
+        near = _KNOWN[side].get(_letters(name))
         if near:
             notes.append(note(name, data[name], f"no field of the contract; is it {near}"))
 

@@ -74,6 +74,11 @@ def path_in_large(document: Any, mapping: Mapping[str, str] | None) -> Names | N
     return () if isinstance(document, list) else list_path(document, mapping)
 
 
+def longest_list(document: Any) -> list[Json]:
+    """Empty for a document without a list of objects."""
+    return max((found for _, found in _lists(document, ())), key=len, default=[])
+
+
 def graph_nodes(members: Iterator[Any]) -> dict[str, Json]:
     """What the postings of a graph may refer to: employers and places, not other postings."""
     return {

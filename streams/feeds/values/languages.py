@@ -67,10 +67,11 @@ _LEVELS = table(
         Cefr.B1: "b1|intermediate|limited working proficiency|limited working|conversational|mittelstufe|"
         "intermédiaire|intermedio|gemiddeld|średniozaawansowany|intermediário",
         Cefr.B2: "b2|upper intermediate|professional working proficiency|professional working|"
-        "professional proficiency|advanced|business fluent|verhandlungssicher|gute kenntnisse|avancé|"
+        "professional proficiency|advanced|avancé|"
         "avanzado|"
         "avanzato|gevorderd|zaawansowany|avançado",
-        Cefr.C1: "c1|fluent|fluently|full professional|full professional proficiency|proficient|fließend|"
+        Cefr.C1: "c1|fluent|fluently|"
+        "full professional|full professional proficiency|proficient|fließend|"
         "fliessend|courant|couramment|bilingue courant|fluido|con fluidez|fluente|fluentemente|vloeiend|"
         "biegle|biegły|płynnie|excellent",
         Cefr.C2: "c2|native|native speaker|native or bilingual|native or bilingual proficiency|mother tongue|"
@@ -96,16 +97,19 @@ _FILLERS = frozenset(
         "poziom",
     ]
 )
+# Variants of a language, and words for a level that different people set at different levels.
 _VARIANTS = table(
     {
-        None: "us|usa|uk|gb|united states|united kingdom|american|british|brazil|brazilian|brasil|portugal|"
+        None: "good|very good|gut|sehr gut|gute kenntnisse|sehr gute kenntnisse|bon niveau|buono|goed|"
+        "verhandlungssicher|business fluent|"
+        "us|usa|uk|gb|united states|united kingdom|american|british|brazil|brazilian|brasil|portugal|"
         "mexico|"
         "latin america|latam|simplified|traditional|international|austria|switzerland|canada"
     }
 )
 _MANY = re.compile(r"[;|\n]")
 # In `de en fr`, en is a code.
-_SOME = re.compile(r"[,/&+]|(?<!\b[A-Za-z]{2})\s(?:and|AND|und|UND|et|y|e|i|en)\s")
+_SOME = re.compile(r"[,&+]|(?<!\b[A-Za-z]{2})\s(?:and|AND|und|UND|et|y|e|i|en)\s")
 # Codes that feeds also write for the language of the country with this code: Swedish, Estonian, Slovenian, …
 _ALSO_COUNTRIES = frozenset(["se", "ee", "si", "kr", "ch"])
 

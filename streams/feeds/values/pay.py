@@ -118,6 +118,8 @@ def _amount(text: str) -> tuple[float, str | None, Period | None, float] | None:
     times, currency, per = 1.0, None, None
     for part in filter(None, (before, *re.split(r"\s+|(?<=[€£$])|(?=/)", after))):
         name = part.casefold().strip(".,-")
+        if part in ("-", "–", "—"):
+            return None  # a range without its end
         if part is not before and times == 1 and name in _TIMES:
             times = _TIMES[name]
             if name == "lpa":
@@ -130,7 +132,7 @@ def _amount(text: str) -> tuple[float, str | None, Period | None, float] | None:
             if currency is None and name in _NOUNS and not before:
                 return None  # 40 hours
             per = period(part)
-        elif name not in ("per", "pro", "par", "por", "al", "brutto", "gross", "/", "", "ca", "-"):
+        elif name not in ("per", "pro", "par", "por", "al", "brutto", "gross", "/", "", "ca"):
             whole = period(after.removeprefix(currency or ""))
             if whole is None:
                 return None

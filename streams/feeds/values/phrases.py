@@ -80,7 +80,10 @@ def table(spelled: Mapping[T, str]) -> dict[tuple[str, ...], T]:
 def understood(
     text: str, phrases: Mapping[tuple[str, ...], T], fillers: Collection[str] = ()
 ) -> list[T] | None:
-    """What the phrases of the text mean, in order and once each. None if any word belongs to no phrase."""
+    """What the phrases of the text mean, in order and once each. None if any word belongs to no phrase, and
+    for a text with a question mark."""
+    if "?" in text:
+        return None
     left, found = words(text), []
     longest = max(map(len, phrases))
     while left:

@@ -55,7 +55,7 @@ NOWHERE = Read(None, None, False)
 
 
 def resolve(parts: list[str]) -> Read:
-    if any(_AND.search(part) and not _is_known(part) for part in parts):
+    if not all(map(is_one_place, parts)):
         return NOWHERE  # Munich, Germany and Vienna, Austria
     if len(parts) == 1:
         return _alone(parts[0])
@@ -68,8 +68,9 @@ def resolve(parts: list[str]) -> Read:
     return NOWHERE
 
 
-def _is_known(part: str) -> bool:
-    return bool(country_named(part) or regions_named(part) or cities(part))
+def is_one_place(part: str) -> bool:
+    """Not `Berlin und Hamburg`; but `Bosnia and Herzegovina`."""
+    return not _AND.search(part) or bool(country_named(part) or regions_named(part) or cities(part))
 
 
 def _alone(part: str) -> Read:
@@ -198,12 +199,21 @@ def _with_a_code(rest: list[str], code: str) -> Read | None:
             country for country in fitting if people[country] * MANY_TIMES >= largest or country in certain
         }
     if len(fitting) == 1:
-        return in_country(rest, fitting.pop())
+        country = fitting.pop()
+        if country not in _SAME_CODES and any(
+            _is_a_small_town_named_like_a_country(each, country) for each in rest
+        ):
+            return NOWHERE  # Colombia, SC
+        return in_country(rest, country)
     known = [part for part in rest if countries_of(part)]
     if not fitting and len(meanings) == 1 and len(rest) == 1 and not known:
         return Read(meanings.pop()[0], None, False)
     city = _city(rest[0], None) if len(rest) == 1 and fitting else None
     return Read(None, city, False) if city else None
+
+
+def _is_a_small_town_named_like_a_country(part: str, country: str) -> bool:
+    return country_named(part) not in (None, country) and _people(part, country) < LARGE
 
 
 def _people(part: str, country: str) -> int:

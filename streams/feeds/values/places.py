@@ -12,6 +12,7 @@ from rolecall.streams.feeds.values.place_parts import (
     Read,
     in_country,
     is_named_like_a_state,
+    is_one_place,
     resolve,
 )
 from rolecall.streams.matching.hard_rules import city_key
@@ -73,6 +74,14 @@ _NEGATED = re.compile(
 _EXCEPT = re.compile(
     r"\b(?:not|nicht|außer|ausser|ohne|except|excluding|sauf|hors|excepto|salvo|tranne|eccetto|behalve|oprócz|"
     r"exceto)\b",
+    re.I,
+)
+# Not one city, unless GeoNames has a city of this name, such as Greater Noida.
+_WIDER = re.compile(
+    r"\b(?:\w+weit|nation-?wide|country-?wide|state-?wide|world-?wide|greater|gro(?:ß|ss)raum|raum|region|metro|"
+    r"metropol\w*|area|umgebung|umland|surroundings|environs|alrededores|dintorni|omgeving|okolic[ae]|arredores|"
+    r"various|multiple|several|verschiedene|mehrere|diverse|plusieurs|varios|vari|différents|different|"
+    r"all|alle|tou(?:t|te|tes|s)|toda|todo|tutta|heel|cała|entière|near|bei|nahe)\b",
     re.I,
 )
 _AROUND_A_NAME = re.compile(
@@ -177,7 +186,8 @@ def is_one_option(text: str) -> bool:
 @lru_cache(16_384)
 def is_one_name(city: str) -> bool:
     """Whether the text can be the name of one city, and not a list, a code with a city, or a workplace."""
-    return len(_parts(city)) == 1 and not _WORKPLACE.search(city) and not re.search(_ALTERNATIVES, city)
+    is_list = re.search(_ALTERNATIVES, city) or not is_one_place(city)
+    return len(_parts(city)) == 1 and not (_WORKPLACE.search(city) or _WIDER.search(city) or is_list)
 
 
 def _every_option_is_remote(options: list[str]) -> bool:

@@ -5,61 +5,31 @@ import re
 from functools import lru_cache
 from html.parser import HTMLParser
 
-from rolecall.streams.feeds.values.phrases import says_nothing, words
+from rolecall.streams.feeds.values.phrases import says_nothing
+from rolecall.streams.matching.hard_rules import city_key
 
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w{1,30});")
 _MOJIBAKE = re.compile(r"[ÃÂâ][\x80-\xbf\u0152-\u02dc\u2013-\u2122€]")
-_EMPTY_TITLES = frozenset(
-    [
-        "untitled",
-        "title",
-        "job",
-        "job title",
-        "position",
-        "vacancy",
-        "candidate",
-        "applicant",
-        "see resume",
-        "see cv",
-        "see attached",
-        "see description",
-        "see job description",
-        "resume",
-        "cv",
-        "curriculum vitae",
-        "lebenslauf",
-        "bewerber",
-        "bewerberin",
-        "john doe",
-        "jane doe",
-        "test",
-        "stelle",
-        "stellenangebot",
-        "offre d emploi",
-        "oferta de empleo",
-        "offerta di lavoro",
-        "vacature",
-        "oferta pracy",
-        "oferta de emprego",
-        "siehe lebenslauf",
-        "voir cv",
-        "ver cv",
-        "vedi cv",
-        "zie cv",
-        "patrz cv",
-        "ohne titel",
-        "sans titre",
-        "sin título",
-        "senza titolo",
-        "zonder titel",
-        "bez tytułu",
-        "sem título",
-        "no title",
-        "none given",
-        "new job",
-        "default",
-    ]
+# A title of such words alone says nothing. They stand here without accents.
+_EMPTY_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        a an the my your of for from to with and as no not none all any anything here below above see
+        please check attached attachment enclosed resume cv curriculum vitae profile document untitled
+        title titles name given test job jobs position positions role roles vacancy vacancies opening
+        openings opportunity opportunities open new various multiple several different other many default
+        unknown candidate applicant john jane doe description looking seeking seeker unemployed available
+        tbd be defined announced lorem ipsum lebenslauf siehe anhang bewerber bewerberin stelle stellen
+        stellenangebot stellenanzeige ohne titel keine kein verschiedene mehrere diverse arbeitssuchend
+        arbeitslos offen offene offre offres emploi emplois d poste postes voir sans titre demandeur
+        recherche en demandeuse oferta ofertas de empleo puesto puestos ver sin titulo desempleado busco
+        trabajo buscando offerta offerte di lavoro posizione vedi senza titolo disoccupato in cerca
+        occupazione vacature vacatures zie zonder functie werkzoekend werkloos pracy praca patrz bez
+        tytulu stanowisko bezrobotny szukam emprego vaga vagas sem desempregado
+        """,
+    )
 )
 
 
@@ -127,8 +97,8 @@ def mended(text: str) -> str:
 
 @lru_cache(16_384)
 def title(markup: str) -> str:
-    """Empty for a title that says nothing: `N/A`, `Untitled`, `See resume`."""
+    """Empty for a title that says nothing: `N/A`, `Untitled`, `See resume`, `12345`, `x`."""
     found = one_line(markup)
-    if says_nothing(found) or " ".join(words(found)) in _EMPTY_TITLES:
+    if says_nothing(found) or not any(map(str.isalpha, found)) or re.fullmatch(r"\W*[a-z]\W*", found, re.I):
         return ""
-    return found
+    return "" if set(city_key(found).split()) <= _EMPTY_WORDS else found

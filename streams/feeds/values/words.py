@@ -29,7 +29,7 @@ _EMPLOYMENT_TYPES = table(
         "a tempo determinato|stagionale|tijdelijk|tijdelijk contract|praca tymczasowa|czas określony|"
         "umowa na czas określony|temporário|contrato a termo|termo certo",
         EmploymentType.INTERNSHIP: "intern|interns|internship|internships|trainee|traineeship|apprentice|"
-        "apprenticeship|praktikum|praktikant|praktikantin|ausbildung|werkstudent|stage|stagiaire|alternance|"
+        "apprenticeship|praktikum|praktikant|praktikantin|ausbildung|stage|stagiaire|alternance|"
         "apprentissage|prácticas|becario|tirocinio|stagista|stagiair|staż|praktyka|praktyki|estágio|"
         "estagiário",
         EmploymentType.VOLUNTEER: "volunteer|volunteers|volunteering|ehrenamt|ehrenamtlich|bénévolat|"
@@ -162,8 +162,8 @@ _ABOUT_PERIODS = frozenset(
 )
 _YES = table(
     {
-        True: "true|yes|y|1|1 0|ja|oui|sí|si|sì|tak|sim|j|wahr|vrai",
-        False: "false|no|n|0|0 0|nein|non|nee|nie|não",
+        True: "true|yes|y|1|ja|oui|sí|si|sì|tak|sim|j|wahr|vrai",
+        False: "false|no|n|0|nein|non|nee|nie|não",
     }
 )
 _STATUSES = table(
@@ -207,7 +207,8 @@ def period(text: str) -> Period | None:
 
 @lru_cache(4096)
 def yes(text: str) -> bool | None:
-    return only(understood(text, _YES))
+    """`ja`, `N`, `1.0`."""
+    return only(understood(re.sub(r"\A\s*([01])\.0+\s*\Z", r"\1", text), _YES))
 
 
 @lru_cache(4096)

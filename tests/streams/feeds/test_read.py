@@ -149,3 +149,19 @@ def test_a_mapping_is_suggested_from_names_and_contents(tmp_path: Path) -> None:
         "salary.min=Gehalt von",
         "# Laune: no field fits; for example 'gut'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.xml", b"<x><offers><offer><ref>7</ref><title>Miller</title></offer><offer><ref>8</ref>"
+                  b"<title>Baker</title></offer></offers></x>"),
+        ("a.json", b'{"total": 2, "offers": [{"ref": 7, "title": "Miller"}, {"ref": 8, "title": "Baker"}]}'),
+        ("a.jsonl", b'{"ref": 7, "title": "Miller"}\n{"ref": 8, "title": "Baker"}\n'),
+        ("a.csv.gz", gzip.compress(b"sep=;\nref;title\n7;Miller\n")),
+    ],
+)  # fmt: skip
+def test_a_mapping_is_suggested_for_every_kind_of_file(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert list(suggest(path)) == ["# ref: no field fits; for example '7'", "title=title"]

@@ -237,3 +237,30 @@ def test_a_job_that_lacks_what_its_format_has_is_rejected(tmp_path: Path) -> Non
         "the file is a dump of greenhouse, but this job lacks absolute_url, updated_at",
         "a record must be a JSON object, but this is 'torn'",
     ]
+
+
+def test_the_country_that_all_places_share_is_read(tmp_path: Path) -> None:
+    job = {
+        "PositionTitle": "Miller",
+        "PositionLocationDisplay": "Multiple Locations",
+        "PositionLocation": [{"CountryCode": "United States"}, {"CountryCode": "United States"}],
+    }
+    items = {"SearchResultItems": [{"MatchedObjectId": "9", "MatchedObjectDescriptor": job}]}
+    path = tmp_path / "usajobs.json"
+    path.write_bytes(orjson.dumps({"SearchResult": items}))
+    (found,) = read(path, now=NOW)
+    assert isinstance(found, FeedEvent)
+    assert orjson.loads(found.value or b"")["location"] == {"country": "US"}
+
+
+@pytest.mark.parametrize(
+    ("area", "currency"), [("UK", "GBP"), ("Polska", "PLN"), ("Deutschland", "EUR"), ("Mars", None)]
+)
+def test_adzuna_pays_in_the_currency_of_the_country(tmp_path: Path, area: str, currency: str | None) -> None:
+    job = {"id": 1, "title": "Miller", "redirect_url": "u", "salary_min": 40000, "location": {"area": [area]}}
+    path = tmp_path / "adzuna.json"
+    path.write_bytes(orjson.dumps({"results": [job | {"salary_period": "x"}]}))
+    (found,) = read(path, now=NOW)
+    assert isinstance(found, FeedEvent)
+    salary = orjson.loads(found.value or b"").get("salary", {})
+    assert salary.get("currency") == (currency if currency in ("GBP", "EUR") else None)

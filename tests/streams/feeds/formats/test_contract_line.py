@@ -113,3 +113,33 @@ def test_an_endless_line_is_rejected_and_the_next_one_read(tmp_path: Path) -> No
     found = parsed(tmp_path, lines(CANDIDATE) + b"\n" + endless + b"\n" + lines(VACANCY))
     assert [type(each) for each in found] == [FeedEvent, FeedReject, FeedEvent]
     assert reason(found) == "the line is longer than 16,777,216 bytes"
+
+
+@pytest.mark.parametrize(
+    ("city", "expected"),
+    [
+        ("Gent und Brugge", {"country": "BE"}),
+        ("landesweit", {"country": "BE"}),
+        ("Region Antwerpen", {"country": "BE"}),
+        ("Greater Ghent", {"country": "BE"}),
+        ("Kleindorp", {"country": "BE", "city": "Kleindorp"}),  # a village that GeoNames lacks
+        ("Sint-Niklaas", {"country": "BE", "city": "Sint-Niklaas"}),
+    ],
+)
+def test_a_city_is_one_city(tmp_path: Path, city: str, expected: dict[str, str]) -> None:
+    (event,) = parsed(tmp_path, lines(VACANCY | {"location": {"country": "BE", "city": city}}))
+    assert isinstance(event, FeedEvent)
+    assert orjson.loads(event.value or b"")["location"] == expected
+
+
+def test_a_city_of_a_wide_name_is_a_city(tmp_path: Path) -> None:
+    (event,) = parsed(tmp_path, lines(VACANCY | {"location": {"country": "IN", "city": "Greater Noida"}}))
+    assert isinstance(event, FeedEvent)
+    assert orjson.loads(event.value or b"")["location"]["city"] == "Greater Noida"
+
+
+@pytest.mark.parametrize("name", ["skill", "Skills", "employmentType", "EXPIRES-AT"])
+def test_a_field_that_nearly_fits_is_told(tmp_path: Path, name: str) -> None:
+    (event,) = parsed(tmp_path, lines(VACANCY | {name: ["x"]}))
+    assert isinstance(event, FeedEvent)
+    assert [note.field for note in event.notes] == [name]

@@ -203,7 +203,7 @@ def test_a_place_says_that_work_is_remote(tmp_path: Path) -> None:
 
 def test_two_ids_too_long_to_publish_stay_apart(tmp_path: Path) -> None:
     mapping = parse_mapping(["id={a}-{b}", "title=a"])
-    found = parsed(tmp_path, f"a,b\nx,{'y' * 300}1\nx,{'y' * 300}2\n", mapping)
+    found = parsed(tmp_path, f"a,b\nMiller,{'y' * 300}1\nMiller,{'y' * 300}2\n", mapping)
     ids = {each.id for each in found if isinstance(each, FeedEvent)}
     assert len(ids) == 2
     assert max(map(len, ids)) <= 200

@@ -32,7 +32,7 @@ LANGUAGES = {  # en, de, fr, es, it, nl, pl, pt
 LEVELS = {
     "A1": ["A1"],
     "B1": ["B1", "intermediate"],
-    "B2": ["B2", "upper intermediate", "verhandlungssicher"],
+    "B2": ["B2", "upper intermediate"],
     "C1": ["C1", "fluent", "fließend", "courant", "fluente", "vloeiend", "biegle"],
     "C2": [
         "C2",

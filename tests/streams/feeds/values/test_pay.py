@@ -102,3 +102,8 @@ def test_an_amount_that_does_not_fit_its_period_is_no_pay(
     amount: float, currency: str, per: Period | None, is_pay: bool
 ) -> None:
     assert (pay.salary(amount, amount, currency, per) is not None) == is_pay
+
+
+@pytest.mark.parametrize("text", ["45.000 -", "45000?", "– 45.000", "45.000 € –"])
+def test_a_range_without_its_end_and_a_doubt_are_no_pay(text: str) -> None:
+    assert pay.pay(text) is None

@@ -28,6 +28,7 @@ NOTHING = (None, None, None)
         ("Vancouver, BC", ("CA", "Vancouver", None)),
         ("Toronto, Ontario, Canada", ("CA", "Toronto", None)),
         ("Berlin, DE", ("DE", "Berlin", None)),
+        ("Colombia, SC", NOTHING),
         ("Dublin, County Dublin, Ireland", ("IE", "Dublin", None)),
         ("Bengaluru, KA, India", ("IN", "Bengaluru", None)),
         ("bangalore, , India", ("IN", "bangalore", None)),

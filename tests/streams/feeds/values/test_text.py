@@ -18,3 +18,17 @@ def test_text_that_was_decoded_wrongly_is_mended() -> None:
 )
 def test_a_title_that_says_nothing_is_none(text: str) -> None:
     assert title(text) == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Open positions", "See below", "My CV", "Multiple vacancies", "sem titulo", "Arbeitslos", "Job seeker",
+     "4711", "x", "None of the above", "Stellenangebot", "Offre d'emploi", "Oferta de empleo"],
+)  # fmt: skip
+def test_a_title_of_words_that_say_nothing_is_empty(said: str) -> None:
+    assert title(said) == ""
+
+
+@pytest.mark.parametrize("said", ["Test engineer", "Open source developer", "Job coach", "Title clerk", "医"])
+def test_such_words_may_stand_in_a_title(said: str) -> None:
+    assert title(said) == said
