@@ -39,6 +39,7 @@ from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.retry import patiently
 from rolecall.streams.worker.embed import Embedder
 from rolecall.streams.worker.embedding_cache import Cache, forget
+from rolecall.streams.worker.exclusion_rules import forget_anchors
 from rolecall.streams.worker.occupations import References
 from rolecall.streams.worker.poison import Streak, sift
 from rolecall.streams.worker.search import Search
@@ -176,6 +177,7 @@ class BatchRunner:
         stored = dict(zip((each.id for each in points), before, strict=True))
         self._tell_stale_erasures(leaving, stored)
         leaving = [event for event in leaving if _is_current(event, stored)]
+        await self._forget_anchors(side, [event.id for event in leaving if isinstance(event, Erased)], tally)
         await self._forget_stale(embedded, stored)
         embedded = [each for each in embedded if _is_current(each.entity, stored)]
         done.written.update((event.id, (event, reasons[event.id])) for event in leaving)
@@ -192,6 +194,13 @@ class BatchRunner:
         withdrawn = [*withdrawals(side, ended, stored, now, rehearses=self._rehearses())]
         done.found.update((each.entity.id, news[each.entity.id]) for each in embedded)
         return [*map(withdrawal_record, withdrawn), *found, *_copies(leaving)]
+
+    async def _forget_anchors(self, side: Side, erased: Sequence[str], tally: Tally) -> None:
+        with tally.timed(Stage.UPSERT):
+            forget = partial(forget_anchors, self._index, side, erased, self._encoder.dims)
+            for rule in await self._patiently(forget, tally) if erased else ():
+                remedy = "its anchor was erased, and it excludes nothing now; give the anchor as a text"
+                log.warning("rule_lost_anchor", rule=rule, remedy=remedy)
 
     def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:
         """Logs an erasure without effect, because somebody asked for it. A replay has such erasures too."""

@@ -15,9 +15,10 @@ Removing a rule allows its pairs again from the next revision of either entity o
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from itertools import islice
 
 import numpy as np
@@ -30,8 +31,9 @@ from rolecall.schemas.rule import Anchor, ExclusionRule
 from rolecall.streams.errors import Unacceptable
 from rolecall.streams.events.receive import Defined, Erased
 from rolecall.streams.events.records import Outgoing, withdrawal_record
-from rolecall.streams.index.areas import Area, Vector, inside
-from rolecall.streams.index.port import Hit, Index, Lookup, Point
+from rolecall.streams.index.areas import DEPTH, Area, Vector, inside
+from rolecall.streams.index.conditions import All
+from rolecall.streams.index.port import Hit, Index, Lookup, Point, Query
 
 Pair = tuple[Hit, Hit]  # vacancy, candidate
 
@@ -74,6 +76,7 @@ class ExclusionRules:
         Raises `Unacceptable` for an anchor without a vector.
         """
         rules = [event.value for event in events if isinstance(event, Defined)]
+        sides = {id: side for id, (side, _) in (await self._indexed(rules)).items()}
         areas = await self.areas(rules)
         points = [
             Point(f"{event.id}#{number}", event.revision)
@@ -82,11 +85,13 @@ class ExclusionRules:
             for number in (0, 1)
         ]
         points += [
-            Point(f"{rule.id}#{number}", rule.revision, areas[rule.id][number], _card(rule, number))
+            Point(f"{rule.id}#{number}", rule.revision, areas[rule.id][number], _card(rule, number, sides))
             for rule in rules
             for number in (0, 1)
         ]
         stored = await self._index.upsert(Lookup.ANCHOR, points)
+        if sides:
+            await self._forget_erased(rules, sides)
         before = dict(zip((point.id for point in points), stored, strict=True))
         current = [rule for rule in rules if (before[f"{rule.id}#0"] or 0) <= rule.revision]
         forbidden = await self.forbidden([areas[rule.id] for rule in current])
@@ -96,6 +101,24 @@ class ExclusionRules:
             for vacancies, candidates in each.crossed
             for withdrawal in _withdrawals(vacancies, candidates, now, self._encoder.version)
         ]
+
+    async def _forget_erased(self, rules: Sequence[ExclusionRule], sides: Mapping[str, Side]) -> None:
+        """Of what was erased while its vector was written: its own erasure may have looked before that."""
+        left = await self._indexed(rules)
+        for side in Side:
+            gone = [id for id, was in sides.items() if was is side and id not in left]
+            await forget_anchors(self._index, side, gone, self._encoder.dims)
+
+    async def _indexed(self, rules: Sequence[ExclusionRule]) -> dict[str, tuple[Side, Vector]]:
+        """The vectors of the entities that are anchors now."""
+        ids = sorted(
+            {id for rule in rules for anchor in rule.anchors if (id := anchor.entity_id) is not None}
+        )
+        found: dict[str, tuple[Side, Vector]] = {}
+        for side in (Side.CANDIDATE, Side.VACANCY) if ids else ():  # the vacancy, where an id is both
+            vectors = await self._index.vectors(side, ids)
+            found |= {id: (side, vector) for id, vector in vectors.items()}
+        return found
 
     async def forbidden(self, areas: Sequence[tuple[Area, Area]]) -> list[Forbidden]:
         if not areas:
@@ -112,15 +135,12 @@ class ExclusionRules:
         """By rule id. An entity id stands for the vector that is indexed now."""
         anchors = [anchor for rule in rules for anchor in rule.anchors]
         texts = sorted({anchor.text for anchor in anchors if anchor.text is not None})
-        ids = sorted({anchor.entity_id for anchor in anchors if anchor.entity_id is not None})
         encoded: Mapping[str, Vector] = {}
         if texts:
             documents = [Document(text) for text in texts]
             embeddings = await asyncio.to_thread(self._encoder.encode, documents)
             encoded = dict(zip(texts, embeddings.vectors, strict=True))
-        indexed: dict[str, Vector] = {}
-        for side in (Side.CANDIDATE, Side.VACANCY) if ids else ():  # the vacancy, where an id is both
-            indexed |= await self._index.vectors(side, ids)
+        indexed = {id: vector for id, (_, vector) in (await self._indexed(rules)).items()}
 
         def area(anchor: Anchor) -> Area:
             vector = encoded[anchor.text] if anchor.text is not None else indexed.get(anchor.entity_id or "")
@@ -155,6 +175,33 @@ def _withdrawals(
             )
 
 
-def _card(rule: ExclusionRule, number: int) -> dict[str, object]:
+async def forget_anchors(index: Index, side: Side, ids: Iterable[str], dims: int) -> list[str]:
+    """Take out the rules that have the vector of one of these entities as an anchor. Returns the rules' ids.
+
+    Call it after the entities are taken out: a rule that is written meanwhile looks for them again.
+    """
+    wanted = {_mark(side, id) for id in ids}
+    if not wanted:
+        return []
+    anywhere = np.zeros(dims, np.float32)
+    limit = DEPTH
+    while len(hits := (await index.search(Lookup.ANCHOR, [Query(anywhere, All(), limit)]))[0]) == limit:
+        limit *= 2
+    cards = [(hit, orjson.loads(str(hit.payload["card"]))) for hit in hits]
+    lost = {card["rule"]: hit.revision for hit, card in cards if card.get("of") in wanted}
+    points = [Point(f"{rule}#{number}", revision) for rule, revision in lost.items() for number in (0, 1)]
+    await index.upsert(Lookup.ANCHOR, points)
+    return sorted(lost)
+
+
+def _card(rule: ExclusionRule, number: int, sides: Mapping[str, Side]) -> dict[str, object]:
     anchor = rule.anchors[number]
-    return {"card": orjson.dumps({"rule": rule.id, "min_similarity": anchor.min_similarity}).decode()}
+    card: dict[str, object] = {"rule": rule.id, "min_similarity": anchor.min_similarity}
+    if anchor.entity_id is not None and anchor.entity_id in sides:
+        card["of"] = _mark(sides[anchor.entity_id], anchor.entity_id)
+    return {"card": orjson.dumps(card).decode()}
+
+
+def _mark(side: Side, id: str) -> str:
+    """A hash, so that the index does not name whose vector a rule has."""
+    return blake2b(f"{side}/{id}".encode(), digest_size=16).hexdigest()

@@ -328,3 +328,34 @@ async def test_an_area_of_any_size_is_found_whole(office, world, make, monkeypat
     gone = {id for withdrawal in world.withdrawn for id in withdrawal.counterparts or ()}
     gone |= {withdrawal.entity_id for withdrawal in world.withdrawn}
     assert gone == {"v1", *(f"c{number}" for number in range(100))}
+
+
+async def test_a_rule_loses_the_vector_of_a_person_who_is_erased(office, world, make):
+    await world.candidates(make.candidate("c1", title="nurse"), make.candidate("c2", title="nurse"))
+    await office.publish("rule", rule_record(make, anchor(entity_id="c1"), anchor("cook")))
+    await office.publish("rule", rule_record(make, anchor(entity_id="c2"), anchor("baker"), id="r2"))
+    assert set(await world.index.vectors(Lookup.ANCHOR, ["r1#0", "r1#1", "r2#0"])) == {"r1#0", "r1#1", "r2#0"}
+    await world.candidates(make.erasure("c1", at=1_800_000_000_000))
+    assert set(await world.index.vectors(Lookup.ANCHOR, ["r1#0", "r1#1", "r2#0"])) == {"r2#0"}
+
+
+async def test_closing_a_person_leaves_the_rule(office, world, make):
+    await world.candidates(make.candidate("c1", title="nurse"))
+    await office.publish("rule", rule_record(make, anchor(entity_id="c1"), anchor("cook")))
+    await world.candidates(make.candidate("c1", title="nurse", status="closed", revision=2_000_000_000_000))
+    assert set(await world.index.vectors(Lookup.ANCHOR, ["r1#0"])) == {"r1#0"}
+
+
+async def test_an_erasure_while_the_rule_is_written_takes_the_vector_too(office, world, make, monkeypatch):
+    await world.candidates(make.candidate("c1", title="nurse"))
+    upsert = world.index.upsert
+
+    async def erased_first(space, points):
+        if space is Lookup.ANCHOR and points[0].vector is not None:
+            monkeypatch.setattr(world.index, "upsert", upsert)
+            await world.candidates(make.erasure("c1", at=1_800_000_000_000))
+        return await upsert(space, points)
+
+    monkeypatch.setattr(world.index, "upsert", erased_first)
+    await office.publish("rule", rule_record(make, anchor(entity_id="c1"), anchor("cook")))
+    assert await world.index.vectors(Lookup.ANCHOR, ["r1#0", "r1#1"]) == {}

@@ -133,3 +133,14 @@ async def test_of_the_useful_scores_none_is_missing(index: Index) -> None:
         best = sorted(scores, key=lambda id: -scores[id])[:12]
         wanted = [id for id in best if scores[id] >= least]
         assert [hit.id for hit in hits][: len(wanted)] == wanted
+
+
+async def test_a_vector_of_zeros_is_as_near_to_every_point(index: Index) -> None:
+    """Erasures look through all anchors of rules this way."""
+    vectors = np.random.default_rng(9).normal(size=(700, DIMS)).astype(np.float32)
+    await index.upsert(
+        Lookup.ANCHOR, [Point(f"{n}", 1, vector, {"card": "{}"}) for n, vector in enumerate(vectors)]
+    )
+    (hits,) = await index.search(Lookup.ANCHOR, [Query(np.zeros(DIMS, np.float32), All(), 1000)])
+    assert {hit.id for hit in hits} == {str(n) for n in range(700)}
+    assert hits[0].payload["card"] == "{}"
