@@ -146,6 +146,7 @@ CONTRACT_OF: dict[Side, type[Vacancy] | type[Candidate]] = {
 
 
 @cache
+@cache
 def event_type(contract: type[Contract]) -> str:
     """The CloudEvents type of a contract: `rolecall.exclusion_rule.v1`."""
     snake = re.sub(r"(?<!^)(?=[A-Z])", "_", contract.__name__).lower()

@@ -20,12 +20,12 @@ from rolecall.streams.events.receive import Entity, Limits, receive
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing, match_record
 from rolecall.streams.index.edge.client import QdrantEdge
-from rolecall.streams.index.port import Query
+from rolecall.streams.index.port import Hit, Query
 from rolecall.streams.kafka.publisher import KafkaPublisher, producer
 from rolecall.streams.matching.card import Embedded, point
-from rolecall.streams.matching.match import matches
+from rolecall.streams.matching.match import listed
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import compatible_hits, wanted
+from rolecall.streams.matching.ranking import Choice, chosen, compatible_hits, wanted
 from rolecall.streams.worker.search import first_limit
 
 BATCH = 128
@@ -75,18 +75,16 @@ class Stages:
             records_out = [
                 match_record(match)
                 for each, some in zip(embedded, hits, strict=True)
-                for match in matches(
-                    self._encoder,
-                    each,
-                    compatible_hits(each.entity, some, self._now),
-                    self._policy,
-                    self._now,
-                )
+                for match in listed(self._encoder, each, self._list(each, some), self._now)
             ]
         with self._timed(Stage.PUBLISH):
             await self._publisher.publish(
                 [Outgoing("feedback", r.key, r.value, r.headers) for r in records_out]
             )
+
+    def _list(self, embedded: Embedded, hits: Sequence[Hit]) -> list[Choice]:
+        found = compatible_hits(embedded.entity, hits, self._now)
+        return chosen(self._encoder, embedded.certainty, embedded.told, found, self._policy)[:TOP_K]
 
     @contextmanager
     def _timed(self, stage: Stage) -> Iterator[None]:

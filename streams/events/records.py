@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha1
+from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
+
+import orjson
 
 from rolecall.schemas.cloud_event import cloud_event
 from rolecall.schemas.match import Match, MatchesWithdrawn, Side
@@ -24,6 +28,9 @@ from rolecall.streams.events.receive import Reject
 from rolecall.streams.events.record import Record
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/rolecall/rolecall")
+_NAMED = sha1(NAMESPACE.bytes, usedforsecurity=False)
+MatchFields = dict[str, Any]
+"""Every field of a `Match`, as `Match` would write it as JSON."""
 ROLLOUT_KEY = b"rollout"
 ERASURE_COPY = "__rolecall.erasure"  # holds partition/offset of the original
 ERROR_HEADERS = "__connect.errors.", "__rolecall.errors."
@@ -81,12 +88,21 @@ def rollout_record(rollout: Rollout) -> Outgoing:
     )  # one order, however many there are
 
 
-def match_record(match: Match) -> Outgoing:
+def name_id(name: str) -> str:
+    """The uuid5 of our namespace and the name, in a fifth of the time."""
+    named = _NAMED.copy()
+    named.update(name.encode())
+    digits = named.hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+def match_record(match: MatchFields) -> Outgoing:
     return Outgoing(
         MATCHES.name,
-        match.vacancy_id.encode(),
-        match.model_dump_json().encode(),
-        cloud_event(match.id, event_type(Match), match.occurred_at),
+        match["vacancy_id"].encode(),
+        orjson.dumps(match, option=orjson.OPT_UTC_Z),
+        cloud_event(match["id"], event_type(Match), match["occurred_at"]),
     )
 
 
@@ -99,7 +115,7 @@ def withdrawal_record(withdrawal: MatchesWithdrawn) -> Outgoing:
         MATCHES.name,
         withdrawal.entity_id.encode(),
         withdrawal.model_dump_json().encode(),
-        cloud_event(str(uuid5(NAMESPACE, name)), event_type(MatchesWithdrawn), withdrawal.occurred_at),
+        cloud_event(name_id(name), event_type(MatchesWithdrawn), withdrawal.occurred_at),
     )
 
 

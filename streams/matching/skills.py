@@ -85,10 +85,16 @@ _CANONICAL = {_letters(alias): _letters(name) for name, aliases in ALIASES.items
 
 def compare_skills(asked: Sequence[str], offered: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Shared and missing ones, each once, as the vacancy writes it."""
-    wanted: dict[str, str] = {}
-    for skill in asked:
-        wanted.setdefault(skill_key(skill), skill)
-    known = {skill_key(skill) for skill in offered}
-    shared = tuple(skill for key, skill in wanted.items() if key in known)
-    missing = tuple(skill for key, skill in wanted.items() if key not in known) if offered else ()
+    wanted, known = _by_key(tuple(asked)), _by_key(tuple(offered))
+    shared = tuple([skill for key, skill in wanted.items() if key in known])
+    missing = tuple([skill for key, skill in wanted.items() if key not in known]) if offered else ()
     return shared, missing
+
+
+@lru_cache(maxsize=2**12)
+def _by_key(skills: tuple[str, ...]) -> dict[str, str]:
+    """By key, the first spelling. An entity is compared with each of its matches."""
+    spelled: dict[str, str] = {}
+    for skill in skills:
+        spelled.setdefault(skill_key(skill), skill)
+    return spelled

@@ -11,15 +11,15 @@ import pytest
 
 from rolecall.encoder.features import Features
 from rolecall.schemas.candidate import Candidate
-from rolecall.schemas.match import NearestOccupation, Side
+from rolecall.schemas.match import Match, NearestOccupation, Side
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.events.records import match_record
 from rolecall.streams.index.port import Hit
 from rolecall.streams.matching.card import Embedded, point
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
-from rolecall.streams.matching.match import matches
+from rolecall.streams.matching.match import listed, matches
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import compatible_hits
+from rolecall.streams.matching.ranking import chosen, compatible_hits
 
 ALL = Policy(top_k=100, min_confidence=0)
 
@@ -196,22 +196,22 @@ class TestSize:
         [one] = compatible_hits(job.entity, [hit(person, 1 / 3)], now)
         [match] = matches(encoder, job, [replace(one, soft=tuple(HardRule))], ALL, now)
         assert match.reasons.features
-        assert len(match_record(match).value) < 2048
+        assert len(match_record(match.model_dump()).value) < 2048
 
     def test_a_match_with_many_skills_stays_under_2_kb(self, encoder, now, vacancy, candidate):
         skills = tuple(f"a rather long name of a skill, number {number}" for number in range(100))
         pair = vacancy("v" * 36, 2**42, skills=skills), candidate("c" * 36, 2**42, skills=skills[::2])
-        assert len(match_record(found(encoder, now, *pair)).value) < 2048
+        assert len(match_record(found(encoder, now, *pair).model_dump()).value) < 2048
 
     def test_even_of_the_longest_skills(self, encoder, now, vacancy, candidate):
         skills = tuple(f"{number:03}" + "語" * 197 for number in range(100))
         pair = vacancy("v" * 36, 2**42, skills=skills), candidate("c" * 36, 2**42, skills=skills[::2])
-        assert len(match_record(found(encoder, now, *pair)).value) < 2048
+        assert len(match_record(found(encoder, now, *pair).model_dump()).value) < 2048
 
     def test_even_of_skills_that_json_has_to_escape(self, encoder, now, vacancy, candidate):
         skills = tuple(f"{number:03}" + "\x01" * 100 for number in range(100))
         pair = vacancy("v" * 36, 2**42, skills=skills), candidate("c" * 36, 2**42, skills=skills[::2])
-        assert len(match_record(found(encoder, now, *pair)).value) < 2048
+        assert len(match_record(found(encoder, now, *pair).model_dump()).value) < 2048
 
     def test_no_more_than_ten_skills_are_named(self, encoder, now, vacancy, candidate):
         asked = tuple(f"skill {number:02}" for number in range(30))
@@ -394,3 +394,25 @@ def test_the_peaks_of_a_point_are_its_largest_components(vacancy, encoder):
     embedded = vacancy()
     peaks = json.loads(point(embedded).payload["card"])["peaks"]
     assert set(peaks) == set(np.argsort(embedded.vector)[-len(peaks) :].tolist())
+
+
+class TestBytes:
+    """A worker writes matches without the model. Consumers read them with it."""
+
+    @pytest.fixture
+    def written(self, encoder, now, vacancy, candidate):
+        encoder.features = Features((tuple(f"feature {n}" for n in range(16)),))
+        occupation = NearestOccupation(id="o1", label="Kranführer", score=1 / 3, unfamiliar=True)
+        job = replace(vacancy(skills=("C++", '"q"', "語", "SQL")), occupation=occupation)
+        [one] = compatible_hits(job.entity, [hit(candidate(skills=("SQL",)), 1e-7)], now)
+        best = chosen(encoder, job.certainty, job.told, [replace(one, soft=tuple(HardRule))], ALL)
+        [fields] = listed(encoder, job, best, now + timedelta(microseconds=1))
+        return match_record(fields)
+
+    def test_they_are_the_ones_that_the_contract_writes(self, written):
+        assert Match.model_validate_json(written.value).model_dump_json().encode() == written.value
+
+    def test_no_field_is_left_out(self, written):
+        fields = json.loads(written.value)
+        assert fields.keys() == Match.model_fields.keys()
+        assert fields["reasons"].keys() == Match.model_fields["reasons"].annotation.model_fields.keys()
