@@ -10,13 +10,14 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 TORCH_INDEX := $(if $(filter cpu,$(TORCH)),--retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka test-generated check bench gpu-check chaos clean
+.PHONY: help demo test test-kafka test-generated nightly check bench gpu-check chaos clean
 
 help:
 	@echo "make demo   start the embedded stack, publish a sample, match it live, show the matches"
 	@echo "make test   lint, types, import direction, every test"
 	@echo "make test-kafka KAFKA_HOME=path/to/kafka: the stack tests on Apache Kafka (needs Java 17)"
 	@echo "make test-generated  generate code from the JSON Schemas, compile it, read events with it (needs npm)"
+	@echo "make nightly  2,000 random histories of erasures and lost indexes (make test runs 100)"
 	@echo "make check  lint, types, import direction"
 	@echo "make chaos  one fault after another while events flow: nothing may be lost (about 20 minutes)"
 	@echo "make bench  DATA=path/to/data: speed and quality figures"
@@ -54,6 +55,9 @@ test-kafka: $(STAMP)
 
 test-generated: $(STAMP)
 	ROLECALL_TEST_GENERATED=1 $(BIN)/pytest tests/generated
+
+nightly: $(STAMP)
+	ROLECALL_TEST_HISTORIES=2000 $(BIN)/pytest tests/bench/test_bench_erasure.py
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.pipeline --vacancies $(DATA)/vacancies/open_jobs.csv --onet $(DATA)/onet

@@ -1,10 +1,12 @@
-"""100 random histories of erasures and lost indexes. `python -m bench.erasure` runs 2,000."""
+"""Random histories of erasures and lost indexes: 100, or as many as ROLECALL_TEST_HISTORIES says."""
+
+import os
 
 import pytest
 
 from bench.erasure import EDGE_EVERY, run
 
-HISTORIES, PART = 100, 10
+HISTORIES, PART = int(os.environ.get("ROLECALL_TEST_HISTORIES", "100")), 10
 
 
 @pytest.mark.parametrize("first", range(0, HISTORIES, PART))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import re
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from prometheus_client import generate_latest
 
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.match import Side
-from rolecall.schemas.topics import DAY_MS, DEAD_LETTERS, FEEDBACK, MATCHES, VACANCIES
+from rolecall.schemas.topics import CANDIDATES, DAY_MS, DEAD_LETTERS, FEEDBACK, MATCHES, VACANCIES
 from rolecall.streams.monitor.health import Health
 from rolecall.streams.monitor.metrics import Metrics
 from rolecall.streams.settings import Settings
+from rolecall.streams.worker.rolling import ROLL_SECONDS
 
 DOC = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text()
 ROWS = dict(re.findall(r"^\| ([^|]+?) \| [^|]+ \| ([^|]*?) \|$", DOC, re.MULTILINE))
+BOUNDS = dict(re.findall(r"^\| ([^|]+?) \| (\d+) days?\b", DOC, re.MULTILINE))
 PROFILE = {
     "title": "quokka keeper",
     "summary": "I live at numbat street and my name is Wombat",
@@ -34,6 +37,24 @@ def test_the_retention_of_tombstones_and_cache_is_the_documented_one():
     assert Settings.model_fields["cache_ttl_seconds"].default * 1000 == DAY_MS
     assert "`ROLECALL_CACHE_TTL_SECONDS` (a day)" in ROWS["Redis, if configured"]
     assert f"({Settings.model_fields['expiry_interval_seconds'].default} s)" in DOC
+
+
+def test_a_text_rests_in_a_log_no_longer_than_documented():
+    """Days until a segment is closed, and then until it is compacted or deleted, in whole days."""
+    rolled = CANDIDATES.segment_ms + ROLL_SECONDS * 1000
+    compacted = rolled + int(CANDIDATES.config()["max.compaction.lag.ms"])
+    assert int(BOUNDS["log of `candidates`"]) == math.ceil(compacted / DAY_MS)
+    for topic, name in ((DEAD_LETTERS, "`dead-letters`"), (MATCHES, "`matches`"), (FEEDBACK, "`feedback`")):
+        [said] = (int(days) for where, days in BOUNDS.items() if where.startswith(f"log of {name}"))
+        deleted = topic.retention_ms + topic.segment_ms
+        assert deleted / DAY_MS <= said <= deleted / DAY_MS + 1  # one day for the broker to look
+
+
+def test_every_test_that_is_named_is_there():
+    root = Path(__file__).parents[2]
+    named = re.findall(r"`(tests/[^`]+)`", DOC)
+    assert len(named) > 15
+    assert [path for path in named if not (root / path).is_file()] == []
 
 
 @pytest.fixture
