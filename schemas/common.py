@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -328,6 +328,10 @@ class Location(Contract):
     city: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     lat: Annotated[float, Field(ge=-90, le=90)] | None = None
     lon: Annotated[float, Field(ge=-180, le=180)] | None = None
+    point_from: Literal["city"] | None = Field(
+        default=None,
+        description="`city`: the coordinates are those of the city (GeoNames). Absent: of the place itself.",
+    )
 
     @model_validator(mode="after")
     def _coordinates_come_in_pairs(self) -> Self:

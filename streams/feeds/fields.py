@@ -13,10 +13,10 @@ from rolecall.schemas.common import Period, Workplace, milliseconds
 from rolecall.streams.feeds.notes import Note, note
 from rolecall.streams.feeds.values import dates, languages, pay, places, words
 from rolecall.streams.feeds.values.countries import country_code
-from rolecall.streams.feeds.values.gazetteer import cities, near_country
+from rolecall.streams.feeds.values.gazetteer import cities, cities_in, near_country
 from rolecall.streams.feeds.values.phrases import says_nothing
 from rolecall.streams.feeds.values.text import mended, one_line, plain_text, title
-from rolecall.streams.matching.hard_rules import distance_km
+from rolecall.streams.matching.hard_rules import CITY_KM, distance_km
 
 Raw = Mapping[str, Any]  # a field of ours -> text, a number, a truth or a list of these, as the feed has it
 
@@ -235,7 +235,8 @@ def _place(given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
         _at(read.workplace, found)
         if named_city and not read.whole:
             notes.append(note("location.city", named_city))
-    if point := _point(given, location, notes):
+    point: Mapping[str, Any] | None = _point(given, location, notes)
+    if point or (point := _point_of_city(location)):
         location |= point
     if location:
         found["location"] = location
@@ -259,6 +260,15 @@ def _point(given: Raw, location: Mapping[str, Any], notes: list[Note]) -> dict[s
         notes.append(note("location.lat", f"{lat} {lon}", wrong))
         return None
     return {"lat": lat, "lon": lon}
+
+
+def _point_of_city(location: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of a city that has its name alone in its country; other places of the name may be parts of it."""
+    city, country = location.get("city"), location.get("country")
+    known = cities_in(city, country) if city and country else ()
+    if not known or any(distance_km(known[0][3:5], each[3:5]) > CITY_KM for each in known):
+        return None
+    return {"lat": known[0].lat, "lon": known[0].lon, "point_from": "city"}
 
 
 def wrong_point(location: Mapping[str, Any], lat: float, lon: float) -> str | None:

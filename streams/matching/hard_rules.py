@@ -57,6 +57,7 @@ ALL_HARD = RuleBook()
 
 EARTH_RADIUS_KM = 6371.0088
 KM_PER_DEGREE = math.radians(EARTH_RADIUS_KM)
+CITY_KM = 20.0  # from the point of a city to its edge
 DISTANCE_TOLERANCE_KM = 0.001
 PAY_TOLERANCE = 1e-9
 
@@ -114,9 +115,18 @@ def _out_of_reach(vacancy: VacancyTerms, candidate: CandidateTerms) -> bool:
     job, home = vacancy.location, candidate.location
     if vacancy.workplace is Workplace.REMOTE or candidate.relocate or job is None or home is None:
         return False
+    elsewhere = _differ(job.country, home.country) or _in_other_cities(job, home)
     if candidate.radius_km is not None and job.point and home.point:
-        return distance_km(job.point, home.point) > candidate.radius_km + DISTANCE_TOLERANCE_KM
-    return _differ(job.country, home.country) or _in_other_cities(job, home)
+        reach = candidate.radius_km + city_km(job) + city_km(home) + DISTANCE_TOLERANCE_KM
+        far = distance_km(job.point, home.point) > reach
+        in_one_city = not elsewhere and bool(city_of(job) and city_of(home))
+        return far and not (in_one_city and (city_km(job) or city_km(home)))
+    return elsewhere
+
+
+def city_km(location: Location) -> float:
+    """How far from the point the place may be: the point of a city is not the place itself."""
+    return CITY_KM if location.point_from == "city" else 0.0
 
 
 def _lacks_language(vacancy: VacancyTerms, candidate: CandidateTerms) -> bool:

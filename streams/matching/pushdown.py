@@ -27,10 +27,12 @@ from rolecall.streams.index.conditions import (
 from rolecall.streams.matching.hard_rules import (
     ALL_HARD,
     BAND,
+    CITY_KM,
     KM_PER_DEGREE,
     PAY_TOLERANCE,
     HardRule,
     RuleBook,
+    city_km,
     city_names,
     city_of,
 )
@@ -40,19 +42,22 @@ NEVER = 2.0**53
 REACHES_KM = (10, 25, 50, 100, 250, 1000)
 _NOWHERE = Location()
 _NOTHING = Either(())
-_REMOTE, _ANYWHERE, _FAR = "remote", "anywhere", "far"
+_REMOTE, _ANYWHERE, _FAR, _CITY = "remote", "anywhere", "far", "city"
 _MEASURED, _UNMEASURED = "@", "?"  # whether the distance decides when the other side has coordinates
 
 
 def vacancy_fields(terms: VacancyTerms, book: RuleBook = ALL_HARD) -> Payload:
     """What `wanted_vacancies` looks at, whatever the modes: they may change and the point stays."""
     location = terms.location or _NOWHERE
-    mark = _MEASURED if location.point else _UNMEASURED
+    marks = _marks(location) if location.point else [_UNMEASURED]
+    place_tags = [tag for mark in marks for tag in _place_tags(location, mark)]
+    if city_km(location):
+        place_tags.append(_CITY)
     return {
         "expires": NEVER if terms.expires_at is None else float(milliseconds(terms.expires_at)),
         "country": str(location.country or ANY),
         "workplace": str(terms.workplace or ANY),
-        "place_tags": [_REMOTE] if terms.workplace is Workplace.REMOTE else _place_tags(location, mark),
+        "place_tags": [_REMOTE] if terms.workplace is Workplace.REMOTE else place_tags,
         "languages": [_tag(each) for each in terms.languages],
         "employment_types": _texts(terms.employment_types),
         "seniority": str(terms.seniority or ANY),
@@ -67,7 +72,8 @@ def candidate_fields(terms: CandidateTerms, book: RuleBook = ALL_HARD) -> Payloa
     if terms.relocate:
         place_tags = [_ANYWHERE]
     elif terms.radius_km is not None and location.point:
-        place_tags = [*_place_tags(location, _MEASURED), _reach(terms.radius_km)]
+        place_tags = [tag for mark in _marks(location) for tag in _place_tags(location, mark)]
+        place_tags.append(_reach(terms.radius_km + city_km(location)))
     else:
         place_tags = _place_tags(location, _UNMEASURED)
     return {
@@ -135,23 +141,29 @@ def _homes_in_reach(job: Location) -> list[Condition]:
     if not job.point:
         place_tags = _wanted_place_tags(job, _MEASURED, _UNMEASURED)
         return [AnyOf("place_tags", (_ANYWHERE, *place_tags))] if job.country or city_of(job) else []
-    rings = {_reach(km): _near(job.point, km) for km in REACHES_KM} | {_FAR: None}
+    rings = {_reach(km): _near(job.point, km + city_km(job)) for km in REACHES_KM} | {_FAR: None}
     unsure = [reach for reach, near in rings.items() if near is None]
     measured = (All((AnyOf("place_tags", (reach,)), near)) for reach, near in rings.items() if near)
-    return [
-        Either((AnyOf("place_tags", (_ANYWHERE, *unsure, *_wanted_place_tags(job, _UNMEASURED))), *measured))
-    ]
+    place_tags = _wanted_place_tags(job, _UNMEASURED, *([_MEASURED] if city_km(job) else []))
+    return [Either((AnyOf("place_tags", (_ANYWHERE, *unsure, *place_tags)), *measured))]
 
 
 def _jobs_in_reach(home: Location, radius_km: float | None) -> list[Condition]:
     if radius_km is None or not home.point:
         place_tags = _wanted_place_tags(home, _MEASURED, _UNMEASURED)
         return [AnyOf("place_tags", (_REMOTE, *place_tags))] if home.country or city_of(home) else []
-    unmeasured = (_REMOTE, *_wanted_place_tags(home, _UNMEASURED))
-    near = _near(home.point, radius_km)
-    if near is None:
-        return [AnyOf("place_tags", (*unmeasured, f"{_MEASURED}|"))]
-    return [Either((AnyOf("place_tags", unmeasured), near))]
+    wanted = (_REMOTE, *_wanted_place_tags(home, _UNMEASURED, *([_MEASURED] if city_km(home) else [])))
+    reach = radius_km + city_km(home)
+    near, near_cities = _near(home.point, reach), _near(home.point, reach + CITY_KM)
+    if near is None or near_cities is None:
+        return [AnyOf("place_tags", (*wanted, f"{_MEASURED}|"))]
+    cities = All((AnyOf("place_tags", (_CITY,)), near_cities))
+    return [Either((AnyOf("place_tags", wanted), near, cities))]
+
+
+def _marks(location: Location) -> list[str]:
+    """Of a place with a point. What is in the city of the point is near enough, whatever the distance."""
+    return [_MEASURED, _UNMEASURED] if city_km(location) else [_MEASURED]
 
 
 def _near(point: tuple[float, float], km: float) -> Near | None:

@@ -71,6 +71,7 @@ def a_location(random: Random) -> Location | None:
         city=random.choice((None, "Berlin", "BERLIN ", "Łódź", "lodz", "-", "München", "Munich")),
         lat=lat,
         lon=lon,
+        point_from=random.choice((None, "city")) if lat is not None else None,
     )
 
 

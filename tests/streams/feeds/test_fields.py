@@ -33,7 +33,19 @@ def test_coordinates_that_are_elsewhere(
 @pytest.mark.parametrize(
     ("raw", "location"),
     [
-        ({"location": "Leeds, West Yorkshire", "location.country": "UK"}, {"country": "GB", "city": "Leeds"}),
+        (
+            {"location": "Firenze, IT"},
+            {"country": "IT", "city": "Firenze", "lat": 43.77925, "lon": 11.24626, "point_from": "city"},
+        ),
+        ({"location": "Springfield, US"}, {"country": "US", "city": "Springfield"}),  # which one?
+        (
+            {"location": "Firenze, IT", "location.lat": 43.7, "location.lon": 11.2},
+            {"country": "IT", "city": "Firenze", "lat": 43.7, "lon": 11.2},
+        ),
+        (
+            {"location": "Leeds, West Yorkshire", "location.country": "UK"},
+            {"country": "GB", "city": "Leeds", "lat": 53.79648, "lon": -1.54785, "point_from": "city"},
+        ),
         ({"location": "Vienna, Austria", "location.country": "US"}, None),
         ({"location": "Gdynia", "location.lat": "18,5", "location.lon": "54,5"}, {"city": "Gdynia"}),
     ],

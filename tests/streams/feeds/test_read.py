@@ -12,6 +12,7 @@ import pytest
 from rolecall.streams.feeds.mapping import parse_mapping
 from rolecall.streams.feeds.read import FeedEvent, FeedReject, read
 from rolecall.streams.feeds.suggest import suggest
+from tests.streams.feeds.reading import said
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -21,8 +22,7 @@ def values(tmp_path: Path, content: bytes, name: str = "feed", mapping: str = ""
     path.write_bytes(content)
     pairs = parse_mapping(mapping.split("|")) if mapping else None
     found = list(read(path, now=NOW, mapping=pairs))
-    assert [each.reason for each in found if isinstance(each, FeedReject)] == []
-    return [orjson.loads(each.value or b"") for each in found if isinstance(each, FeedEvent)]
+    return [said(each) for each in found]
 
 
 def test_a_page_gives_its_ld_json(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def read(words: str) -> dict[str, Any]:
                 location["city"] = phrase.removeprefix("city ")
             case ["at", lat, lon]:
                 location |= {"lat": float(lat), "lon": float(lon)}
+            case ["city's", "point", lat, lon]:
+                location |= {"lat": float(lat), "lon": float(lon), "point_from": "city"}
             case ["radius", km, "km"]:
                 terms["radius_km"] = float(km)
             case ["relocates"]:

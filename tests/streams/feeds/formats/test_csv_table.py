@@ -10,6 +10,7 @@ from rolecall.schemas.match import Side
 from rolecall.streams.feeds.mapping import parse_mapping
 from rolecall.streams.feeds.parsed import Parsed
 from rolecall.streams.feeds.read import FeedEvent, FeedReject, read
+from tests.streams.feeds.reading import said
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 NOW_MS = 1_795_338_000_000
@@ -30,10 +31,7 @@ def parsed(
 
 def one(found: list[Parsed]) -> dict[str, Any]:
     (event,) = found
-    assert isinstance(event, FeedEvent), event.reason
-    assert event.value is not None
-    value: dict[str, Any] = orjson.loads(event.value)
-    return value
+    return said(event)
 
 
 def reason(found: list[Parsed]) -> str:

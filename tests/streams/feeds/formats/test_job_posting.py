@@ -9,6 +9,7 @@ import pytest
 
 from rolecall.schemas.match import Side
 from rolecall.streams.feeds.read import FeedEvent, FeedReject, read
+from tests.streams.feeds.reading import said
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 NOW_MS = 1_795_338_000_000
@@ -48,11 +49,10 @@ def published(tmp_path: Path, posting: Any) -> dict[str, Any]:
     path = tmp_path / "posting.json"
     path.write_bytes(orjson.dumps(posting, option=orjson.OPT_INDENT_2))
     (event,) = read(path, now=NOW)
-    assert isinstance(event, FeedEvent), event.reason
+    found = said(event)
+    assert isinstance(event, FeedEvent)
     assert event.side is Side.VACANCY
-    assert event.value is not None
-    value: dict[str, Any] = orjson.loads(event.value)
-    return value
+    return found
 
 
 def posting(**fields: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rolecall.schemas.match import Side
 from rolecall.streams.feeds.read import FeedEvent, read
+from tests.streams.feeds.reading import said
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -75,11 +76,10 @@ def published(tmp_path: Path, resume: dict[str, Any]) -> dict[str, Any]:
     path = tmp_path / "resume.json"
     path.write_bytes(orjson.dumps(resume, option=orjson.OPT_INDENT_2))
     (event,) = read(path, now=NOW)
-    assert isinstance(event, FeedEvent), event.reason
+    found = said(event)
+    assert isinstance(event, FeedEvent)
     assert event.side is Side.CANDIDATE
-    assert event.value is not None
-    value: dict[str, Any] = orjson.loads(event.value)
-    return value
+    return found
 
 
 def labelled(**fields: Any) -> dict[str, Any]:
