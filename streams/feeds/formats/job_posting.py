@@ -24,6 +24,7 @@ _ABOUT = (
     "baseSalary",
 )
 _HOLDERS = ("@graph", "itemListElement", "item", "mainEntity", "mainEntityOfPage", "hasPart", "about")
+_HOLDING = frozenset(("@type", *_HOLDERS))
 
 
 def is_posting(item: Any) -> bool:
@@ -37,6 +38,8 @@ def postings(document: Any, known: Mapping[str, Json] | None = None) -> list[Jso
 
     `known`: nodes outside the document, by their @id.
     """
+    if isinstance(document, dict) and _HOLDING.isdisjoint(document):
+        return []
     nodes = dict(known or {})
     found: list[Json] = []
     left, seen = [document], 0

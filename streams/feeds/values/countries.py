@@ -6,27 +6,9 @@ from functools import cache, lru_cache
 import pycountry
 from babel import Locale
 
+from rolecall.streams.feeds.values.phrases import EUROPEAN
 from rolecall.streams.matching.hard_rules import city_key
 
-_NAMED_IN = [
-    "en",
-    "de",
-    "fr",
-    "es",
-    "it",
-    "nl",
-    "pl",
-    "pt",
-    "sv",
-    "da",
-    "nb",
-    "fi",
-    "cs",
-    "sk",
-    "hu",
-    "ro",
-    "tr",
-]
 _ALSO = {
     "US": "us|u.s|u.s.a|usa|america|united states of america|etats unis d amerique|ee uu|eeuu|"
     "stany zjednoczone",
@@ -64,7 +46,7 @@ def _names() -> dict[str, str]:
             if name := getattr(country, attribute, None):
                 found.setdefault(city_key(name), set()).add(country.alpha_2)
     known = {country.alpha_2 for country in pycountry.countries}
-    for tag in _NAMED_IN:
+    for tag in EUROPEAN:
         for code, name in Locale(tag).territories.items():
             if code in known:
                 found.setdefault(city_key(name), set()).add(code)

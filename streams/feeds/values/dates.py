@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import ciso8601
 from babel import Locale
 
-from rolecall.streams.feeds.values.phrases import words
+from rolecall.streams.feeds.values.phrases import EIGHT, words
 
 _EARLIEST, _LATEST = 1990, 2200  # before: the zero of a clock, such as Go's year 1
-_MONTHS_IN = ["en", "de", "fr", "es", "it", "nl", "pl", "pt"]
 _ZONES = {"UTC": 0, "GMT": 0, "Z": 0, "CET": 60, "CEST": 120}  # others are ambiguous: IST has three meanings
 _ZONE = r"\s*(?P<zone>Z|UTC|GMT|CES?T|[+-]\d\d(?::?\d\d)?)?"
 _ISO_DATE = re.compile(rf"(?:\d{{4}}-\d\d-\d\d|\d{{8}}){_ZONE}", re.I)
@@ -148,7 +147,7 @@ def _month(year: int, month: int) -> tuple[date, date]:
 @cache
 def _month_names() -> dict[str, int]:
     found: dict[str, set[int]] = {"sept": {9}}
-    for tag in _MONTHS_IN:
+    for tag in EIGHT:
         for context in ("format", "stand-alone"):
             for width in ("wide", "abbreviated"):
                 for number, name in Locale(tag).months[context][width].items():

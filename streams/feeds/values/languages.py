@@ -8,40 +8,9 @@ import pycountry
 from babel import Locale
 
 from rolecall.schemas.common import Cefr
-from rolecall.streams.feeds.values.phrases import only, table, understood, words
+from rolecall.streams.feeds.values.phrases import EUROPEAN, only, table, understood, words
 
-NAMED_IN = [
-    "en",
-    "de",
-    "fr",
-    "es",
-    "it",
-    "nl",
-    "pl",
-    "pt",
-    "sv",
-    "da",
-    "nb",
-    "fi",
-    "cs",
-    "sk",
-    "hu",
-    "ro",
-    "tr",
-    "el",
-    "ru",
-    "uk",
-    "bg",
-    "hr",
-    "sl",
-    "lt",
-    "lv",
-    "et",
-    "ja",
-    "zh",
-    "ko",
-    "ar",
-]
+NAMED_IN = [*EUROPEAN, *["el", "ru", "uk", "bg", "hr", "sl", "lt", "lv", "et", "ja", "zh", "ko", "ar"]]
 # Languages without a code of two letters, under the macro-language that has one.
 _MEMBERS = {"cmn": "zh", "yue": "zh", "fil": "tl", "arb": "ar", "pes": "fa", "zsm": "ms", "nob": "nb"}
 _ALSO = {

@@ -9,9 +9,9 @@ from typing import Any
 from babel import Locale
 
 from rolecall.schemas.common import Currency, Period
+from rolecall.streams.feeds.values.phrases import EIGHT
 from rolecall.streams.feeds.values.words import period
 
-_NAMED_IN = ["en", "de", "fr", "es", "it", "nl", "pl", "pt"]
 _SIGNS = {
     "€": "EUR", "£": "GBP", "₹": "INR", "zł": "PLN", "zl": "PLN", "kč": "CZK", "us$": "USD", "usd$": "USD",
     "euro": "EUR", "euros": "EUR", "eur": "EUR", "ca$": "CAD", "c$": "CAD", "a$": "AUD", "au$": "AUD",
@@ -208,7 +208,7 @@ def _currencies() -> dict[str, str]:
     names: dict[str, set[str]] = {}
     for code in Currency.allowed_currencies:
         names.setdefault(code.casefold(), set()).add(code)
-        for tag in _NAMED_IN:
+        for tag in EIGHT:
             if name := Locale(tag).currencies.get(code):
                 names.setdefault(name.casefold(), set()).add(code)
     return {name: codes.pop() for name, codes in names.items() if len(codes) == 1} | _SIGNS

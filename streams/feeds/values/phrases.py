@@ -8,6 +8,9 @@ from unicodedata import normalize
 
 T = TypeVar("T")
 
+EIGHT = ["en", "de", "fr", "es", "it", "nl", "pl", "pt"]  # the languages whose words are understood
+EUROPEAN = [*EIGHT, *["sv", "da", "nb", "fi", "cs", "sk", "hu", "ro", "tr"]]
+
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]+")
 _NOTHING = frozenset(
