@@ -264,7 +264,8 @@ async def measure(
         filled = [sum(1 for _ in stage_seconds(log)) for log in logs]
         before = cpu_seconds()
         full = await bench.run(newer(everything[:8000], datetime.now(UTC)))
-        used = {role: (after - before[role]) * 1000 / 8000 for role, after in cpu_seconds().items()}
+        events = len(full.sent)
+        used = {role: (after - before[role]) * 1000 / events for role, after in cpu_seconds().items()}
         console.print(f"full: {full.events_per_s:,.0f} events/s, {full.matches_per_s:,.0f} matches/s")
         per_event, batches = breakdown(logs, filled)
         near = await bench.run(newer(everything[:4000], datetime.now(UTC)), full.events_per_s * 0.8)
@@ -294,6 +295,7 @@ async def measure(
         "events_per_s_fill": round(fill.events_per_s, 1),
         "events_per_s": round(full.events_per_s, 1),
         "matches_per_s": round(full.matches_per_s, 1),
+        "cpu_ms_per_event": round(used["worker"] + used["index"], 3),
         "slowest_stage": slowest,
         "slowest_stage_ratio": round(full.events_per_s / by_itself[slowest], 3),
         "p50_ms_low": round(float(np.percentile(low_ms, 50)), 1),

@@ -3,6 +3,7 @@
 If one of these tests fails after an upgrade, docs/operations.md ("Why not `take`") is no longer true.
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -70,6 +71,14 @@ class FakeStream:
         self._batches = batches
         self.automatic = True
         self.acked = []
+        self.channel = SimpleNamespace(queue=asyncio.Queue())
+        self.processors = []
+
+    def add_processor(self, processor):
+        self.processors.append(processor)
+
+    async def wait_for_stopped(self, some):
+        return await some.wait() is None
 
     def noack(self):
         self.automatic = False
