@@ -12,11 +12,17 @@ NARROWEST, WIDEST = 12, 36  # width of a column of ids
 
 
 def why(match: Match) -> Iterator[str]:
+    """Shared skills, the occupation that both sides are nearest to; without these, a feature of the model."""
     reasons = match.reasons
     if reasons.shared_skills:
         yield "skills " + ", ".join(reasons.shared_skills[:3])
     if reasons.missing_skills:
         yield "missing " + ", ".join(reasons.missing_skills[:2])
+    here, there = reasons.vacancy_occupation, reasons.candidate_occupation
+    if here and there and here.id == there.id and not (here.unfamiliar or there.unfamiliar):
+        yield f"both nearest to {here.label}"
+    elif reasons.features and not reasons.shared_skills:
+        yield f"both like {reasons.features[0]}"
     yield f"texts {match.score:.0%} alike"
 
 

@@ -3,7 +3,14 @@ from datetime import UTC, datetime
 import click
 import pytest
 
-from rolecall.schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
+from rolecall.schemas.match import (
+    Match,
+    MatchesWithdrawn,
+    NearestOccupation,
+    Reasons,
+    Side,
+    WithdrawalReason,
+)
 from rolecall.streams.cli.matches import Lines
 from rolecall.streams.events.receive import read_event
 
@@ -45,6 +52,40 @@ def test_a_match_is_confidence_ids_and_reasons():
 def test_without_skills_in_common_the_texts_are_the_reason():
     reasons = Reasons(vacancy_certainty=0.5, candidate_certainty=0.5)
     assert Lines(120).line(match(reasons=reasons)).endswith("texts 84% alike")
+
+
+NURSE = NearestOccupation(id="o1", label="nurse", score=0.9)
+MIDWIFE = NearestOccupation(id="o2", label="midwife", score=0.9)
+FEATURES = ("staff nurse · ward nurse",)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        ({"vacancy_occupation": NURSE, "candidate_occupation": NURSE}, "both nearest to nurse; "),
+        ({"vacancy_occupation": NURSE, "candidate_occupation": MIDWIFE}, ""),
+        ({"vacancy_occupation": NURSE, "candidate_occupation": None}, ""),
+        (
+            {
+                "vacancy_occupation": NURSE,
+                "candidate_occupation": NURSE.model_copy(update={"unfamiliar": True}),
+            },
+            "",
+        ),
+        ({"features": FEATURES}, "both like staff nurse · ward nurse; "),
+        (
+            {"features": FEATURES, "vacancy_occupation": NURSE, "candidate_occupation": NURSE},
+            "both nearest to nurse; ",
+        ),
+        ({"features": FEATURES, "shared_skills": ("SQL",)}, "skills SQL; "),
+    ],
+)
+def test_skills_come_before_the_nearest_occupation_and_that_before_features(
+    reasons: dict[str, object], said: str
+):
+    told = Reasons.model_validate({"vacancy_certainty": 0.5, "candidate_certainty": 0.5} | reasons)
+    words = plain(Lines(None).line(match(reasons=told)))
+    assert words[-1] == f"{said}texts 84% alike"
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
