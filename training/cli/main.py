@@ -14,6 +14,7 @@ COMMANDS = {  # name -> module
     "retrain": "retrain",
     "feedback": "feedback",
     "audit": "audit",
+    "calibrate": "calibrate",
     "export": "export",
     "export-sentence-transformers": "export",
 }

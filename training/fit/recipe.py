@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -56,6 +56,17 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """How a model was made."""
+
+    command: str  # one a line, if it took several
+    config: TrainConfig
+    data: dict[str, str]  # file -> hash
+    minutes: float
+    history: Sequence[Sequence[Mapping[str, float]]]  # figures of each epoch of each student
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """Vectors of texts by a large model."""
 
@@ -85,18 +96,17 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
     minutes += sum(progress.minutes for _, progress in cooks) + (opinions.minutes if opinions else 0)
 
     encoder = finish(soup([network for network, _ in cooks]), ground)
-    figures = judge(encoder, split) | {"train_minutes": round(minutes, 1)}
-    facts = {
-        "version": encoder.version,
-        "config": config.model_dump(mode="json"),
-        "data": sources.fingerprints,
-        "metrics": figures,
-        "history": [progress.history for _, progress in cooks],
-    }
-    (run.out / "metrics.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
-    (run.out / "README.md").write_text(
-        card.write(encoder, config, figures, command=run.command, files=sources.fingerprints),
-        encoding="utf-8",
+    describe(
+        encoder,
+        run.out,
+        split,
+        Facts(
+            command=run.command,
+            config=config,
+            data=sources.fingerprints,
+            minutes=round(minutes, 1),
+            history=[progress.history for _, progress in cooks],
+        ),
     )
     for file in run.work.iterdir():
         file.unlink()
@@ -201,15 +211,39 @@ def _read_titles(ground: Ground, config: TrainConfig) -> Read:
 
 
 def finish(network: Network, ground: Ground) -> Encoder:
+    config = Config(shape=network.shape, calibration=UNCALIBRATED)
+    made = Artifact(config, network.state_dict(), ground.pretrained.tokens, ())
+    return settled(made, ground.run.out, ground.split, ground.data)
+
+
+def settled(made: Artifact, out: Path, split: Split, data: Dataset) -> Encoder:
     """Saved, then calibrated and named with the weights as saved: rounded to int8 and fp16."""
-    encoder = _save(ground, network, UNCALIBRATED, ())
-    split, texts = ground.split, ground.data.store.texts
-    junk = [Document(texts[number]) for number in ground.data.garbage[:GARBAGE]]
+    artifact.save(out, made)
+    encoder = Encoder.load(out, device="cpu")
+    junk = [Document(data.store.texts[number]) for number in data.garbage[:GARBAGE]]
     pairs, weights = mixture.pairs(encoder.encode, split, junk)
     certain = mixture.least_certainty(encoder.encode, split)
     calibration = calibrate.fit(pairs, certain=certain, weights=weights)
     names, used = described(encoder, split)
-    return _save(ground, network, calibration, names, used=used)
+    config = Config(shape=made.config.shape, calibration=calibration)
+    artifact.save(out, replace(made, config=config, features=names, usage=used))
+    return Encoder.load(out, device="cpu")
+
+
+def describe(encoder: Encoder, out: Path, split: Split, facts: Facts) -> None:
+    """Writes the figures and the card of the model in `out`."""
+    figures = judge(encoder, split) | {"train_minutes": facts.minutes}
+    told = {
+        "version": encoder.version,
+        "command": facts.command,
+        "config": facts.config.model_dump(mode="json"),
+        "data": facts.data,
+        "metrics": figures,
+        "history": facts.history,
+    }
+    (out / "metrics.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    text = card.write(encoder, facts.config, figures, command=facts.command, files=facts.data)
+    (out / "README.md").write_text(text, encoding="utf-8")
 
 
 def described(encoder: Encoder, split: Split) -> tuple[tuple[tuple[str, ...], ...], Usage]:
@@ -235,16 +269,3 @@ def judge(encoder: Encoder, split: Split) -> dict[str, float]:
         "ece": evaluate.calibration_error(encoder.calibration, pairs),
         "garbage_auroc": evaluate.garbage_auroc(encoder.encode, split.test)["mean"],
     }
-
-
-def _save(
-    ground: Ground,
-    network: Network,
-    calibration: Calibration,
-    names: tuple[tuple[str, ...], ...],
-    used: Usage | None = None,
-) -> Encoder:
-    config = Config(shape=network.shape, calibration=calibration)
-    made = Artifact(config, network.state_dict(), ground.pretrained.tokens, names, used)
-    artifact.save(ground.run.out, made)
-    return Encoder.load(ground.run.out, device="cpu")

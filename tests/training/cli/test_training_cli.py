@@ -1,5 +1,6 @@
 """End to end, from a folder of tables to a model that serves, with forty tiny occupations."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -121,6 +122,28 @@ def test_the_card_carries_licence_attribution_and_command(model: Path) -> None:
     told = "license: apache-2.0", "O*NET 27.0 Database", "ESCO v1.2", "rolecall train"
     for part in (*told, "The teacher also read the job titles in `vacancies/seen.csv`"):
         assert part in card
+
+
+def test_a_model_calibrated_again_is_the_same_and_says_so(model: Path, folder: Path, tmp_path: Path) -> None:
+    command = ["calibrate", str(model), str(tmp_path), "--data", str(folder), "--threads", "1"]
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    before, after = (Encoder.load(each, device="cpu") for each in (model, tmp_path))
+    assert after.calibration.biases == pytest.approx(before.calibration.biases, abs=1e-3)
+    assert after.calibration.values == pytest.approx(before.calibration.values, abs=1e-3)
+    assert "rolecall train OUT" in (card := (tmp_path / "README.md").read_text())
+    assert "rolecall.training calibrate OUT CALIBRATED" in card
+
+
+def test_a_model_that_does_not_say_how_it_was_trained_is_not_calibrated(
+    model: Path, folder: Path, tmp_path: Path
+) -> None:
+    bare = shutil.copytree(model, tmp_path / "bare", ignore=shutil.ignore_patterns("metrics.json"))
+    command = ["calibrate", str(bare), str(tmp_path / "out"), "--data", str(folder)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "metrics.json does not say how the model was trained" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_finished_run_leaves_no_checkpoint(model: Path) -> None:
