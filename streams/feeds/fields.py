@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from rolecall.schemas.common import Period, Workplace, milliseconds
@@ -236,7 +237,7 @@ def _place(given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
         if named_city and not read.whole:
             notes.append(note("location.city", named_city))
     point: Mapping[str, Any] | None = _point(given, location, notes)
-    if point or (point := _point_of_city(location)):
+    if point or (point := _point_of_city(location.get("city"), location.get("country"))):
         location |= point
     if location:
         found["location"] = location
@@ -262,9 +263,9 @@ def _point(given: Raw, location: Mapping[str, Any], notes: list[Note]) -> dict[s
     return {"lat": lat, "lon": lon}
 
 
-def _point_of_city(location: Mapping[str, Any]) -> dict[str, Any] | None:
+@lru_cache(16_384)
+def _point_of_city(city: str | None, country: str | None) -> Mapping[str, Any] | None:
     """Of a city that has its name alone in its country; other places of the name may be parts of it."""
-    city, country = location.get("city"), location.get("country")
     known = cities_in(city, country) if city and country else ()
     if not known or any(distance_km(known[0][3:5], each[3:5]) > CITY_KM for each in known):
         return None
