@@ -264,8 +264,7 @@ async def measure(
         filled = [sum(1 for _ in stage_seconds(log)) for log in logs]
         before = cpu_seconds()
         full = await bench.run(newer(everything[:8000], datetime.now(UTC)))
-        events = len(full.sent)
-        used = {role: (after - before[role]) * 1000 / events for role, after in cpu_seconds().items()}
+        used = {role: (after - before[role]) * 1000 / len(full.sent) for role, after in cpu_seconds().items()}
         console.print(f"full: {full.events_per_s:,.0f} events/s, {full.matches_per_s:,.0f} matches/s")
         per_event, batches = breakdown(logs, filled)
         near = await bench.run(newer(everything[:4000], datetime.now(UTC)), full.events_per_s * 0.8)
@@ -273,7 +272,7 @@ async def measure(
         by_itself = await alone(stack, encoder, newer(everything[:2000], datetime.now(UTC)))
         index = QdrantEdge(stack.edge_socket, encoder.version, encoder.dims)
         done = await effects(index, everything)
-        points = {side: await index.count(side) for side in Side}
+        points = {str(side): await index.count(side) for side in Side}
         await index.close()
         dead = bench.dead
     console.print(stage_table(per_event, by_itself, batches))
@@ -281,9 +280,7 @@ async def measure(
     rss = {role: max(map(peak_rss_mb, some)) for role, some in processes().items()}
     console.print("CPU, ms/event at full load:", {role: round(ms, 2) for role, ms in used.items()})
     console.print("peak RSS of one, MB:", {role: round(mb) for role, mb in rss.items()})
-    console.print(
-        "indexed:", {side.value: count for side, count in points.items()}, f"slowest stage: {slowest}"
-    )
+    console.print("indexed:", points, f"slowest stage: {slowest}")
     ids = {entity.id for entity in everything}
     near_ms, low_ms = near.latencies_ms(), low.latencies_ms()
     return {

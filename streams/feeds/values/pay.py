@@ -8,7 +8,8 @@ from typing import Any
 
 from babel import Locale
 
-from rolecall.schemas.common import Currency, Period
+from rolecall.schemas.common import Period
+from rolecall.schemas.currency import Currency
 from rolecall.streams.feeds.values.phrases import EIGHT
 from rolecall.streams.feeds.values.words import period
 

@@ -10,41 +10,16 @@ import numpy as np
 import pytest
 
 from rolecall.encoder.features import Features
-from rolecall.schemas.candidate import Candidate
-from rolecall.schemas.match import Match, NearestOccupation, Side
-from rolecall.schemas.vacancy import Vacancy
+from rolecall.schemas.match import NearestOccupation, Side
 from rolecall.streams.events.records import match_record
 from rolecall.streams.index.port import Hit
-from rolecall.streams.matching.card import Embedded, point
+from rolecall.streams.matching.card import point
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
-from rolecall.streams.matching.match import listed, matches
+from rolecall.streams.matching.match import matches
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import chosen, compatible_hits
+from rolecall.streams.matching.ranking import compatible_hits
 
 ALL = Policy(top_k=100, min_confidence=0)
-
-
-@pytest.fixture
-def embedded(encoder, now):
-    def embed(contract, id, revision=1, **fields):
-        entity = contract(id=id, revision=revision, occurred_at=now, **fields)
-        return Embedded(entity, encoder.vector(str(fields)), 0.5)
-
-    return embed
-
-
-@pytest.fixture
-def vacancy(embedded):
-    return lambda id="v1", revision=1, **fields: embedded(
-        Vacancy, id, revision, **{"title": "nurse"} | fields
-    )
-
-
-@pytest.fixture
-def candidate(embedded):
-    return lambda id="c1", revision=1, **fields: embedded(
-        Candidate, id, revision, **{"titles": ("nurse",)} | fields
-    )
 
 
 def hit(other, score=0.5):
@@ -394,25 +369,3 @@ def test_the_peaks_of_a_point_are_its_largest_components(vacancy, encoder):
     embedded = vacancy()
     peaks = json.loads(point(embedded).payload["card"])["peaks"]
     assert set(peaks) == set(np.argsort(embedded.vector)[-len(peaks) :].tolist())
-
-
-class TestBytes:
-    """A worker writes matches without the model. Consumers read them with it."""
-
-    @pytest.fixture
-    def written(self, encoder, now, vacancy, candidate):
-        encoder.features = Features((tuple(f"feature {n}" for n in range(16)),))
-        occupation = NearestOccupation(id="o1", label="Kranführer", score=1 / 3, unfamiliar=True)
-        job = replace(vacancy(skills=("C++", '"q"', "語", "SQL")), occupation=occupation)
-        [one] = compatible_hits(job.entity, [hit(candidate(skills=("SQL",)), 1e-7)], now)
-        best = chosen(encoder, job.certainty, job.told, [replace(one, soft=tuple(HardRule))], ALL)
-        [fields] = listed(encoder, job, best, now + timedelta(microseconds=1))
-        return match_record(fields)
-
-    def test_they_are_the_ones_that_the_contract_writes(self, written):
-        assert Match.model_validate_json(written.value).model_dump_json().encode() == written.value
-
-    def test_no_field_is_left_out(self, written):
-        fields = json.loads(written.value)
-        assert fields.keys() == Match.model_fields.keys()
-        assert fields["reasons"].keys() == Match.model_fields["reasons"].annotation.model_fields.keys()

@@ -1,6 +1,6 @@
 """Draw the picture of the README: `rolecall demo` in a terminal.
 
-python -m bench.picture docs/figures/demo.svg
+python -m bench.rig.picture docs/figures/demo.svg
 """
 
 import io
