@@ -84,7 +84,9 @@ def run(packed: Path, steps: int, batch: int | None, documents: int, tests: bool
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         with tarfile.open(packed / "data.tar.xz") as archive:
-            archive.extractall(data, filter="data")
+            # Python 3.11 knows filters from 3.11.4 on.
+            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+            archive.extractall(data)
         read = sources.read(data)
         titles = [title for o in read.occupations for title in o.titles]
         tasks = [task for o in read.occupations for task in o.tasks] or titles
