@@ -243,7 +243,7 @@ def _large(
     raw_of, nodes = records(document, reading.mapping).raw_of, {}
     if path[-1:] == ("@graph",):
         file.seek(0)
-        nodes = graph_nodes(member for member in _told(members(file, path)))
+        nodes = graph_nodes(_told(members(file, path)))
     file.seek(0)
     row = 0
     for member in _told(members(file, path)):

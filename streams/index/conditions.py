@@ -72,6 +72,7 @@ Payload = dict[str, object]
 # the index keeps for itself: `id`, `revision`, `live`, `removed`, `settled`, `write` and `at`.
 # `since`, `digest` and `edition` are the caller's, and the index compares them.
 PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "float", "integer", "geo"]] = {
+    "anchor_of": "keyword",  # of an anchor: a hash that stands for the entity whose vector it has
     "coordinates": "geo",
     "country": "keyword",
     "currency": "keyword",

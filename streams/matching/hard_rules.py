@@ -115,13 +115,19 @@ def _out_of_reach(vacancy: VacancyTerms, candidate: CandidateTerms) -> bool:
     job, home = vacancy.location, candidate.location
     if vacancy.workplace is Workplace.REMOTE or candidate.relocate or job is None or home is None:
         return False
-    elsewhere = _differ(job.country, home.country) or _in_other_cities(job, home)
     if candidate.radius_km is not None and job.point and home.point:
-        reach = candidate.radius_km + city_km(job) + city_km(home) + DISTANCE_TOLERANCE_KM
-        far = distance_km(job.point, home.point) > reach
-        in_one_city = not elsewhere and bool(city_of(job) and city_of(home))
-        return far and not (in_one_city and (city_km(job) or city_km(home)))
-    return elsewhere
+        slack = city_km(job) + city_km(home)
+        far = distance_km(job.point, home.point) > candidate.radius_km + slack + DISTANCE_TOLERANCE_KM
+        return far and not (slack and _in_one_city(job, home))
+    return _elsewhere(job, home)
+
+
+def _elsewhere(job: Location, home: Location) -> bool:
+    return _differ(job.country, home.country) or _in_other_cities(job, home)
+
+
+def _in_one_city(job: Location, home: Location) -> bool:
+    return bool(city_of(job) and city_of(home)) and not _elsewhere(job, home)
 
 
 def city_km(location: Location) -> float:

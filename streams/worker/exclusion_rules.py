@@ -16,7 +16,7 @@ Removing a rule allows its pairs again from the next revision of either entity o
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
@@ -31,8 +31,8 @@ from rolecall.schemas.rule import Anchor, ExclusionRule
 from rolecall.streams.errors import Unacceptable
 from rolecall.streams.events.receive import Defined, Erased
 from rolecall.streams.events.records import Outgoing, withdrawal_record
-from rolecall.streams.index.areas import DEPTH, Area, Vector, inside
-from rolecall.streams.index.conditions import All
+from rolecall.streams.index.areas import DEEPER, DEPTH, Area, Vector, inside
+from rolecall.streams.index.conditions import AnyOf, Payload
 from rolecall.streams.index.port import Hit, Index, Lookup, Point, Query
 
 Pair = tuple[Hit, Hit]  # vacancy, candidate
@@ -76,8 +76,9 @@ class ExclusionRules:
         Raises `Unacceptable` for an anchor without a vector.
         """
         rules = [event.value for event in events if isinstance(event, Defined)]
-        sides = {id: side for id, (side, _) in (await self._indexed(rules)).items()}
-        areas = await self.areas(rules)
+        indexed = await self._indexed(rules)
+        sides = {id: side for id, (side, _) in indexed.items()}
+        areas = await self._areas(rules, indexed)
         points = [
             Point(f"{event.id}#{number}", event.revision)
             for event in events
@@ -85,7 +86,7 @@ class ExclusionRules:
             for number in (0, 1)
         ]
         points += [
-            Point(f"{rule.id}#{number}", rule.revision, areas[rule.id][number], _card(rule, number, sides))
+            Point(f"{rule.id}#{number}", rule.revision, areas[rule.id][number], _payload(rule, number, sides))
             for rule in rules
             for number in (0, 1)
         ]
@@ -133,6 +134,11 @@ class ExclusionRules:
 
     async def areas(self, rules: Sequence[ExclusionRule]) -> dict[str, tuple[Area, Area]]:
         """By rule id. An entity id stands for the vector that is indexed now."""
+        return await self._areas(rules, await self._indexed(rules))
+
+    async def _areas(
+        self, rules: Sequence[ExclusionRule], indexed: Mapping[str, tuple[Side, Vector]]
+    ) -> dict[str, tuple[Area, Area]]:
         anchors = [anchor for rule in rules for anchor in rule.anchors]
         texts = sorted({anchor.text for anchor in anchors if anchor.text is not None})
         encoded: Mapping[str, Vector] = {}
@@ -140,11 +146,13 @@ class ExclusionRules:
             documents = [Document(text) for text in texts]
             embeddings = await asyncio.to_thread(self._encoder.encode, documents)
             encoded = dict(zip(texts, embeddings.vectors, strict=True))
-        indexed = {id: vector for id, (_, vector) in (await self._indexed(rules)).items()}
 
         def area(anchor: Anchor) -> Area:
-            vector = encoded[anchor.text] if anchor.text is not None else indexed.get(anchor.entity_id or "")
-            if vector is None:
+            if anchor.text is not None:
+                vector = encoded[anchor.text]
+            elif found := indexed.get(anchor.entity_id or ""):
+                _, vector = found
+            else:
                 raise Unacceptable(
                     f"no vacancy or candidate {anchor.entity_id!r} is indexed: publish the rule again once it"
                     " is, or give a text as anchor"
@@ -180,26 +188,24 @@ async def forget_anchors(index: Index, side: Side, ids: Iterable[str], dims: int
 
     Call it after the entities are taken out: a rule that is written meanwhile looks for them again.
     """
-    wanted = {_mark(side, id) for id in ids}
+    wanted = tuple(_mark(side, id) for id in ids)
     if not wanted:
         return []
-    anywhere = np.zeros(dims, np.float32)
-    limit = DEPTH
-    while len(hits := (await index.search(Lookup.ANCHOR, [Query(anywhere, All(), limit)]))[0]) == limit:
-        limit *= 2
-    cards = [(hit, orjson.loads(str(hit.payload["card"]))) for hit in hits]
-    lost = {card["rule"]: hit.revision for hit, card in cards if card.get("of") in wanted}
+    query = Query(np.zeros(dims, np.float32), AnyOf("anchor_of", wanted), DEPTH)
+    while len(hits := (await index.search(Lookup.ANCHOR, [query]))[0]) == query.limit:
+        query = replace(query, limit=query.limit * DEEPER)
+    lost = {hit.id.rpartition("#")[0]: hit.revision for hit in hits}
     points = [Point(f"{rule}#{number}", revision) for rule, revision in lost.items() for number in (0, 1)]
     await index.upsert(Lookup.ANCHOR, points)
     return sorted(lost)
 
 
-def _card(rule: ExclusionRule, number: int, sides: Mapping[str, Side]) -> dict[str, object]:
+def _payload(rule: ExclusionRule, number: int, sides: Mapping[str, Side]) -> Payload:
     anchor = rule.anchors[number]
-    card: dict[str, object] = {"rule": rule.id, "min_similarity": anchor.min_similarity}
-    if anchor.entity_id is not None and anchor.entity_id in sides:
-        card["of"] = _mark(sides[anchor.entity_id], anchor.entity_id)
-    return {"card": orjson.dumps(card).decode()}
+    card = orjson.dumps({"rule": rule.id, "min_similarity": anchor.min_similarity}).decode()
+    if anchor.entity_id is None or anchor.entity_id not in sides:
+        return {"card": card}
+    return {"card": card, "anchor_of": _mark(sides[anchor.entity_id], anchor.entity_id)}
 
 
 def _mark(side: Side, id: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from bench.wild import hard_pairs
 from bench.wild.hard_pairs import HardPair
-from rolecall.encoder import Document, Encoder
+from rolecall import Document, Encoder
 
 LEAST_SHARE = 0.9  # of the pairs that are on their side with the margin
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rolecall.encoder import Document, Encoder
+from rolecall import Document, Encoder
 from rolecall.encoder.artifact import BUNDLED
 
 ODD = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.wild.splits import LANGUAGES
-from rolecall.encoder import Document, Encoder
+from rolecall import Document, Encoder
 
 FILE = Path(__file__).with_name("titles_by_language.tsv")  # fifteen different jobs in each language
 CONFUSED = 0.2  # confidence from which two different jobs count as confused

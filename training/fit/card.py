@@ -19,7 +19,7 @@ Turns vacancies, candidate profiles and bare job titles into vectors of {dims} n
 product says how likely they mean the same work. {kind}
 
 ```python
-from rolecall.encoder import Document, Encoder
+from rolecall import Document, Encoder
 
 encoder = Encoder.load()  # or a directory
 found = encoder.encode([Document("Senior Java Developer"), Document("software engineer")])

@@ -16,7 +16,7 @@ from defusedxml.ElementTree import iterparse
 from rolecall.streams.feeds.files.encodings import not_utf8
 from rolecall.streams.feeds.values.json_values import Json, Names
 
-SAMPLE_SIZE = 4 * 2**20
+SAMPLE_SIZE = 4 * 2**20  # of a large document, the beginning that tells where its records are
 _LD_JSON = re.compile(rb"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.S | re.I)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 

@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple, TextIO
 
+from rolecall.streams.feeds.files.documents import SAMPLE_SIZE
 from rolecall.streams.feeds.values.json_values import Json, Names
 
 PIECE = 2**20  # characters that are read at once
-SAMPLE_SIZE = 4 * 2**20
 LONGEST_VALUE = 64 * 2**20
 DEEPEST = 8  # objects in objects that are walked through; a deeper one is one value
 

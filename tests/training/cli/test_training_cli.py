@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 from sentence_transformers import SentenceTransformer
 
-from rolecall.encoder import Document, Encoder
+from rolecall import Document, Encoder
 from rolecall.encoder.artifact import Shape
 from rolecall.encoder.model import Network
 from rolecall.training.cli.main import group as main

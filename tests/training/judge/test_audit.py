@@ -7,7 +7,7 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from rolecall.encoder import Encoder
+from rolecall import Encoder
 from rolecall.schemas.match import Match
 from rolecall.training.cli.main import group as main
 from rolecall.training.judge import audit
@@ -88,7 +88,7 @@ def test_differences_are_those_to_every_occupation(encoder: Encoder) -> None:
 
 
 def documents(titles: list[str]):
-    from rolecall.encoder import Document
+    from rolecall import Document
 
     return [(title, Document(title)) for title in titles]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
-from rolecall.encoder import Encoder
+from rolecall import Encoder
 from rolecall.encoder.calibration import LEVELS
 from rolecall.encoder.document import Document
 from rolecall.training.data import noise

@@ -135,12 +135,12 @@ async def test_of_the_useful_scores_none_is_missing(index: Index) -> None:
         assert [hit.id for hit in hits][: len(wanted)] == wanted
 
 
-async def test_a_vector_of_zeros_is_as_near_to_every_point(index: Index) -> None:
-    """Erasures look through all anchors of rules this way."""
+async def test_the_anchors_of_an_entity_are_found_among_many(index: Index) -> None:
+    """Erasures look for them with a vector of zeros, to which every point is as near."""
     vectors = np.random.default_rng(9).normal(size=(700, DIMS)).astype(np.float32)
-    await index.upsert(
-        Lookup.ANCHOR, [Point(f"{n}", 1, vector, {"card": "{}"}) for n, vector in enumerate(vectors)]
-    )
-    (hits,) = await index.search(Lookup.ANCHOR, [Query(np.zeros(DIMS, np.float32), All(), 1000)])
-    assert {hit.id for hit in hits} == {str(n) for n in range(700)}
-    assert hits[0].payload["card"] == "{}"
+    marks = ({"anchor_of": "one"}, {"anchor_of": "other"}, {})
+    points = [Point(f"{n}", 1, vector, {"card": "{}", **marks[n % 3]}) for n, vector in enumerate(vectors)]
+    await index.upsert(Lookup.ANCHOR, points)
+    query = Query(np.zeros(DIMS, np.float32), AnyOf("anchor_of", ("one", "nobody")), 1000)
+    (hits,) = await index.search(Lookup.ANCHOR, [query])
+    assert {hit.id for hit in hits} == {str(n) for n in range(700) if n % 3 == 0}
