@@ -140,10 +140,12 @@ def _records(file: BinaryIO, path: Path, reading: _Reading) -> Iterator[Parsed]:
         yield from _json(io.BytesIO(file.read().decode("utf-16", "replace").encode()), reading)
     elif head.startswith(b"<") and (b"<html" in lowered or b"<!doctype html" in lowered):
         yield from _page(file.read(), reading)
-    elif head.startswith(b"<"):
+    elif head.startswith(b"<") or ".xml" in names:
         yield from _xml(file, reading)
     elif head[:1] in (b"{", b"[") or names & {".json", ".jsonl", ".ndjson"}:
         yield from _json(file, reading)
+    elif names & {".html", ".htm"}:
+        yield from _page(file.read(), reading)
     else:
         yield from csv_table.rows(
             file, reading.source, now=reading.now, side=reading.side, mapping=reading.mapping

@@ -53,6 +53,27 @@ def test_an_xml_feed(tmp_path: Path) -> None:
     assert first["salary"] == {"min": 2900.0, "max": 2900.0, "currency": "EUR", "period": "month"}
 
 
+def test_an_xml_feed_in_utf_16(tmp_path: Path) -> None:
+    job = "<source><job><title>Miller</title><id>7</id><city>Łódź</city></job></source>"
+    (found,) = values(
+        tmp_path, job.encode("utf-16"), "feed.xml", "id=job.id|title=job.title|location.city=job.city"
+    )
+    assert (found["title"], found["location"]["city"]) == ("Miller", "Łódź")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("feed.xml", "invalid XML"), ("page.html", "the page has no JobPosting")]
+)
+def test_what_its_name_promises_and_its_content_is_not_is_rejected(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b";")
+    (found,) = read(path, now=NOW)
+    assert isinstance(found, FeedReject)
+    assert reason in found.reason
+
+
 def test_an_xml_bomb_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xml"
     path.write_text('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
