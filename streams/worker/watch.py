@@ -95,7 +95,8 @@ class Watch:
             self._joined = self._told = time.monotonic()
             return
         outside = time.monotonic() - self._joined
-        if outside > self._settings.retry_seconds:
+        # A group that lost a member lets nobody in before the session of that member is over.
+        if outside > self._settings.session_timeout_seconds + self._settings.retry_seconds:
             raise GaveUp(
                 f"group {self._group} did not let this worker in for {outside:.0f} s. It needs the "
                 f"right to Read the group: {may_read(self._group)}"
