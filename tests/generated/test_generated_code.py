@@ -68,7 +68,7 @@ def as_read(npm: Path):
 
 
 def of_today() -> list[tuple[str, str]]:
-    return [(kind, (GOLDEN / f"{name}.json").read_text(encoding="utf-8")) for name, kind in BODIES.items()]
+    return [(kind, GOLDEN[name].read_text(encoding="utf-8")) for name, kind in BODIES.items()]
 
 
 def test_typescript_reads_every_event_of_today(as_read):
@@ -83,7 +83,7 @@ def test_typescript_reads_fields_that_a_later_release_adds(as_read):
 
 
 def test_typescript_reads_a_reason_that_a_later_release_adds(as_read):
-    event = json.loads((GOLDEN / "matches_withdrawn_full.json").read_text(encoding="utf-8"))
+    event = json.loads(GOLDEN["matches_withdrawn_full"].read_text(encoding="utf-8"))
     [read] = as_read([("MatchesWithdrawn", json.dumps(event | {"reason": "merged"}))])
     assert read["reason"] == "merged"
 

@@ -26,9 +26,10 @@ from rolecall.schemas.match import Match, MatchesWithdrawn, NearestOccupation, R
 from rolecall.schemas.occupation import Occupation
 from rolecall.schemas.rollout import Deployment, Rollout
 from rolecall.schemas.rule import Anchor, ExclusionRule
+from rolecall.schemas.topics import TOPICS
 from rolecall.schemas.vacancy import Vacancy
 
-GOLDEN = Path(__file__).parent / "golden" / "v1"
+GOLDEN = {path.stem: path for path in Path(__file__).parent.glob("golden/v1/*/*.json")}
 HALF_PAST_NINE = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 A_QUARTER_SECOND_LATER = HALF_PAST_NINE + timedelta(milliseconds=250)
 
@@ -267,11 +268,17 @@ HEADERS = {
 
 
 def golden(name: str) -> bytes:
-    return (GOLDEN / f"{name}.json").read_bytes()
+    return GOLDEN[name].read_bytes()
 
 
 def test_every_golden_file_has_its_expected_event():
-    assert {path.stem for path in GOLDEN.iterdir()} == {*EVENTS, *HEADERS}
+    assert GOLDEN.keys() == {*EVENTS, *HEADERS}
+
+
+@pytest.mark.parametrize("name", [*EVENTS, *HEADERS])
+def test_a_golden_file_lies_in_the_folder_of_its_topic(name):
+    [topic] = [topic for topic in TOPICS if type((EVENTS | HEADERS)[name]) in topic.contracts]
+    assert GOLDEN[name].parent.name == topic.name
 
 
 @pytest.mark.parametrize("name", EVENTS)
