@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 INTERRUPTED = 130
 
@@ -10,9 +11,9 @@ def main() -> None:
     """Ctrl-C ends with 130 at once. Nothing more is saved: the last finished epoch is on disk already."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have set it to be ignored
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-    from rolecall.training.cli.main import group
+    from rolecall.training.cli import main as cli
 
-    group(prog_name="rolecall")
+    cli.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 import aiokafka.admin.client
 import aiokafka.client
 from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import collect_hosts
 from aiokafka.protocol.metadata import MetadataRequest
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import (
@@ -112,11 +113,17 @@ class BrokerSettings(BaseSettings):
 
     @field_validator("broker")
     @classmethod
-    def _holds_no_login(cls, addresses: str) -> str:
+    def _are_addresses(cls, addresses: str) -> str:
         if "@" in addresses:
             raise ValueError(
                 "addresses must not hold a login, because logs show them: use ROLECALL_BROKER_USERNAME"
             )
+        try:
+            hosts = [host for host, _, _ in collect_hosts(addresses)]
+        except ValueError:
+            hosts = [""]
+        if not all(hosts):
+            raise ValueError("this is not an address; write host:port[,host:port…]")
         return addresses
 
     @field_validator("secrets_dir")

@@ -35,8 +35,9 @@ def effective_settings(*, tell_unknown: bool = True) -> "Settings":
         click.echo(f"rolecall: {unknown}", err=True)
     try:
         return Settings()
-    except SettingsError as error:
-        fail(f"{error}: not JSON")
+    except SettingsError as error:  # it has the name of the field in double quotes
+        field = str(error).split('"')[1]
+        fail(f"ROLECALL_{field.upper()}: this is not JSON; `rolecall settings` describes the setting")
     except ValidationError as error:
         fail("\n".join(map(_wrong, error.errors())))
 

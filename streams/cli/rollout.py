@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 
 from rolecall.encoder.model import Encoder
-from rolecall.streams.cli.console import effective_settings, explained
+from rolecall.streams.cli.console import counted, effective_settings, explained
 from rolecall.streams.rollout import founding
 from rolecall.streams.rollout import report as reporting
 from rolecall.streams.rollout import switch as steps
@@ -69,7 +69,7 @@ def status(as_json: bool) -> None:
     for role, each in found.items():
         click.echo(
             f"{role:<8}  {each['model_version']}  generation {each['generation']}"
-            f"  {each['workers']} workers  {each['lag']:,} events behind"
+            f"  {counted(each['workers'], 'worker')}  {counted(each['lag'], 'event')} behind"
             + (f"  despite the gate: {each['despite_gate']}" if each["despite_gate"] else "")
         )
 

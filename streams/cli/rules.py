@@ -122,7 +122,7 @@ def _show(rule: ExclusionRule, forbidden: Forbidden, examples: int) -> None:
     click.echo(click.style(rule.id, bold=True))
     areas = zip(rule.anchors, forbidden.vacancies, forbidden.candidates, strict=True)
     for anchor, vacancies, candidates in areas:
-        name = f"{anchor.text or anchor.entity_id} from {anchor.min_similarity:g}"
+        name = f"{anchor.text or anchor.entity_id}, similarity {anchor.min_similarity:g} or more"
         held = counted(len(vacancies), "vacancy", "vacancies"), counted(len(candidates), "candidate")
         click.echo(f"  {name}: {', '.join(held)}")
     pairs = 0

@@ -111,6 +111,12 @@ def test_what_does_not_go_together_is_refused(pem: Path, settings: dict[str, obj
     assert "s3cret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("broker", ["kafka:x", ":9092", "kafka:9092,"])
+def test_what_is_no_address_is_refused(broker: str) -> None:
+    with pytest.raises(ValidationError, match="this is not an address; write host:port"):
+        BrokerSettings(broker=broker)
+
+
 def test_a_password_in_the_clear_may_stay_on_the_machine() -> None:
     assert BrokerSettings(broker_sasl="PLAIN", **LOGIN).security_protocol == "SASL_PLAINTEXT"
 

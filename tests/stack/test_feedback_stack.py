@@ -90,7 +90,7 @@ def test_a_broker_that_is_away_is_explained(address: str, tmp_path: Path) -> Non
         main, ["feedback", "export", str(tmp_path / "x")], env={"ROLECALL_BROKER": address}
     )
     assert result.exit_code == 1
-    assert f"topic feedback cannot be read from {address}" in result.output
+    assert f"no Kafka broker answers at {address}" in result.output
 
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

@@ -34,7 +34,7 @@ def publish(files: tuple[Path, ...]) -> None:
         asyncio.run(verdicts.publish(broker_settings(), events))
     except (TopicError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{len(events):,} events published")
+    click.echo(f"{numbered(len(events), 'event')} published")
 
 
 @feedback.command()
@@ -51,15 +51,24 @@ def export(out: Path) -> None:
     except TopicError as error:
         raise click.ClickException(str(error)) from error
     snapshot.write(out, received.events)
-    click.echo(f"{len(received.events):,} events in {out}{counted(received.dropped)}")
+    click.echo(f"{numbered(len(received.events), 'event')} in {out}{counted(received.dropped)}")
 
 
 def broker_settings() -> BrokerSettings:
     try:
         return BrokerSettings()
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise click.ClickException(f"settings of the broker: {said}") from error
+        named = (
+            "".join(f"ROLECALL_{field}: " for field in each["loc"]).upper()
+            + each["msg"].removeprefix("Value error, ")
+            for each in error.errors()
+        )
+        raise click.ClickException("\n".join(named)) from error
+
+
+def numbered(number: int, noun: str) -> str:
+    """`1 pair`, `2,000 pairs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def counted(dropped: Counter[str]) -> str:

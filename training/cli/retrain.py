@@ -12,7 +12,7 @@ import torch
 
 from rolecall.encoder.artifact import BUNDLED
 from rolecall.encoder.model import Encoder
-from rolecall.training.cli.feedback import broker_settings, counted
+from rolecall.training.cli.feedback import broker_settings, counted, numbered
 from rolecall.training.config import DEFAULT, TrainConfig
 from rolecall.training.data import sources
 from rolecall.training.data.sources import Sources
@@ -90,7 +90,7 @@ async def _judged(
     here, offsets = await entities.read(broker)
     dropped: Counter[str] = received.dropped.copy()
     pairs = feedback.graded_pairs(received.events, here, settings.rules, dropped)
-    click.echo(f"{len(received.events):,} events, {len(pairs):,} pairs{counted(dropped)}")
+    click.echo(f"{numbered(len(received.events), 'event')}, {numbered(len(pairs), 'pair')}{counted(dropped)}")
     origin = {
         "offsets": {"feedback": received.offsets, **offsets},
         "events": len(received.events),

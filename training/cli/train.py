@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 import torch
-from tqdm import tqdm
 
 from rolecall.training.config import DEFAULT, TrainConfig
 from rolecall.training.data import sources
@@ -76,6 +75,8 @@ def _plot(folder: Path) -> recipe.Plot:
 
 
 def _bar(batches: Iterable[Batch], epoch: int, count: int) -> Iterable[Batch]:
+    from tqdm import tqdm  # of the training extra; `--help` works without it
+
     bar: Iterable[Batch] = tqdm(
         batches, desc=f"epoch {epoch + 1}", total=count, leave=False, disable=not sys.stderr.isatty()
     )

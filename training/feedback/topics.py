@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from rolecall.schemas.broker.reading import TopicError, assign, ends_now, partitions_of, read_to
 from rolecall.schemas.broker.settings import BrokerSettings
@@ -28,6 +28,8 @@ async def read(
             return await _drain(consumer, partitions, ranges)
         finally:
             await consumer.stop()
+    except KafkaConnectionError as error:
+        raise TopicError(f"no Kafka broker answers at {settings.broker}; set ROLECALL_BROKER") from error
     except (KafkaError, OSError) as error:
         raise TopicError(
             f"topic {topic} cannot be read from {settings.broker} ({error}); set ROLECALL_BROKER"

@@ -22,7 +22,7 @@ from rolecall.training.data.dataset import Dataset
 from rolecall.training.data.ontology import Split
 from rolecall.training.data.sampler import PairSampler
 from rolecall.training.data.sources import Sources
-from rolecall.training.fit import calibrate, card, loop, mixture, start, teacher, words
+from rolecall.training.fit import calibrate, card, loop, mixture, start, teacher
 from rolecall.training.fit.checkpoint import Progress
 from rolecall.training.fit.start import Pretrained
 from rolecall.training.fit.validate import Validation, encode
@@ -116,6 +116,8 @@ def make_model(sources: Sources, config: TrainConfig, run: Run) -> str:
 
 def _pretrained(split: Split, config: TrainConfig, run: Run) -> tuple[Pretrained, float]:
     """Word pieces with what they mean to begin with, and the minutes that reading took."""
+    from rolecall.training.fit import words  # needs the training extra; `--help` works without it
+
     texts = (text for o in split.train for text in (*o.titles, *o.texts, *o.tasks, *o.skills))
     pretrained = Pretrained.read(config.checkpoint, texts) if config.checkpoint else Pretrained.minilm(texts)
     minutes = 0.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rolecall.streams.cli.main import COMMANDS, TRAINING
+from rolecall.streams.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 CPU = "https://download.pytorch.org/whl/cpu"  # if pip cannot reach it, it uses the other index
@@ -64,7 +64,7 @@ def test_it_installs_one_name(wheel: Path) -> None:
     assert {name for name in names if not name.endswith(".dist-info")} == {"rolecall"}
 
 
-@pytest.mark.parametrize("command", [name for name, (module, _) in COMMANDS.items() if module != TRAINING])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(bin: Path, foreign: Path, command: str) -> None:
     done = run(bin / "rolecall", command, "--help", cwd=foreign)
     assert (done.returncode, done.stderr) == (0, "")
@@ -73,7 +73,7 @@ def test_every_command_has_help(bin: Path, foreign: Path, command: str) -> None:
 
 @pytest.mark.parametrize("command", NEEDS_EXTRA)
 def test_training_without_its_extra_ends_in_one_line(bin: Path, foreign: Path, command: str) -> None:
-    done = run(bin / "rolecall", command, "--help", cwd=foreign)
+    done = run(bin / "rolecall", command, cwd=foreign)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "pip install 'rolecall[training]'" in done.stderr

@@ -94,6 +94,12 @@ def test_a_bad_setting_names_itself_its_value_and_the_limit(rolecall):
     assert "ROLECALL_TOP_K=0: input should be greater than or equal to 1" in result.output
 
 
+def test_a_setting_that_is_not_json_is_named(rolecall):
+    result = rolecall("settings", rates="EUR=1")
+    assert result.exit_code == 2
+    assert "ROLECALL_RATES: this is not JSON" in result.output
+
+
 def test_a_bad_secret_is_not_shown(rolecall):
     result = rolecall("settings", index="sqlite", qdrant_api_key="hush")
     assert result.exit_code == 2
@@ -110,7 +116,7 @@ def test_misspelt_settings_are_found():
     ("broker", "said"),
     [
         ("127.0.0.1:1", "no Kafka broker answers at 127.0.0.1:1; set ROLECALL_BROKER"),
-        ("127.0.0.1:abc", "ROLECALL_BROKER=127.0.0.1:abc is not an address"),
+        ("127.0.0.1:abc", "ROLECALL_BROKER=127.0.0.1:abc: this is not an address"),
     ],
 )
 def test_without_a_broker_one_line_says_so(rolecall, command: list[str], broker: str, said: str):

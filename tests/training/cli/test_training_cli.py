@@ -15,6 +15,7 @@ from sentence_transformers import SentenceTransformer
 from rolecall import Document, Encoder
 from rolecall.encoder.artifact import Shape
 from rolecall.encoder.model import Network
+from rolecall.training.cli import main as cli
 from rolecall.training.cli.main import group as main
 from rolecall.training.cli.retrain import from_scratch
 from rolecall.training.config import TrainConfig
@@ -264,3 +265,15 @@ def test_sentence_transformers_reads_titles_as_the_encoder_does(model: Path, tmp
     loaded.save(str(saved))
     again = SentenceTransformer(str(saved), trust_remote_code=True, device="cpu")
     np.testing.assert_allclose(again.encode(titles), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [("train", "Usage: rolecall train "), ("calibrate", "Usage: python -m rolecall.training calibrate ")],
+)
+def test_help_names_a_command_as_it_is_called(
+    capsys: pytest.CaptureFixture[str], command: str, usage: str
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert capsys.readouterr().out.startswith(usage)
