@@ -63,7 +63,7 @@ class Settings(BrokerSettings):
     )
 
     min_reference_score: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.82, description="An entity less similar than this to every reference occupation is unfamiliar"
+        0.86, description="An entity less similar than this to every reference occupation is unfamiliar"
     )
     max_per_employer: Count | None = Field(
         None, description="Most vacancies of one employer in a candidate's list; empty: no limit"

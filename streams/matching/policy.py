@@ -19,7 +19,7 @@ class Policy:
     book: RuleBook = ALL_HARD
     soft_penalty: float = 0.8  # each broken soft rule multiplies the confidence by it
     max_per_employer: int | None = None
-    min_reference_score: float = 0.82
+    min_reference_score: float = 0.86
     max_top_k: int = 1000  # these two limit what an event may ask for
     lowest_min_confidence: float = 0.0
     published_to: str = ""  # id of the topic `matches`: one that was made again has no matches yet
