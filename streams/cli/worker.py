@@ -17,7 +17,7 @@ from rolecall.streams.settings import Settings
 
 @click.group()
 def topics() -> None:
-    """Create the topics on the broker: topics create."""
+    """Topics on the broker: create."""
 
 
 @topics.command("create")
@@ -26,8 +26,8 @@ def topics() -> None:
 def topics_create(replication: int) -> None:
     """Create the topics that are missing, with their partitions and retention.
 
-    Topics that exist stay as they are. What is wrong with their settings is told. The exit code is 1 if
-    states would get lost. It is safe to run this again.
+    Topics that exist stay as they are. Prints which of their settings are wrong, and the command that mends
+    each. Exits with 1 if states would get lost. It is safe to run this again.
     """
 
     async def create(settings: Settings) -> tuple[list[str], list[Deviation]]:

@@ -21,7 +21,7 @@ from rolecall.streams.process import ROLECALL, spawn, stop
 START_SECONDS = 20.0
 FETCH_MAX_WAIT_MS = 20  # the embedded broker looks for new records only twice per wait
 
-# `.env` may describe another broker or cache. An embedded worker must not use it, so all of it is unset.
+# `.env` may describe another broker or cache. An embedded worker must not use these, so they are unset.
 NONE_OF_IT = {
     "ROLECALL_BROKER_TLS": "false",
     **{
@@ -90,7 +90,8 @@ def embedded_stack(
 def worker(environment: Mapping[str, str], *, stderr: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process with these settings; yielded once spawned, some seconds before it consumes.
 
-    It may find an index that an earlier embedded broker has filled: that one has no record of it any more.
+    `--found`: the index may hold points of an earlier run, whose embedded broker has lost the record of the
+    rollout. Without the flag, the worker would refuse to start on such an index.
     """
     given = NONE_OF_IT | {name: value for name, value in environment.items() if value}
     with spawn([*ROLECALL, "worker", "--found"], given, stderr=stderr) as process:

@@ -90,7 +90,7 @@ class Replayed:
 
 
 async def letters(settings: Settings, wanted: Filter) -> AsyncIterator[Letter]:
-    """In the order they died; what other programs wrote to the topic is passed over."""
+    """Oldest first. Records that other programs wrote to the topic are left out."""
     await require_topics(settings)
     async for record in records_to_end(settings, DEAD_LETTERS.name):
         try:
@@ -106,10 +106,12 @@ async def letters(settings: Settings, wanted: Filter) -> AsyncIterator[Letter]:
 async def replay(settings: Settings, wanted: Filter) -> Replayed:
     """Publish the original bytes, key and time to the original partition, each record once.
 
-    Not those that a later record of their id has overtaken: they would be the last ones there, and
-    compaction keeps the last. The replayed record is such a later one, so replaying again does nothing.
-    Not those that died before the retention of dead letters: their id may have been erased since, and the
-    topic may have forgotten that. Raises `TopicsWrong` if the broker forgets erasures earlier than that.
+    Skips a letter if its topic has a later record of the same id. Published behind that record, the old state
+    would be the last one, and compaction would keep it. A replayed record is itself a later record, so a
+    second replay does nothing.
+
+    Skips a letter that is older than the retention of dead letters. Its id may have been erased since, and
+    the topic may have forgotten the erasure. Raises `TopicsWrong` if the broker forgets erasures earlier.
     """
     died = {letter.place: letter async for letter in letters(settings, wanted)}  # one may have died twice
     short = [each for each in await deviations(settings) if each.state.startswith("delete.retention.ms=")]
@@ -164,7 +166,8 @@ def sorted_out(
 
 
 async def _histories(settings: Settings, died: Iterable[Letter]) -> dict[tuple[str, bytes | None], History]:
-    """Of the ids of these letters, from all partitions: a client with another partitioner may have erased."""
+    """The history of each letter's id in all partitions: a client with another partitioner may have erased it
+    elsewhere."""
     wanted = {(letter.about.topic, letter.id) for letter in died if letter.about.topic in REPLAYABLE}
     found: defaultdict[tuple[str, bytes | None], History] = defaultdict(History)
     for topic in sorted({topic for topic, _ in wanted}):

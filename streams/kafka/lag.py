@@ -40,11 +40,13 @@ async def missing(settings: BrokerSettings, group: str, ends: Mapping[TopicParti
 
 
 async def members(settings: BrokerSettings, group: str) -> int:
-    """How many workers there are, those included that are just joining or leaving."""
+    """The number of workers in the group. It counts workers that are joining or leaving."""
     async with _asking(settings, group) as admin:
         try:
             [response] = await admin.describe_consumer_groups([group])
-        except GroupCoordinatorNotAvailableError:  # a fresh cluster: it begins to keep groups when asked
+        except (
+            GroupCoordinatorNotAvailableError
+        ):  # a new cluster has no groups topic until somebody asks for it
             return 0
     return len(response.groups[0][5])
 
@@ -60,7 +62,7 @@ async def handled(settings: BrokerSettings, group: str) -> dict[tuple[str, int],
 
 
 async def groups_with_commits(settings: BrokerSettings, base: str) -> list[str]:
-    """Of the group and those of later generations: those that have committed more than a topic's start."""
+    """The group and its later generations (`-gN`), if they have committed an offset above 0."""
     async with _asking(settings, base) as admin:
         named = [name for name, _ in await admin.list_consumer_groups()]
         ours = sorted(name for name in named if re.fullmatch(rf"{re.escape(base)}(-g\d+)?", name))
@@ -123,4 +125,4 @@ class Progress:
     lag: Mapping[tuple[str, int], int | None] = field(default_factory=dict)
     unacked: int = 0
     joined: bool = False  # in its group, with partitions or without
-    silent_seconds: float = 0.0  # how long the partition that was fetched last of all was not, while idle
+    silent_seconds: float = 0.0  # since the last fetch of the partition that waits longest for one

@@ -1,4 +1,4 @@
-"""Events -> records on the broker, delivery confirmed before anyone acks."""
+"""Publish records to the broker. `publish` returns once the broker has confirmed them, before the ack."""
 
 import asyncio
 import random
@@ -64,10 +64,10 @@ REMEDIES: dict[type[KafkaError], str] = {
 
 
 class KafkaPublisher:
-    """`letters` sends the dead letters, which may be far larger than any event of ours.
+    """Has a producer for events and one for dead letters (`letters`), which may be far larger.
 
-    After a delivery that failed, both are made anew before the next one, if `settings` are given: an
-    idempotent producer that had a batch refused has every later batch of that partition refused too.
+    With `settings`, it replaces both producers after a failed delivery. The reason: after the broker has
+    refused one batch of an idempotent producer, it refuses every later batch for that partition.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class KafkaPublisher:
         return cls(producer(settings), letter_producer(settings), settings)
 
     async def start(self) -> None:
-        """`PublishFailed` while no broker answers."""
+        """Raises `PublishFailed` while no broker answers."""
         for sender in (self._events, self._letters):
             await start(sender)
 
@@ -153,7 +153,7 @@ class KafkaPublisher:
             self._failed = False
 
     async def _send(self, topic: str, records: Iterable[Outgoing]) -> list["asyncio.Future[Any]"]:
-        """In batches made here, in order: the producer's own take three times as long, record by record."""
+        """Makes the batches itself, in order. Sending record by record takes three times as long."""
         sender = self._letters if topic == DEAD_LETTERS.name else self._events
         every = sorted(await sender.partitions_for(topic))
         begun: dict[int, BatchBuilder] = {}
@@ -164,7 +164,7 @@ class KafkaPublisher:
             if not _added(begun[partition], record):
                 deliveries.append(await sender.send_batch(begun[partition], topic, partition=partition))
                 begun[partition] = sender.create_batch()
-                _added(begun[partition], record)  # the first always fits
+                _added(begun[partition], record)  # an empty batch takes a record of any size
         for partition, batch in begun.items():
             deliveries.append(await sender.send_batch(batch, topic, partition=partition))
         return deliveries
@@ -200,7 +200,8 @@ def producer(settings: BrokerSettings) -> AIOKafkaProducer:
 
 
 def partition_of(key: bytes | None, every: Sequence[int], available: Sequence[int]) -> int:
-    """As Kafka's own clients choose. aiokafka hashes in Python, for as long as the rest of sending takes."""
+    """The partition that Kafka's own clients choose. Hashes are cached, because aiokafka computes them in
+    Python: that takes as long as the rest of sending."""
     if key is None:
         return random.choice(available or every)
     return every[_hash(key) % len(every)]
@@ -213,7 +214,8 @@ def _hash(key: bytes) -> int:
 
 
 def letter_producer(settings: BrokerSettings) -> AIOKafkaProducer:
-    """Compresses and sets no limit: brokers measure a record compressed, so it may unpack to any size."""
+    """Compresses, and sets no size limit: brokers limit the compressed size, so a record may unpack to any
+    size."""
     return AIOKafkaProducer(
         **settings.client(),
         acks="all",
@@ -225,8 +227,8 @@ def letter_producer(settings: BrokerSettings) -> AIOKafkaProducer:
 
 
 async def start(sender: AIOKafkaProducer) -> None:
-    """`PublishFailed` while no broker answers; it may be tried again. `PublishRefused` or KafkaError where it
-    never will."""
+    """Raises `PublishFailed` while no broker answers: try again. Raises `PublishRefused` or `KafkaError` if
+    trying again cannot help."""
     try:
         async with asyncio.timeout(DELIVERY_SECONDS):
             await sender.start()
@@ -242,7 +244,7 @@ async def start(sender: AIOKafkaProducer) -> None:
 
 
 async def stop(sender: AIOKafkaProducer) -> None:
-    """Without waiting for long: what is still to be delivered was not confirmed to anybody."""
+    """Waits for 2 s at most. Records that are not delivered by then were never confirmed to the caller."""
     try:
         async with asyncio.timeout(STOP_SECONDS):
             await sender.stop()

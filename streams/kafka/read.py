@@ -39,7 +39,10 @@ async def records_to_end(
 
 
 async def filled(settings: Settings, topic: str, partition: int, start: int, end: int) -> bool:
-    """Whether the partition has a record from `start` to before `end`, compaction and markers aside."""
+    """Whether the partition has a record with `start` <= offset < `end`.
+
+    An offset can be without a record: compaction removes records, and transactions have markers.
+    """
     records = records_to_end(settings, topic, {partition: start})
     try:
         async for record in records:
@@ -50,7 +53,7 @@ async def filled(settings: Settings, topic: str, partition: int, start: int, end
 
 
 async def replayed(settings: Settings, topic: str) -> list[Record]:
-    """The whole topic."""
+    """All records of the topic, as `receive` takes them."""
     return [record async for record in records_read(settings, topic)]
 
 
@@ -63,13 +66,13 @@ async def records_read(
 
 
 async def beginnings(settings: Settings, topic: str) -> dict[int, int]:
-    """By partition, the first offset that is still there: above 0 once retention has deleted records."""
+    """The first offset that each partition still has: above 0 when retention has deleted records."""
     found, _ = await _bounds(settings, topic)
     return found
 
 
 async def newest_records(settings: Settings, topic: str, of_each_partition: int) -> list[Record]:
-    """The last ones of each partition, fewer where the topic was compacted."""
+    """The last records of each partition; fewer than asked for if compaction has removed some."""
     _, ends = await _bounds(settings, topic)
     starts = {partition: max(end - of_each_partition, 0) for partition, end in ends.items()}
     return [record async for record in records_read(settings, topic, starts)]

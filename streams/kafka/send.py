@@ -11,7 +11,7 @@ CHUNK = 500
 
 
 async def send(settings: Settings, records: Iterable[Outgoing]) -> int:
-    """How many; all confirmed by the broker."""
+    """Returns the number of records, when the broker has confirmed all of them."""
     await require_topics(settings)
     publisher, waiting = KafkaPublisher.of(settings), list(records)
     try:

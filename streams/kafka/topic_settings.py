@@ -1,4 +1,4 @@
-"""What the topics on the broker are set to, against what the contracts need."""
+"""Compares the settings of the topics on the broker with what the contracts need."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ UNLIMITED = -1
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A setting that a worker or its readers cannot work with, and what mends it."""
+    """A setting that differs from what the contract needs, and the command that mends it."""
 
     topic: str
     state: str
@@ -28,7 +28,7 @@ class Deviation:
 
 
 async def deviations(settings: BrokerSettings, topics: Sequence[Topic] = TOPICS) -> list[Deviation]:
-    """Of the topics that exist. Empty where the broker does not tell settings, as the embedded one."""
+    """Checks the topics that exist. Empty if the broker does not tell settings, as the embedded broker."""
     admin = AIOKafkaAdminClient(**settings.client())
     try:
         await admin.start()
@@ -69,7 +69,10 @@ def _of_settings(
 
 
 def needs(topic: Topic, has: Mapping[str, str]) -> Iterator[tuple[str, str, str, bool]]:
-    """Setting, the value it needs, why, and whether states get lost; of what the broker tells."""
+    """Yields (setting, needed value, reason, whether states get lost) for each wrong setting.
+
+    A setting that the broker does not tell counts as right.
+    """
     compacted = topic.cleanup_policy == "compact"
     if has.get("cleanup.policy", topic.cleanup_policy) != topic.cleanup_policy:
         reason = (
@@ -84,7 +87,7 @@ def needs(topic: Topic, has: Mapping[str, str]) -> Iterator[tuple[str, str, str,
         yield kept, str(topic.retention_ms), reason, False
     for lasts in ("segment.ms", "max.compaction.lag.ms") if compacted else ("segment.ms",):
         if int(has.get(lasts, 0)) > topic.segment_ms:
-            yield lasts, str(topic.segment_ms), "what was erased stays on disk for as long", False
+            yield lasts, str(topic.segment_ms), "so erased texts stay on disk for that long", False
     most = topic.max_message_bytes
     if most is not None and int(has.get("max.message.bytes", most)) < most:
         needed = str(most)

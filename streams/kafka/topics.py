@@ -59,7 +59,8 @@ async def require_topics(settings: BrokerSettings) -> None:
 
 
 async def require_sound_topics(settings: BrokerSettings) -> list[Deviation]:
-    """What deviates and loses nothing. Raises `TopicsMissing`, or `TopicsWrong` if states would get lost."""
+    """Returns the deviations that lose no state. Raises `TopicsMissing`, or `TopicsWrong` if states would get
+    lost."""
     await require_topics(settings)
     found = await deviations(settings)
     if wrong := [each for each in found if each.loses_state]:
@@ -117,7 +118,7 @@ def _check(response: Any, there_are: str) -> None:
     for name, code, *_ in response.topic_errors:
         if code == InvalidReplicationFactorError.errno:
             raise NotAllowed(
-                f"topic {name} was not created: there are {there_are}; pass --replication as many"
+                f"topic {name} was not created: there are {there_are}, and --replication asks for more"
             )
         if code == TopicAuthorizationFailedError.errno:
             raise NotAllowed(

@@ -28,8 +28,8 @@ class Drift:
     def advice(self) -> str:
         worst = max(self.mean, self.certainty)
         if worst >= MUCH:
-            return "much has moved: retrain"
-        return "something has moved: watch it" if worst >= MODERATE else "little has moved"
+            return "much has changed: retrain"
+        return "something has changed: watch it" if worst >= MODERATE else "little has changed"
 
 
 class Window:

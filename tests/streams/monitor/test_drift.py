@@ -42,7 +42,7 @@ def test_documents_like_the_training_texts_do_not_drift(window):
     add(window, *sample(2, 5_000))
     drift = window.drift()
     assert max(drift.values.max(), drift.certainty) < 0.02
-    assert drift.advice == "little has moved"
+    assert drift.advice == "little has changed"
 
 
 def test_a_value_chosen_far_more_often_is_drift(window):
@@ -50,7 +50,7 @@ def test_a_value_chosen_far_more_often_is_drift(window):
     add(window, *sample(3, 10_000, favourite=2))
     drift = window.drift()
     assert drift.mean == pytest.approx(0.604, abs=0.05)
-    assert drift.advice == "much has moved: retrain"
+    assert drift.advice == "much has changed: retrain"
 
 
 def test_less_certain_documents_are_drift_though_their_values_are_the_same(window):
@@ -58,7 +58,7 @@ def test_less_certain_documents_are_drift_though_their_values_are_the_same(windo
     add(window, vectors, certainty - 0.3)
     drift = window.drift()
     assert drift.mean < 0.02
-    assert drift.advice == "much has moved: retrain"
+    assert drift.advice == "much has changed: retrain"
 
 
 def test_of_too_few_nothing_is_said(window):
