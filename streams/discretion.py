@@ -59,7 +59,7 @@ class Formatter(logging.Formatter):
 
 
 def guard_process() -> None:
-    """What nobody catches is told in the same way, in every thread."""
+    """Prints uncaught exceptions in the same way, in every thread."""
     sys.excepthook = lambda _kind, error, _where: _print(error)
     threading.excepthook = lambda hook: None if hook.exc_value is None else _print(hook.exc_value)
 

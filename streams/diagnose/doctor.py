@@ -74,7 +74,7 @@ async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _in_time(part: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
-    """Its findings, or what kept it from making them: no check keeps the others from theirs."""
+    """The findings of a check, or one finding that says why it failed. So no check blocks the others."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             return await check()
@@ -95,7 +95,7 @@ async def _topics(settings: Settings) -> list[Finding]:
 
 
 async def _keys(settings: Settings) -> list[Finding]:
-    """Of the newest records: whether each lies where Kafka's own clients write its key."""
+    """Whether the newest records lie in the partitions that Kafka's own clients choose for their keys."""
     found = []
     for topic in SIDE_OF:
         newest = await newest_records(settings, topic, KEYS_READ)
@@ -143,7 +143,9 @@ async def _lag(settings: Settings) -> list[Finding]:
     rollout = await newest_rollout(settings)
     base = settings.consumer_group
     live = base if rollout is None else group(rollout.live, base)
-    return [Finding("lag", True, f"{await lag(settings, live):,} events wait for the workers of {live}")]
+    behind = await lag(settings, live)
+    wait = "event waits" if behind == 1 else "events wait"
+    return [Finding("lag", True, f"{behind:,} {wait} for the workers of {live}")]
 
 
 async def _index(settings: Settings, encoder: Encoder) -> list[Finding]:
@@ -182,7 +184,7 @@ async def _index(settings: Settings, encoder: Encoder) -> list[Finding]:
 
 
 async def _lacking(settings: Settings, where: str, gone: Sequence[Space]) -> Finding:
-    """Without a committed offset, no worker ever ran. A check creates nothing."""
+    """If no group has committed an offset, no worker ever ran: then missing collections are all right."""
     if len(gone) == len(SPACES) and not await groups_with_commits(settings, settings.consumer_group):
         return Finding("index", True, f"{where}: no collection yet, the first worker creates them")
     state = f"{where} lacks the collections of {', '.join(gone)}, and workers have committed offsets"

@@ -1,4 +1,5 @@
-"""The first deployment is founded once. A lost record must not bring back an index that was replaced."""
+"""The first worker writes the first rollout record. If a record was lost, nobody may write a first one again:
+it could make an index live that was replaced since."""
 
 from rolecall.schemas.match import Side
 from rolecall.schemas.rollout import Deployment, Rollout
@@ -13,9 +14,9 @@ from rolecall.streams.settings import Settings
 
 
 async def check_unfounded(settings: Settings, model_version: str, dims: int, *, found: bool) -> None:
-    """Raises `NotDeployed` where a group has committed offsets, or the index holds points, without a record.
+    """Raises `NotDeployed` if a group has committed offsets or the index holds points: a record was lost.
 
-    `found`: not for points of the index.
+    `found`: points in the index are allowed.
     """
     if groups := await groups_with_commits(settings, settings.consumer_group):
         raise NotDeployed(_lost(f"group {', '.join(groups)} has committed offsets"))

@@ -68,10 +68,11 @@ def _origin(record: Outgoing) -> Place | None:
 
 
 def _told_before(record: Outgoing, handled: Mapping[tuple[str, int], int]) -> bool:
-    """A replay meets records that the live deployment could not read either and has dead-lettered, and
-    erasures that it has copied.
+    """Whether the live deployment has published this already.
 
-    Not those past what it has committed: its workers may be away for good.
+    While a deployment rehearses, it reads old records again. The live deployment has dead-lettered those that
+    cannot be read, and has copied the erasures, up to its committed offsets. It may never come to later ones,
+    so these are published.
     """
     origin = _origin(record)
     if origin is None:

@@ -120,9 +120,9 @@ async def _start(
 
 
 async def switch(at: RolloutSession, say: Say, *, check: Check | None = None) -> Rollout:
-    """Once the newer deployment is level with the inputs, its matches count. May be begun again.
+    """Wait until the newer deployment has caught up, then let its matches count. Can be run again.
 
-    `check` may raise `RolloutRefused` once it is level, before anything of it counts.
+    `check` is called when it has caught up, and may raise `RolloutRefused` before its matches count.
     """
     rollout = await at.now()
     if rollout.next is not None:
@@ -131,7 +131,7 @@ async def switch(at: RolloutSession, say: Say, *, check: Check | None = None) ->
             await check(rollout.live, rollout.next)
         rollout = await at.write(rollout, steps.promoted(rollout))
     green = steps.newer_standby(rollout)
-    # Whatever was published for events past this fence is in `matches`, what is before it in the rehearsal.
+    # Matches of events behind this fence go to `matches`. Those of earlier ones are in the rehearsal topic.
     ends = await lag.fence(at.settings, at.group(green))
     await _reached(at, green, ends, say)
     copied, known = await _copy(at, rehearsal(green))
@@ -146,8 +146,8 @@ async def roll_back(at: RolloutSession) -> Rollout:
     group = at.group(after.live)
     if not await lag.members(at.settings, group):
         raise RolloutRefused(
-            f"no worker of {collections(after.live)} runs, so nothing new would be matched: start one with "
-            "ROLECALL_MODEL its directory"
+            f"no worker of {collections(after.live)} runs, so nothing new would be matched: start one "
+            f"(ROLECALL_MODEL=DIRECTORY rolecall worker, with the directory of {after.live.model_version})"
         )
     if behind := await lag.lag(at.settings, group):
         await _reached(at, after.live, await lag.fence(at.settings, group), lambda _: None)
@@ -176,11 +176,10 @@ async def drop(at: RolloutSession, say: Say) -> Deployment:
 
 
 async def rebuild(at: RolloutSession, say: Say, *, yes: bool = False) -> Rollout:
-    """The live model's index, anew from the topics, by a worker that runs for as long as it takes.
+    """Build the live model's index again from the topics, with a worker of its own, and switch to it.
 
-    A rebuild that was interrupted goes on where it was.
-
-    Raises `RolloutRefused` if it holds far less than the one it replaces, unless `yes`.
+    Continues a rebuild that was interrupted. Raises `RolloutRefused` if the new index holds far less than the
+    one that it replaces, unless `yes`.
     """
     settings = at.settings
 
@@ -269,7 +268,8 @@ async def _level(at: RolloutSession, green: Deployment, say: Say) -> None:
     while not await lag.members(at.settings, group):
         if time.monotonic() > deadline:
             raise RolloutRefused(
-                f"no worker of model {green.model_version} came: start one, with ROLECALL_MODEL its directory"
+                f"no worker of model {green.model_version} runs: start one (ROLECALL_MODEL=DIRECTORY "
+                "rolecall worker, with the directory of this model)"
             )
         await asyncio.sleep(PAUSE_SECONDS)
     while True:
@@ -283,18 +283,18 @@ async def _reached(at: RolloutSession, green: Deployment, ends: dict[Any, int], 
     told, moved = 0, time.monotonic()
     while left := await lag.missing(at.settings, at.group(green), ends):
         if left != told:
-            say(f"{left:,} events to go")
+            say(f"{left:,} {'event' if left == 1 else 'events'} to go")
             told, moved = left, time.monotonic()
         elif time.monotonic() - moved > ALONE_SECONDS:
             raise RolloutRefused(
-                f"{left:,} events to go, and for {ALONE_SECONDS:.0f} s none less: look at the workers of"
+                f"events to go: {left:,}, the same number for {ALONE_SECONDS:.0f} s: look at the workers of"
                 f" group {at.group(green)}, then run this again"
             )
         await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _copy(at: RolloutSession, topic: str) -> tuple[int, int]:
-    """How many were published, and how many had been. A rebuild finds most matches of before again."""
+    """Returns how many were published, and how many were not because `matches` has them already."""
     state = MatchState()
     async for record in records_to_end(at.settings, MATCHES.name):
         if event := read_event(record.value):

@@ -51,7 +51,7 @@ class RolloutTopic:
         return self._newest
 
     async def between(self, before: Rollout, after: Rollout) -> Rollout | None:
-        """What another program wrote after the one and before the other, if it did."""
+        """The record that another program wrote between these two; None if there is none."""
         await self.newest()
         others = self._read[self._read.index(before) + 1 : self._read.index(after)]
         return others[-1] if others else None
@@ -103,14 +103,15 @@ async def write_next(
     """
     await write(publisher, after)
     other = await rollouts.between(before, after)
-    if other is not None:  # it was first: let its record be the newest again
+    if other is not None:  # it wrote first, so its record has to count
         await write(publisher, other.model_copy(update={"revision": after.revision + 1}))
         raise RolloutRefused("another `rolecall rollout` wrote at the same moment: look at `rollout status`")
     return after
 
 
 async def _may_found(rollouts: RolloutTopic, may_found: Callable[[], Awaitable[None]]) -> bool:
-    """Not if another worker founded since, and has begun to work. Raises what `may_found` raises."""
+    """Whether to write the first record: not if another worker has written it meanwhile. Raises what
+    `may_found` raises."""
     try:
         await may_found()
     except NotDeployed:

@@ -29,11 +29,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """What one fetch took out of the client, and how far the client was behind it."""
+    """The records that one fetch took from the client, and the client's positions after it."""
 
     taken: Mapping[TP, tuple[int, int]]  # first and last offset
     positions: Mapping[TP, int]
-    resets: int  # how often positions had been set back until then: a later reset reads its records again
+    resets: int  # number of resets before it; after a later reset, its records are fetched again
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -44,7 +44,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **named: Any) -> Any:
-        """The client's loop runs nothing else between the return of the records and the note of them."""
+        """Notes each fetch before the client's loop can run anything else."""
         records = await super()._fetch_records(consumer, *arguments, **named)
         taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items() if some}
         self.consumer.fetches.append(Fetch(taken, positions(consumer), self.consumer.resets))
@@ -55,17 +55,17 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return found
 
     async def _seek_to_committed(self) -> Mapping[TP, int | None]:
-        """All at one moment. aiokafka seeks one after the other, and not where nothing was committed: what
-        was fetched meanwhile would be missed there."""
+        """Seeks in all partitions without a pause. aiokafka seeks one after the other, and skips a partition
+        without a commit. Records that are fetched meanwhile would be lost there."""
         consumer = self._ensure_consumer()
         committed = {TP(*tp): await consumer.committed(tp) for tp in consumer.assignment()}
         self._seek_now(consumer, {tp: offset or 0 for tp, offset in committed.items()})
         return committed
 
     async def seek_again(self, offsets: dict[TP, int], resets: int) -> None:
-        """To what was not delivered, unless positions were set back since."""
+        """Seek to the records that were not delivered, unless there was a reset since."""
         if resets == self.consumer.resets:
-            for tp, offset in self.consumer._account().items():  # of a fetch that ended just now
+            for tp, offset in self.consumer._account().items():  # a fetch may have ended just now
                 offsets.setdefault(tp, offset)
             self._seek_now(self._ensure_consumer(), offsets)
 
@@ -87,12 +87,12 @@ class _Consumer(driver.Consumer):
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109
-        """One fetch. Once all of it is delivered, the client's position is how far everything was.
+        """Deliver one fetch. After that, everything before the client's position was delivered.
 
-        A fetch may end for nobody, if Faust cancels the task that waits for it. It may also end while a
-        rebalance sets the client back to what was committed. Faust would deliver the next fetch all the same,
-        and its acks would commit records that nobody has handled. So only a fetch is delivered that continues
-        the one before it.
+        Faust may cancel the task that waits for a fetch: then its records reach nobody. Or a rebalance may
+        set the client back to the committed offsets during a fetch. In both cases Faust would deliver the
+        next fetch all the same, and its acks would commit records that nobody has processed. So a fetch is
+        delivered only if it continues the one before it.
         """
         if self.flow_active:
             await self._fetch_again()
@@ -116,7 +116,7 @@ class _Consumer(driver.Consumer):
         self._passed.clear()
 
     async def _fetch_again(self) -> None:
-        """What was fetched and not delivered."""
+        """Fetch again the records that were fetched and not delivered."""
         resets = self.resets
         if again := self._account():
             for tp, offset in again.items():
@@ -125,9 +125,10 @@ class _Consumer(driver.Consumer):
             self._read_offset.update({tp: offset or None for tp, offset in again.items()})
 
     def _account(self) -> dict[TP, int]:
-        """Pass what was fetched and delivered; from where to fetch again what was fetched and was not.
+        """Move `_passed` over what was fetched and delivered. Returns, for partitions with records that were
+        fetched and not delivered, the offset to fetch again from.
 
-        A fetch is lost if Faust cancels the task that waits for it, or no longer wants its partition.
+        A fetch is not delivered if Faust cancels the task that waits for it, or has lost its partition.
         """
         again: dict[TP, int] = {}
         while self.fetches:
@@ -141,8 +142,8 @@ class _Consumer(driver.Consumer):
         return again
 
     def _deliver(self, tp: TP, offset: int) -> None:
-        """From here on the event waits for its ack. `track_message` would be too late: Faust's streams take
-        their messages from a queue, where they may lie for long, and do not call it."""
+        """Note that the event waits for its ack. Faust's `track_message` would be too late: messages may wait
+        in a queue for long before a stream takes them, and streams do not call it."""
         self._waiting[tp].add(offset)
         self._passed[tp] = offset + 1
 
@@ -160,7 +161,7 @@ class _Consumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _forget(self) -> None:
-        """Every rebalance takes all partitions and begins at what was committed."""
+        """Every rebalance takes all partitions away and starts again at the committed offsets."""
         self._waiting.clear()
         self._passed.clear()
         self.fetches.clear()
@@ -179,7 +180,7 @@ class _Consumer(driver.Consumer):
         return min(waiting) if waiting else self._passed.get(tp)
 
     def _should_commit(self, tp: TP, offset: int) -> bool:
-        """Also back: a topic that was made again begins at 0, below what its group has committed."""
+        """Also commit lower offsets: a topic that was made again begins at 0, below the committed offset."""
         return bool(offset != self._committed_offset[tp])
 
 
@@ -207,7 +208,8 @@ def credentials(settings: BrokerSettings) -> Any:
 
 
 def progress(app: faust.App) -> Progress:
-    """Of a started app, from any thread. Lag goes from the last commit to the end that the last fetch saw."""
+    """Progress of a started app. Any thread may call it. Lag counts from the last commit to the end of the
+    partition as of the last fetch."""
     consumer = app.consumer
     client = consumer._thread._ensure_consumer()
     states = _states(client)
@@ -218,7 +220,7 @@ def progress(app: faust.App) -> Progress:
         for tp, state in states.items()
     }
     unacked = sum(map(len, list(consumer._waiting.values())))
-    # While events wait here, what is fetched waits too, and nothing more is fetched.
+    # Silence counts only if no event waits for its ack: otherwise Faust pauses fetching.
     oldest = min((state.timestamp for state in states.values() if state.timestamp), default=None)
     silent = 0.0 if unacked or oldest is None else time.time() - oldest / 1000
     return Progress(lag, unacked, joined=_joined(client), silent_seconds=silent)
