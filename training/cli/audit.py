@@ -108,6 +108,7 @@ def _title_lines(gendered: Titles, neutral: Titles, occupations: int) -> Iterato
         names = f"{pair.one} / {pair.other}"
         where = f"{pair.largest_difference:+.2f} to {pair.where}"
         yield f"{names:40}{pair.similarity:>10.2f}{pair.same_nearest:>19}  {where}"
+    yield f"the first {SHOWN} of {len(gendered.pairs)} pairs; --json FILE writes all"
 
 
 def _with(value: float, interval: Interval | None) -> str:

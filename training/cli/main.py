@@ -69,7 +69,8 @@ class Commands(click.Group):
 
 
 def _install(command: str, missing: list[str]) -> str:
-    return f"`{command}` needs {', '.join(missing)}: pip install 'rolecall[training]'"
+    extra = "parquet" if missing == ["pyarrow"] else "training"
+    return f"`{command}` needs {', '.join(missing)}: pip install 'rolecall[{extra}]'"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -25,7 +25,7 @@ def parquet(file: BinaryIO) -> Iterator[dict[str, Any]]:
     try:
         from pyarrow.parquet import ParquetFile
     except ModuleNotFoundError as error:
-        raise ValueError("Parquet needs pyarrow; install rolecall[training]") from error
+        raise ValueError("Parquet needs pyarrow: pip install 'rolecall[parquet]'") from error
     for batch in ParquetFile(file).iter_batches(batch_size=500):
         yield from batch.to_pylist()
 
