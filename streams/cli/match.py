@@ -1,5 +1,6 @@
 """`rolecall match`: match two files without broker or index server."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,10 +108,11 @@ class Run:
         policy = self._settings.policy()
         with (
             _output(out) as write,
-            Bar() as bar,
+            Bar(alone=out is not None or not sys.stdout.isatty()) as bar,
             offline.market(read, self._rules, encoder, policy, now, bar.advance) as market,
         ):
             for each in offline.matches_of(market):
+                bar.give_way()
                 write(each, *_titles(market, each))
                 count += 1
         sizes = {side: len(pool) for side, pool in market.pools.items()}
@@ -193,9 +195,14 @@ class Rejects:
 
 
 class Bar:
-    """One progress bar for each thing that is counted, on a terminal only."""
+    """One progress bar for each thing that is counted, on a terminal only.
 
-    def __init__(self) -> None:
+    alone: no table is printed on the same terminal. Otherwise the bars go away before its first row: drawn
+    again below rows, they would erase them.
+    """
+
+    def __init__(self, *, alone: bool) -> None:
+        self._alone = alone
         console = drawing_console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -205,6 +212,7 @@ class Bar:
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
+            transient=not alone,
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -214,6 +222,10 @@ class Bar:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=of)
         self._progress.advance(self._tasks[name], more)
+
+    def give_way(self) -> None:
+        if not self._alone:
+            self._progress.stop()
 
     def __enter__(self) -> "Bar":
         self._progress.start()

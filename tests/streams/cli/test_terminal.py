@@ -66,6 +66,19 @@ def test_a_drawing_moves_the_cursor_of_a_guarded_terminal():
     assert b"\\u001b" not in said
 
 
+def test_progress_bars_do_not_erase_the_table_of_matches(tmp_path):
+    at = "2026-01-01T00:00:00Z"
+    (tmp_path / "jobs.jsonl").write_text(f'{{"id": "v", "occurred_at": "{at}", "title": "Truck driver"}}\n')
+    (tmp_path / "people.jsonl").write_text(
+        f'{{"id": "c", "occurred_at": "{at}", "titles": ["Truck driver"]}}\n'
+    )
+    command = [sys.executable, "-m", "rolecall.streams.cli", "match", "jobs.jsonl", "people.jsonl"]
+    said = said_on_a_terminal(command, env=os.environ | {"TERM": "xterm"}, cwd=tmp_path)
+    _, moved_up, after = said.rpartition(b"\x1b[1A")
+    assert moved_up  # the bars were drawn again
+    assert b"Truck driver" in after
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_commands_guard_a_terminal_and_no_pipe(terminal, tmp_path):
     command = [sys.executable, "-m", "rolecall.streams.cli", "settings"]
