@@ -31,8 +31,8 @@ def effective_settings(*, tell_unknown: bool = True) -> "Settings":
 
     from rolecall.streams.settings import Settings
 
-    if tell_unknown and (unknown := _unknown_variables()):
-        click.echo(f"rolecall: {unknown}", err=True)
+    if tell_unknown:
+        tell_unknown_variables()
     try:
         return Settings()
     except SettingsError as error:  # it has the name of the field in double quotes
@@ -42,19 +42,19 @@ def effective_settings(*, tell_unknown: bool = True) -> "Settings":
         fail("\n".join(map(_wrong, error.errors())))
 
 
-def _unknown_variables() -> str:
-    """One line about ROLECALL_ variables that set nothing; empty if there are none."""
+def tell_unknown_variables() -> None:
+    """Prints one line about ROLECALL_ variables that set nothing, if there are any."""
     from dotenv import dotenv_values
 
     from rolecall.streams.settings import Settings, unknown_names
 
     unknown = unknown_names({*os.environ, *dotenv_values(".env")})
     if not unknown:
-        return ""
+        return
     known = [f"ROLECALL_{field.upper()}" for field in Settings.model_fields]
     near = difflib.get_close_matches(unknown[0], known, n=1)
     remedy = f"did you mean {near[0]}?" if near else "`rolecall settings` lists them all"
-    return f"no such setting: {', '.join(unknown)}; {remedy}"
+    click.echo(f"rolecall: no such setting: {', '.join(unknown)}; {remedy}", err=True)
 
 
 def _wrong(problem: "ErrorDetails") -> str:

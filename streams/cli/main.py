@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rolecall.streams.cli.console import UNUSABLE, guard_terminal
+from rolecall.streams.cli.console import UNUSABLE, guard_terminal, tell_unknown_variables
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 TRAINING = "training"  # a package of its own, which `streams` never imports
@@ -82,6 +82,7 @@ def forward(name: str, summary: str) -> click.Command:
     """Run `rolecall.training` in place of this process."""
 
     def run() -> None:
+        tell_unknown_variables()
         arguments = click.get_current_context().args
         os.execv(sys.executable, [sys.executable, "-P", "-m", "rolecall.training", name, *arguments])
 

@@ -97,3 +97,10 @@ def test_an_unknown_setting_is_told_with_the_nearest_right_one(
     result = CliRunner(env=given).invoke(rolecall, ["settings"])
     assert result.stderr == "rolecall: no such setting: ROLECALL_TOPK; did you mean ROLECALL_TOP_K?\n"
     assert result.exit_code == 0
+
+
+def test_a_command_of_training_tells_an_unknown_setting_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rolecall.streams.cli", "feedback", "--help"]
+    given = os.environ | {"ROLECALL_BROKR": "kafka:9092"}
+    said = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=True)
+    assert said.stderr == "rolecall: no such setting: ROLECALL_BROKR; did you mean ROLECALL_BROKER?\n"
