@@ -72,7 +72,7 @@ def ontology_scores(encoder: Encoder, split: Split) -> Scores:
 
 
 def ontology_checks(base: Scores, new: Scores, config: GateConfig) -> list[Check]:
-    """Not worse: what may have been lost is, with 97.5 % certainty, less than the margin."""
+    """Not worse: with 95 % certainty, less than the margin was lost. Of the worst cell, the mean counts."""
     return [
         not_worse("title recall@10", base.titles, new.titles, config.title_margin),
         *(
@@ -85,7 +85,7 @@ def ontology_checks(base: Scores, new: Scores, config: GateConfig) -> list[Check
 
 
 def _cells(base: Mapping[Cell, Floats], new: Mapping[Cell, Floats], config: GateConfig) -> Check:
-    """Whatever a vacancy or a candidate leaves out: the cell that lost most."""
+    """Of all combinations of fields that the two sides tell: the one that lost most."""
     vacancy, candidate = cell = max(base, key=lambda cell: float(base[cell].mean() - new[cell].mean()))
     before, after = float(base[cell].mean()), float(new[cell].mean())
     low, high = difference(base[cell], new[cell], np.ones_like(base[cell]))
