@@ -227,15 +227,21 @@ def _place(given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
         return
     if named and not country_code(named):
         notes.append(note("location.country", named))
-    if country and not city and "location" in given and not location.get("city"):
+    if (
+        country
+        and not city
+        and "location" in given
+        and not (location.get("city") and location.get("country"))
+    ):
+        location.pop("city", None)
         city = _one(given["location"])  # Leeds, West Yorkshire: a city, once the country is known
         city = city if places.is_one_option(city) else ""
     if city or country:
         read = places.locality(city, region, country)
         location |= read.location.model_dump(exclude_none=True) if read.location else {}
         _at(read.workplace, found)
-        if named_city and not read.whole:
-            notes.append(note("location.city", named_city))
+        if city and not read.whole and (named_city or not read.location):
+            notes.append(note("location.city", city))
     point: Mapping[str, Any] | None = _point(given, location, notes)
     if point or (point := _point_of_city(location.get("city"), location.get("country"))):
         location |= point

@@ -13,11 +13,13 @@ from xml.etree.ElementTree import Element, ParseError
 import orjson
 from defusedxml.ElementTree import iterparse
 
-from rolecall.streams.feeds.files.encodings import not_utf8
+from rolecall.streams.feeds.files.encodings import encoding_of, not_utf8
 from rolecall.streams.feeds.values.json_values import Json, Names
 
 SAMPLE_SIZE = 4 * 2**20  # of a large document, the beginning that tells where its records are
 _LD_JSON = re.compile(rb"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.S | re.I)
+_WRAPPED = re.compile(rb"\A\s*(?:<!\[CDATA\[|<!--|//\s*<!\[CDATA\[)?|(?:\]\]>|-->)?[;\s]*\Z")
+_CHARSET = re.compile(rb"""<meta[^>]*charset=["']?([\w-]+)""", re.I)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -59,8 +61,8 @@ def _scrubbed(value: Any) -> Any:
 def page_documents(page: bytes) -> list[Any]:
     """The ld+json of an HTML page; what is broken in it is left out, as search engines do."""
     found = []
-    for script in _LD_JSON.findall(page):
-        content = script.strip().removeprefix(b"<![CDATA[").removesuffix(b"]]>")
+    for script in _LD_JSON.findall(_in_utf8(page)):
+        content = _WRAPPED.sub(b"", script)
         for each in (content, html.unescape(content.decode(errors="replace")).encode()):
             try:
                 found.append(loads(each))
@@ -68,6 +70,19 @@ def page_documents(page: bytes) -> list[Any]:
             except ValueError:
                 continue
     return found
+
+
+def _in_utf8(page: bytes) -> bytes:
+    """The page, which names its encoding if it is not UTF-8."""
+    if not not_utf8(page):
+        return page
+    named = _CHARSET.search(page[:4096])
+    for encoding in (named[1].decode() if named else "", encoding_of(io.BytesIO(page))):
+        try:
+            return page.decode(encoding, "replace").encode()
+        except LookupError:
+            continue  # no encoding of this name
+    return page
 
 
 def xml_document(file: BinaryIO) -> Json:

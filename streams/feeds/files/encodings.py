@@ -25,6 +25,8 @@ def encoding_of(file: BinaryIO) -> str:
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
+    if len(head) == 4 and head.count(0) == 2 and head[:2].count(0) == 1:
+        return "utf-16-le" if head[1] == 0 else "utf-16-be"
     good, bad, sample = 0, 0, bytearray()
     while line := file.readline(1_000_000):
         if not line.isascii():

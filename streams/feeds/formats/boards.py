@@ -23,7 +23,7 @@ class Board:
     only_if: Mapping[str, tuple[str, Any]] = field(
         default_factory=dict
     )  # field: (path, value that forbids it)
-    more_places: Paths = ()  # the job is at these places too
+    more_places: str = ""  # the job is at these places too: texts, or objects with a city and a country
     more: Callable[[Json], Json] = lambda item: {}
 
     def raw(self, item: Json) -> Json:
@@ -34,22 +34,46 @@ class Board:
             )
         found = {name: _first(item, paths) for name, paths in self.fields.items()} | self.more(item)
         for name, (path, forbidden) in self.only_if.items():
-            if str(at(item, path)) == str(forbidden):
+            if _flag(at(item, path)) == _flag(forbidden):
                 found.pop(name, None)
         found["id"] = f"{self.name}/{found['id']}" if found.get("id") not in (None, "") else None
-        if others := [text(each) for each in many(_first(item, self.more_places)) if text(each)]:
-            found = _at_several_places(found, others)
+        found = _at_several_places(found, many(at(item, self.more_places)) if self.more_places else [])
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _at_several_places(found: Json, others: list[str]) -> Json:
-    main = found.get("location") or found.get("location.city")
-    places = list(dict.fromkeys([*map(text, many(main)), *others]))
+def _flag(value: Any) -> str:
+    """`1`, `1.0`, `"1"` and true are the same."""
+    return str(int(value)) if isinstance(value, bool | float) else str(value).casefold().replace("true", "1")
+
+
+def _at_several_places(found: Json, others: list[Any]) -> Json:
+    """Of several places, only what all of them share; the country of the main place is not that of all."""
+    country = text(found.get("location.country"))
+    main = [text(each) for each in many(found.get("location") or found.get("location.city"))]
+    places = [(name, country if len(main) == 1 else "") for name in main]
+    for name, its_country in map(_named, others):
+        code = country_code(its_country)
+        if name and not any(name == n and code in (None, country_code(c)) for n, c in places):
+            places.append((name, its_country))
     if len(places) < 2:
         return found
     left = {name: value for name, value in found.items() if not name.startswith("location")}
-    country = found.get("location.country")
-    return left | ({"location.country": country} if country else {"location": "; ".join(places)})
+    codes = {country_code(country) for _, country in places}
+    if len(codes) == 1 and None not in codes:
+        return left | {"location.country": codes.pop()}
+    return left | {"location": "; ".join(_joined(*place) for place in places)}
+
+
+def _named(place: Any) -> tuple[str, str]:
+    """What a place is called, and its country if it is told apart."""
+    if not isinstance(place, dict):
+        return text(place), ""
+    countries = (text(place.get(name)) for name in ("country_code", "countryCode", "country"))
+    return text(place.get("city")), next(filter(None, countries), "")
+
+
+def _joined(name: str, country: str) -> str:
+    return name if country.casefold() in name.casefold() else f"{name}, {country}"
 
 
 def _first(item: Json, paths: Paths) -> Any:
@@ -169,7 +193,7 @@ BOARDS = (
             "expires_at": "close_at",
             "status": "status",
         },
-        more_places="locations.city",
+        more_places="locations",
         more=_recruitee_workplace,
     ),
     Board(
@@ -206,7 +230,7 @@ BOARDS = (
             "seniority": "experience",
             "occurred_at": ("published_on", "created_at"),
         },
-        more_places="locations.city",
+        more_places="locations",
     ),
     Board(
         "usajobs",
@@ -329,6 +353,7 @@ BOARDS = (
             "title": "title",
             "description": "description",
             "employer": "company",
+            "location": "location",
             "location.city": "city",
             "location.region": "state",
             "location.country": "country",

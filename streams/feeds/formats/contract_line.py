@@ -73,8 +73,11 @@ def _texts(data: Json) -> None:
 def _time(data: Json, field: str, notes: list[Note]) -> None:
     value = data[field]
     if isinstance(value, str) and _TIME.fullmatch(value.strip()) and not value.startswith("0"):
-        if dates.moment(value) is None:
+        read = dates.moment(value)
+        if read is None:
             notes.append(note(field, data.pop(field), "no certain time"))
+        elif re.search(r"[Tt ]24:", value):
+            data[field] = read.at  # the contract knows the hours 0 to 23
         return
     found = dates.moment(value, last_of_day=field == "expires_at") if isinstance(value, str) else None
     if found is None:

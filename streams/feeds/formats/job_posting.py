@@ -12,6 +12,7 @@ from rolecall.streams.feeds.values.countries import country_code
 from rolecall.streams.feeds.values.json_values import Json, many, one, text
 from rolecall.streams.feeds.values.places import read_place
 from rolecall.streams.feeds.values.text import one_line
+from rolecall.streams.feeds.values.words import workplace
 
 _ABOUT = (
     "title",
@@ -29,7 +30,7 @@ _HOLDING = frozenset(("@type", *_HOLDERS))
 
 def is_posting(item: Any) -> bool:
     return isinstance(item, dict) and any(
-        str(kind).rsplit("/", 1)[-1] == "JobPosting" for kind in many(item.get("@type"))
+        re.split(r"[/#:]", str(kind))[-1] == "JobPosting" for kind in many(item.get("@type"))
     )
 
 
@@ -57,12 +58,17 @@ def postings(document: Any, known: Mapping[str, Json] | None = None) -> list[Jso
     return [{name: _followed(value, nodes) for name, value in posting.items()} for posting in found]
 
 
-def _followed(value: Any, nodes: dict[str, Json]) -> Any:
+def _followed(value: Any, nodes: dict[str, Json], depth: int = 4) -> Any:
+    """Also in what a reference leads to: a place whose address is another node."""
     if isinstance(value, list):
-        return [_followed(each, nodes) for each in value]
-    if isinstance(value, dict) and set(value) <= {"@id", "@type"} and value.get("@id") in nodes:
-        return nodes[value["@id"]]
-    return value
+        return [_followed(each, nodes, depth) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) <= {"@id", "@type"} and value.get("@id") in nodes:
+        value = nodes[value["@id"]]
+    if depth == 0:
+        return value
+    return {name: _followed(each, nodes, depth - 1) for name, each in value.items()}
 
 
 def raw_vacancy(item: Json) -> Json:
@@ -71,13 +77,14 @@ def raw_vacancy(item: Json) -> Json:
     The revision is `dateModified`, not `datePosted`: an edited posting keeps its `datePosted` and must still
     replace the old one.
     """
-    remote = _is_remote(item)
+    where = _workplace(item)
+    remote = where == "remote"
     raw = {
         "id": _id(item),
         "occurred_at": _first(item.get("datePosted")),
         "revision": _first(item.get("dateModified")),
         "expires_at": _first(item.get("validThrough")),
-        "title": text(item.get("title")) or text(item.get("name")),
+        "title": text(_single(item.get("title"))) or text(item.get("name")),
         "description": [
             text(value)
             for name in ("description", "responsibilities", "qualifications")
@@ -85,7 +92,7 @@ def raw_vacancy(item: Json) -> Json:
         ],
         "employer": _employer(item),
         "skills": [text(skill) for skill in many(item.get("skills"))],
-        "workplace": "remote" if remote else "",
+        "workplace": where,
         "employment_types": [
             text(kind) for kind in many(item.get("employmentType")) if text(kind).upper() != "OTHER"
         ],
@@ -95,8 +102,13 @@ def raw_vacancy(item: Json) -> Json:
     return raw | _salary(item)
 
 
+def _single(value: Any) -> Any:
+    """The value, or the only member of a list."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
 def _first(value: Any) -> str:
-    return text(many(value)[0]) if len(many(value)) == 1 else ""
+    return text(_single(value))
 
 
 def _employer(item: Json) -> str:
@@ -125,8 +137,10 @@ def _id(item: Json) -> str:
     return "posting-" + hashlib.sha256(orjson.dumps(about, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
-def _is_remote(item: Json) -> bool:
-    return any("TELECOMMUTE" in str(kind).upper() for kind in many(item.get("jobLocationType")))
+def _workplace(item: Json) -> str:
+    """`remote`, or what `jobLocationType` says instead of TELECOMMUTE."""
+    named = _first(item.get("jobLocationType")).rsplit("/", 1)[-1]
+    return workplace(named) or named
 
 
 def _open_to(areas: list[Any]) -> Json:
@@ -171,9 +185,9 @@ def _one_place(value: Any) -> Json:
     address = one(address)
     geo = one(value.get("geo")) or value
     raw = {
-        "location.city": text(address.get("addressLocality")),
-        "location.region": text(address.get("addressRegion")),
-        "location.country": text(address.get("addressCountry")),
+        "location.city": text(_single(address.get("addressLocality"))),
+        "location.region": text(_single(address.get("addressRegion"))),
+        "location.country": text(_single(address.get("addressCountry"))),
         "location.lat": text(geo.get("latitude")),
         "location.lon": text(geo.get("longitude")),
     }

@@ -20,6 +20,7 @@ _ISO_TIME = re.compile(
 )
 _STAMP = re.compile(r"(20\d{6})(\d{4}|\d{6})")
 _SECONDS = re.compile(r"(\d{9,10})(?:\.(\d+))?")
+_HOUR = re.compile(r"20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])([01]\d|2[0-3])")  # or seconds: two readings
 _MILLISECONDS = re.compile(r"(\d{12,13})(?:\.0*)?")
 _EXPONENT = re.compile(r"\d\.\d+E\+?(9|12)", re.I)
 _NUMERIC = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
@@ -46,6 +47,8 @@ def moment(text: str, *, last_of_day: bool = False) -> Moment | None:
 
 
 def _epoch(text: str) -> Moment | None:
+    if _HOUR.fullmatch(text):
+        return None
     if found := _SECONDS.fullmatch(text):
         return Moment(datetime.fromtimestamp(float(text), UTC), True)
     if found := _MILLISECONDS.fullmatch(text):

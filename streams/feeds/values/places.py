@@ -5,9 +5,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rolecall.schemas.common import Location, Workplace
-from rolecall.streams.feeds.values.countries import country_coded
+from rolecall.streams.feeds.values.countries import country_coded, country_named
 from rolecall.streams.feeds.values.gazetteer import cities, countries_with_region
 from rolecall.streams.feeds.values.place_parts import (
+    LARGE,
     NOWHERE,
     Read,
     in_country,
@@ -61,14 +62,15 @@ _WORKPLACES = {
     "onsite": Workplace.ONSITE,
 }
 _WORKPLACE = re.compile(
-    r"\b(?:(?P<remote>remote(?:ly|-friendly)?|virtual|anywhere|distributed|work from home|home[ -]?office|"
+    r"\b(?:(?P<remote>remote(?:ly)?|virtual|anywhere|distributed|work from home|home[ -]?office|"
     r"télétravail|teletrabajo|teletrabalho|remoto|zdalnie|zdalna|thuiswerk(?:en)?)|(?P<hybrid>hybride?|h[íi]brid[oa]|ibrid[oa]|hybrydow[aoy])|"
     r"(?P<onsite>on-?site|in-?office))\b",
     re.I,
 )
 _ALTERNATIVES = re.compile(r"[;|•/\n&+]|\s(?:or|oder|ou|lub|albo|oppure)\s(?=\D)", re.I)
 _NEGATED = re.compile(
-    r"\b(no|not|non|kein\w*|nicht|pas|sin|senza|niet|geen|nie|bez|não|sem|partly|teilweise|possible|möglich)\b",
+    r"\b(no|not|non|kein\w*|nicht|pas|sin|senza|niet|geen|nie|bez|não|sem|partly|teilweise|possible|möglich|"
+    r"friendly|optional|eligible)\b",
     re.I,
 )
 _EXCEPT = re.compile(
@@ -107,8 +109,8 @@ def read_place(text: str) -> Place:
     if _EXCEPT.search(text) or (_NEGATED.search(text) and _WORKPLACE.search(text)):
         return Place(None, None, False)
     text = _without_brackets(text)
-    named = {_WORKPLACES[str(each.lastgroup)] for each in _WORKPLACE.finditer(text)}
-    where = named.pop() if len(named) == 1 else None
+    named_workplaces = {_WORKPLACES[str(each.lastgroup)] for each in _WORKPLACE.finditer(text)}
+    where = next(iter(named_workplaces)) if len(named_workplaces) == 1 else None
     written = [each for each in re.split(_ALTERNATIVES, text) if re.search(r"\w", each)]
     options = [parts for option in written if (parts := _parts(_WORKPLACE.sub(" - ", option)))]
     if len(written) > 1 and not _every_option_is_remote(written):
@@ -116,6 +118,8 @@ def read_place(text: str) -> Place:
         if len(options) < len(written):
             return Place(None, None, False)  # one of the alternatives is no place: Berlin or remote
     found = [resolve(parts) for parts in options]
+    if named_workplaces and any(map(_is_a_word, options)):
+        return Place(None, None, False)
     if not all(each.whole or each.country for each in found) or (where and not all(e.whole for e in found)):
         where = None  # Berlin und remote
     countries = {each.country for each in found}
@@ -153,6 +157,13 @@ def _without_brackets(text: str) -> str:
     return text
 
 
+def _is_a_word(parts: list[str]) -> bool:
+    """`Remote - Union`, `Remote Sales`: beside a workplace, a small town alone is rather a word."""
+    if len(parts) != 1 or (found := resolve(parts)).country or not found.city:
+        return False
+    return all(city.people < LARGE for city in cities(found.city))
+
+
 @lru_cache(65_536)
 def locality(city: str, region: str, country: str | None) -> Place:
     """A city of a structured address; `country` is a code. The text of the city may be anything."""
@@ -160,11 +171,17 @@ def locality(city: str, region: str, country: str | None) -> Place:
     named = _WORKPLACE.search(city)
     bare = _WORKPLACE.sub(" - ", city)
     where = _WORKPLACES[str(named.lastgroup)] if named and not _NEGATED.search(city) else None
-    parts = _parts(bare)
-    if country is None:
+    parts = _parts(bare) if where or not named else []  # what a negation or a wish is about is no city
+    if named and not parts and not where:
+        found = Read(country, None, False)
+    elif country is None:
         found = resolve([*parts, region.strip()] if region.strip() and parts else parts) if parts else NOWHERE
         if found[:2] == (None, None) and len(parts) == 1:
             found = resolve(parts)
+    elif len(parts) == 1 and country_named(parts[0]) == country:
+        found = Read(
+            country, None, True
+        )  # Mexico, Panama, Kuwait: the country, though its capital has the name too
     else:
         found = in_country(parts, country) if parts else Read(country, None, True)
         if len(parts) == 1 and not region.strip() and is_named_like_a_state(parts[0], country):

@@ -10,6 +10,9 @@ from rolecall.streams.matching.hard_rules import city_key
 
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w{1,30});")
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b\u200e\u200f\u2060\ufeff]"
+)  # soft hyphens, marks of width and direction
 _MOJIBAKE = re.compile(r"[ÃÂâ][\x80-\xbf\u0152-\u02dc\u2013-\u2122€]")
 # A title of such words alone says nothing. They stand here without accents.
 _EMPTY_WORDS = frozenset(
@@ -28,6 +31,9 @@ _EMPTY_WORDS = frozenset(
         trabajo buscando offerta offerte di lavoro posizione vedi senza titolo disoccupato in cerca
         occupazione vacature vacatures zie zonder functie werkzoekend werkloos pracy praca patrz bez
         tytulu stanowisko bezrobotny szukam emprego vaga vagas sem desempregado
+        geen zobacz s uden titel jobtitel object ref sonstiges currently be confirmed set ask
+        work general application applications speculative spontaneous unsolicited initiativbewerbung
+        spontanbewerbung candidature spontanee candidatura candidaturas espontanea spontanea
         """,
     )
 )
@@ -83,8 +89,12 @@ def one_line(markup: str) -> str:
 
 
 def mended(text: str) -> str:
-    """UTF-8 that was read as Windows-1252 and written again: `PflegefachkrÃ¤fte`. NUL characters go."""
+    """UTF-8 that was read as Windows-1252 and written again: `PflegefachkrÃ¤fte`. NUL and characters that
+    nobody sees go."""
     text = text.replace("\0", "")
+    if text.isascii():
+        return text
+    text = _INVISIBLE.sub("", text)
     if text.isascii() or not _MOJIBAKE.search(text):
         return text
     for codec in ("cp1252", "latin-1"):

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from rolecall.schemas.common import EmploymentType, Period, Seniority, Status, Workplace
-from rolecall.streams.feeds.values.phrases import conjunctions, only, table, understood
+from rolecall.streams.feeds.values.phrases import conjunctions, only, table, understood, words
 
 _EMPLOYMENT_TYPES = table(
     {
@@ -38,7 +38,8 @@ _EMPLOYMENT_TYPES = table(
         "voluntário",
     }
 )
-_ABOUT_EMPLOYMENT = conjunctions() | frozenset(
+# Says nothing beside full or part time. `Permanent or contract` is a choice that no type of ours tells.
+_PERMANENT = frozenset(
     [
         "permanent",
         "regular",
@@ -49,6 +50,11 @@ _ABOUT_EMPLOYMENT = conjunctions() | frozenset(
         "indefinido",
         "indeterminato",
         "employee",
+    ]
+)
+_HOURS = frozenset([EmploymentType.FULL_TIME, EmploymentType.PART_TIME])
+_ABOUT_EMPLOYMENT = conjunctions() | frozenset(
+    [
         "employment",
         "position",
         "job",
@@ -177,8 +183,11 @@ _STATUSES = table(
 @lru_cache(4096)
 def employment_types(text: str) -> tuple[EmploymentType, ...] | None:
     """Every type that the text names; None unless every word is understood: `no part-time`."""
-    found = understood(_BOTH_TIMES.sub("full time part time", text), _EMPLOYMENT_TYPES, _ABOUT_EMPLOYMENT)
-    return tuple(sorted(found)) if found else None
+    text = _BOTH_TIMES.sub("full time part time", text)
+    found = understood(text, _EMPLOYMENT_TYPES, _ABOUT_EMPLOYMENT | _PERMANENT)
+    if not found or (not _PERMANENT.isdisjoint(words(text)) and not _HOURS.issuperset(found)):
+        return None
+    return tuple(sorted(found))
 
 
 @lru_cache(4096)

@@ -186,3 +186,26 @@ def test_a_mapping_is_suggested_for_every_kind_of_file(tmp_path: Path, name: str
     path = tmp_path / name
     path.write_bytes(content)
     assert list(suggest(path)) == ["# ref: no field fits; for example '7'", "title=title"]
+
+
+def test_a_page_in_another_encoding_is_read_in_it(tmp_path: Path) -> None:
+    posting = '<!--{"@type":"schema:JobPosting","title":"Müllerin","identifier":"7"}-->'
+    page = f'<html><meta charset="iso-8859-1"><script type="application/ld+json">{posting}</script>'
+    assert [each["title"] for each in values(tmp_path, page.encode("latin-1"))] == ["Müllerin"]
+
+
+def test_a_reference_behind_a_reference_is_followed(tmp_path: Path) -> None:
+    graph = [
+        {"@id": "#a", "@type": "PostalAddress", "addressLocality": ["Vigo"], "addressCountry": ["ES"]},
+        {"@id": "#p", "@type": "Place", "address": {"@id": "#a"}},
+        {"@type": "JobPosting", "title": ["Miller"], "identifier": "7", "jobLocation": {"@id": "#p"}},
+    ]
+    (found,) = values(tmp_path, orjson.dumps({"@graph": graph}))
+    assert found["location"] == {"country": "ES", "city": "Vigo"}
+
+
+def test_a_workplace_that_is_not_telecommuting_is_not_remote(tmp_path: Path) -> None:
+    posting = {"@type": "JobPosting", "title": "Miller", "identifier": "7"}
+    for kind, workplace in {"NOT_TELECOMMUTE": None, "TELECOMMUTE": "remote", "HYBRID": "hybrid"}.items():
+        (found,) = values(tmp_path, orjson.dumps(posting | {"jobLocationType": kind}))
+        assert found.get("workplace") == workplace

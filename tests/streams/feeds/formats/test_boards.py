@@ -264,3 +264,38 @@ def test_adzuna_pays_in_the_currency_of_the_country(tmp_path: Path, area: str, c
     assert isinstance(found, FeedEvent)
     salary = orjson.loads(found.value or b"").get("salary", {})
     assert salary.get("currency") == (currency if currency in ("GBP", "EUR") else None)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [{"id": "l", "text": "Miller", "country": "ES",
+          "categories": {"location": "Vigo", "allLocations": ["Vigo", "Braga"]}}],
+        {"jobs": [{"id": "a", "title": "Miller", "location": "Vigo", "isRemote": None,
+                   "publishedAt": "2026-11-20", "secondaryLocations": [{"location": "Braga, Portugal"}],
+                   "address": {"postalAddress": {"addressLocality": "Vigo", "addressCountry": "Spain"}}}]},
+        {"jobs": [{"title": "Miller", "shortcode": "W", "city": "Vigo", "country": "Spain", "locations": [
+            {"city": "Vigo", "country": "Spain"}, {"city": "Braga", "country": "Portugal"}]}]},
+        {"offers": [{"id": 1, "title": "Miller", "careers_url": "u", "city": "Vigo", "country_code": "ES",
+                     "locations": [{"city": "Vigo", "country_code": "ES"},
+                                   {"city": "Braga", "country_code": "PT"}]}]},
+    ],
+    ids=["lever", "ashby", "workable", "recruitee"],
+)  # fmt: skip
+def test_the_country_of_the_first_place_is_not_that_of_all(tmp_path: Path, document: Any) -> None:
+    (found,) = values(tmp_path, orjson.dumps(document))
+    assert "location" not in found
+
+
+@pytest.mark.parametrize("predicted", [True, 1, "1", 1.0, "True"])
+def test_a_predicted_salary_is_no_salary(tmp_path: Path, predicted: Any) -> None:
+    job = {"id": "z", "title": "Miller", "redirect_url": "u", "location": {"area": ["UK"]},
+           "salary_min": 30000, "salary_max": 32000, "salary_is_predicted": predicted}  # fmt: skip
+    (found,) = values(tmp_path, orjson.dumps({"results": [job]}))
+    assert "salary" not in found
+
+
+def test_a_city_with_the_country_of_another_is_left_out(tmp_path: Path) -> None:
+    job = {"id": "l", "text": "Miller", "country": "PL", "categories": {"location": "Lyon"}}
+    (found,) = values(tmp_path, orjson.dumps([job]))
+    assert "location" not in found

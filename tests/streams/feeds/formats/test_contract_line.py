@@ -143,3 +143,10 @@ def test_a_field_that_nearly_fits_is_told(tmp_path: Path, name: str) -> None:
     (event,) = parsed(tmp_path, lines(VACANCY | {name: ["x"]}))
     assert isinstance(event, FeedEvent)
     assert [note.field for note in event.notes] == [name]
+
+
+def test_the_end_of_a_day_may_be_its_hour_24(tmp_path: Path) -> None:
+    (event,) = parsed(tmp_path, lines(VACANCY | {"expires_at": "2027-03-31T24:00:00+02:00"}))
+    assert isinstance(event, FeedEvent), event.reason
+    assert event.value is not None
+    assert orjson.loads(event.value)["expires_at"] == "2027-04-01T00:00:00+02:00"

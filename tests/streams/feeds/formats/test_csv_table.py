@@ -256,3 +256,8 @@ def test_a_csv_of_neither_side_is_one_reject(tmp_path: Path) -> None:
 def test_a_mapping_that_cannot_be_read(pair: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_mapping([pair])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_shows_without_its_mark(tmp_path: Path, encoding: str) -> None:
+    assert one(parsed(tmp_path, "id,title\n1,Bäcker\n".encode(encoding)))["title"] == "Bäcker"

@@ -57,3 +57,8 @@ def test_times_that_end_something(text: str, expected: str | None) -> None:
 def test_a_range_of_a_resume_has_two_ends() -> None:
     first, last = dates.span("06.2019") or (None, None)
     assert (str(first), str(last)) == ("2019-06-01", "2019-06-30")
+
+
+def test_ten_digits_that_may_be_an_hour_are_no_time() -> None:
+    assert dates.moment("2027033118") is None
+    assert dates.moment("1806512400") is not None

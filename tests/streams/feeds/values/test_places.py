@@ -230,3 +230,29 @@ def test_the_documented_places(row: str) -> None:
     text, *expected = (cell.strip() or None for cell in row.strip("|").split("|"))
     assert text is not None
     assert read(text.strip("`")) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "country"), [("Panama", "PA"), ("Kuwait - Remote", "KW"), ("Guatemala", "GT"), ("Mexico", "MX")]
+)
+def test_a_country_is_not_its_capital_of_the_same_name(text: str, country: str) -> None:
+    found = locality(text, "", country).location
+    assert found is not None
+    assert (found.country, found.city) == (country, None)
+
+
+@pytest.mark.parametrize("text", ["Remote Friendly", "Remote Sales", "Remote - Union", "Remote, Pacific"])
+def test_a_word_beside_a_workplace_is_no_small_town(text: str) -> None:
+    assert read_place(text) == (None, None, False)
+
+
+def test_a_large_city_beside_a_workplace_is_one() -> None:
+    assert place("Remote - Graz")[1] == "remote"
+    assert place("Hybrid, Graz")[0] == place("Graz")[0]
+
+
+def test_what_is_friendly_to_remote_work_is_not_remote() -> None:
+    found = locality("Remote-friendly", "", "US")
+    assert (found.workplace, found.whole) == (None, False)
+    assert found.location is not None
+    assert found.location.city is None

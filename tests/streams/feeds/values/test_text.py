@@ -32,3 +32,14 @@ def test_a_title_of_words_that_say_nothing_is_empty(said: str) -> None:
 @pytest.mark.parametrize("said", ["Test engineer", "Open source developer", "Job coach", "Title clerk", "医"])
 def test_such_words_may_stand_in_a_title(said: str) -> None:
     assert title(said) == said
+
+
+def test_characters_that_nobody_sees_go() -> None:
+    assert mended("\ufeffSach\u00adbe\u00adarbeiter\u200b") == "Sachbearbeiter"
+
+
+@pytest.mark.parametrize(
+    "text", ["Initiativbewerbung", "Candidature spontanée", "General application", "geen titel", "#REF!"]
+)
+def test_a_title_of_any_job_is_none(text: str) -> None:
+    assert title(text) == ""

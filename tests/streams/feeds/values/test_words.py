@@ -2,7 +2,7 @@
 
 import pytest
 
-from rolecall.schemas.common import Period
+from rolecall.schemas.common import EmploymentType, Period
 from rolecall.streams.feeds.values import words
 
 
@@ -87,3 +87,23 @@ def test_workplaces(text: str, one: str | None, several: tuple[str, ...] | None)
 )
 def test_employment_types(text: str, expected: tuple[str, ...] | None) -> None:
     assert words.employment_types(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "permanent or contract",
+        "Permanent contract",
+        "CDI/CDD",
+        "Festanstellung oder freie Mitarbeit",
+        "vast contract",
+        "indefinido o temporal",
+        "Regular, Intern",
+    ],
+)
+def test_a_permanent_job_or_another_is_no_type_of_ours(text: str) -> None:
+    assert words.employment_types(text) is None
+
+
+def test_permanent_says_nothing_beside_the_hours() -> None:
+    assert words.employment_types("Festanstellung, Teilzeit") == (EmploymentType.PART_TIME,)
