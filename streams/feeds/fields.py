@@ -14,7 +14,7 @@ from rolecall.schemas.common import Period, Workplace, milliseconds
 from rolecall.streams.feeds.notes import Note, note
 from rolecall.streams.feeds.values import dates, languages, pay, places, words
 from rolecall.streams.feeds.values.countries import country_code
-from rolecall.streams.feeds.values.gazetteer import cities, cities_in, near_country
+from rolecall.streams.feeds.values.gazetteer import cities, cities_in, near_country, regions_named
 from rolecall.streams.feeds.values.phrases import says_nothing
 from rolecall.streams.feeds.values.text import mended, one_line, plain_text, title
 from rolecall.streams.matching.hard_rules import CITY_KM, distance_km
@@ -23,9 +23,8 @@ Raw = Mapping[str, Any]  # a field of ours -> text, a number, a truth or a list 
 
 FAR_KM = 300  # a point farther from the city that it comes with is somewhere else
 MOST_SKILLS, LONGEST_SKILL = 500, 200
-_UNITS = (
-    r"\s*(?:km|kilometer|kilometre|kilometers|kilometres|years?|yrs?|jahre?|ans?|anni|años|jaar|lat|anos)?\.?"
-)
+_KM = r"km|kilometer|kilometre|kilometers|kilometres"
+_YEARS = r"years?|yrs?|jahre?|ans?|anni|años|jaar|lat|anos"
 
 
 def lines_of(value: Any) -> list[str]:
@@ -88,14 +87,24 @@ def _union(parts: Iterable[tuple[Any, ...] | None]) -> list[Any] | None:
 
 def _countries(value: Any) -> list[str] | None:
     parts = [part for line in lines_of(value) for part in re.split(r"[;|\n,/]", line) if part.strip()]
-    found = [country_code(part) for part in parts]
-    return None if None in found else list(dict.fromkeys(filter(None, found)))
+    found = {part: country_code(part) for part in parts}
+    if None in found.values() or [part.strip().casefold() for part in parts] == ["no"]:
+        return None  # `no` alone: Norway, or a negation
+    for part, code in found.items():
+        if any(country != code and country in found.values() for country, _ in regions_named(part)):
+            return None  # Georgia, USA
+    return list(dict.fromkeys(filter(None, found.values())))
 
 
-def _quantity(value: Any) -> float | None:
-    """`30`, `30 km`, `5+ years`."""
-    found = re.fullmatch(rf"(\d+(?:[.,]\d+)?)\+?{_UNITS}", _one(value), re.I)
-    return float(found[1].replace(",", ".")) if found else None
+def _quantity(units: str) -> Callable[[Any], float | None]:
+    """`30`, `30 km`, `5+ years`; not `1,000`, which has two readings."""
+    pattern = re.compile(rf"(\d+(?:[.,]\d{{1,2}})?)\+?\s*(?:{units})?\.?", re.I)
+
+    def read(value: Any) -> float | None:
+        found = pattern.fullmatch(_one(value))
+        return float(found[1].replace(",", ".")) if found else None
+
+    return read
 
 
 def _one(value: Any) -> str:
@@ -117,8 +126,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "work_countries": _countries,
     "seniority": _words(words.seniority),
     "relocate": _words(words.yes),
-    "radius_km": _quantity,
-    "experience_years": _quantity,
+    "radius_km": _quantity(_KM),
+    "experience_years": _quantity(_YEARS),
 }
 _TIMES = ("occurred_at", "revision", "expires_at", "available_from")
 _PLACE = ("location", "location.city", "location.region", "location.country", "location.lat", "location.lon")

@@ -25,6 +25,7 @@ from rolecall.streams.feeds.files.documents import (
     xml_members,
     xml_sample,
 )
+from rolecall.streams.feeds.files.encodings import not_utf8
 from rolecall.streams.feeds.files.sheets import SHEETS, parquet, sheet
 from rolecall.streams.feeds.formats import csv_table
 from rolecall.streams.feeds.formats.contract_line import contract_event
@@ -224,9 +225,17 @@ def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
             yield from _json_lines(file, reading)  # the first lines are broken
             return
         row = error.__cause__.lineno if isinstance(error.__cause__, orjson.JSONDecodeError) else 1
-        yield reading.reject(row, str(error), content)
+        whole = [] if not_utf8(content) else _whole_members(file, reading)
+        yield from whole or [reading.reject(row, str(error), content)]
         return
     yield from reading.document(document)
+
+
+def _whole_members(file: BinaryIO, reading: _Reading) -> list[Parsed]:
+    """The records of a broken document as far as they are whole, and what is wrong with the rest."""
+    file.seek(0)
+    found = list(_large(file, reading, large_json.sample, large_json.members))
+    return found if any(isinstance(each, FeedEvent) for each in found) else []
 
 
 def _large(

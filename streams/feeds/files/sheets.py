@@ -3,21 +3,41 @@
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
+from zipfile import BadZipFile, ZipFile
 
 from python_calamine import CalamineWorkbook
 
 Cells = list[str]
+LARGEST = 2**30  # bytes of a spreadsheet, unpacked
 SHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how their files start
 
 
 def sheet(file: BinaryIO) -> Iterator[Cells]:
-    """The first sheet that has a row. Dates come as ISO 8601, whole numbers without a fraction."""
+    """The first sheet that has a row. Dates come as ISO 8601, whole numbers without a fraction.
+
+    ValueError for one that is too large: calamine loads a sheet as a whole before its first row.
+    """
+    if (size := _unpacked_size(file)) > LARGEST:
+        raise ValueError(
+            f"it is {size / 1e6:,.0f} MB unpacked and would be loaded as a whole; the most is "
+            f"{LARGEST / 1e6:,.0f} MB; save it as CSV, which is read line by line"
+        )
     workbook = CalamineWorkbook.from_filelike(file)
     for name in workbook.sheet_names:
         found = workbook.get_sheet_by_name(name)
         if any(any(cell not in ("", None) for cell in cells) for cells in found.iter_rows()):
             yield from ([cell_text(cell) for cell in cells] for cells in found.iter_rows())
             return
+
+
+def _unpacked_size(file: BinaryIO) -> int:
+    """Bytes of the texts and cells; 0 if the file is no archive, such as `.xls`."""
+    try:
+        return sum(member.file_size for member in ZipFile(file).infolist())
+    except BadZipFile:
+        return 0
+    finally:
+        file.seek(0)
 
 
 def parquet(file: BinaryIO) -> Iterator[dict[str, Any]]:

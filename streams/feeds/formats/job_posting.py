@@ -10,6 +10,7 @@ import orjson
 
 from rolecall.streams.feeds.values.countries import country_code
 from rolecall.streams.feeds.values.json_values import Json, many, one, text
+from rolecall.streams.feeds.values.phrases import says_nothing
 from rolecall.streams.feeds.values.places import read_place
 from rolecall.streams.feeds.values.text import one_line
 from rolecall.streams.feeds.values.words import workplace
@@ -21,9 +22,14 @@ _ABOUT = (
     "hiringOrganization",
     "jobLocation",
     "description",
+    "responsibilities",
+    "qualifications",
+    "skills",
     "employmentType",
     "baseSalary",
 )
+# A number in an address, but no year alone.
+_NUMBERED = re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d")
 _HOLDERS = ("@graph", "itemListElement", "item", "mainEntity", "mainEntityOfPage", "hasPart", "about")
 _HOLDING = frozenset(("@type", *_HOLDERS))
 
@@ -123,7 +129,11 @@ def _id(item: Json) -> str:
     identifier, employer = item.get("identifier"), _employer(item)
     named = one(identifier)
     value = text(named.get("value")) if named else text(_first(identifier))
-    if value and value.casefold() not in (employer.casefold(), text(named.get("name")).casefold()):
+    if (
+        value != "0"
+        and not says_nothing(value)
+        and value.casefold() not in (employer.casefold(), text(named.get("name")).casefold())
+    ):
         owner = employer or text(named.get("name")) or urlsplit(text(item.get("url"))).netloc
         return (
             f"{owner}/{value}"
@@ -131,7 +141,7 @@ def _id(item: Json) -> str:
             else value
         )
     for address in (text(item.get("url")), text(item.get("@id"))):
-        if re.search(r"\d", urlsplit(address).path + urlsplit(address).query) or address.startswith("#"):
+        if _NUMBERED.search(urlsplit(address).path + urlsplit(address).query) or address.startswith("#"):
             return address
     about = [item.get(name) for name in _ABOUT]
     return "posting-" + hashlib.sha256(orjson.dumps(about, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]

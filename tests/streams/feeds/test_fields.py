@@ -53,3 +53,23 @@ def test_coordinates_that_are_elsewhere(
 def test_parts_of_a_place_that_agree_or_not(raw: dict[str, Any], location: dict[str, Any] | None) -> None:
     found, _ = record({"id": "1", "title": "Miller", **raw}, NOW)
     assert found.get("location") == location
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "expected"),
+    [
+        ("work_countries", "no", None),
+        ("work_countries", "No; Se", ["NO", "SE"]),
+        ("work_countries", "USA / Georgia", None),  # the state
+        ("work_countries", "Armenia, Georgia", ["AM", "GE"]),
+        ("radius_km", "2,000", None),
+        ("radius_km", "7 years", None),
+        ("radius_km", "12,5 km", 12.5),
+        ("experience_years", "12 km", None),
+        ("experience_years", "4 lat", 4.0),
+    ],
+)
+def test_a_value_with_two_readings_is_left_out(field: str, text: str, expected: object) -> None:
+    found, notes = record({"id": "c", "titles": "Miller", field: text}, NOW)
+    assert found.get(field) == expected
+    assert bool(notes) == (expected is None)

@@ -209,3 +209,27 @@ def test_a_workplace_that_is_not_telecommuting_is_not_remote(tmp_path: Path) -> 
     for kind, workplace in {"NOT_TELECOMMUTE": None, "TELECOMMUTE": "remote", "HYBRID": "hybrid"}.items():
         (found,) = values(tmp_path, orjson.dumps(posting | {"jobLocationType": kind}))
         assert found.get("workplace") == workplace
+
+
+@pytest.mark.parametrize(
+    "posting",
+    [{"identifier": "n/a"}, {"identifier": {"value": 0}}, {"url": "https://mills.example/2026/jobs"}],
+)
+def test_what_is_no_number_of_a_posting_is_no_id(tmp_path: Path, posting: dict[str, Any]) -> None:
+    twins = [{"@type": "JobPosting", "title": "Miller", "skills": s} | posting for s in ("oats", "rye")]
+    found = values(tmp_path, orjson.dumps(twins))
+    assert len({each["id"] for each in found}) == 2
+
+
+def test_a_document_that_breaks_off_keeps_its_whole_records(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.json"
+    one = '{"id": "%d", "occurred_at": "2026-11-01T00:00:00Z", "title": "Miller"}'
+    path.write_text(f'[{one % 1},\n{one % 2},\n{{"id": "3", "tit')
+    found = list(read(path, now=NOW))
+    assert [each.id for each in found if isinstance(each, FeedEvent)] == ["1", "2"]
+    assert [each.row for each in found if isinstance(each, FeedReject)] == [3]
+
+
+def test_a_comma_behind_the_last_record_costs_nothing(tmp_path: Path) -> None:
+    one = b'{"id": "1", "occurred_at": "2026-11-01T00:00:00Z", "title": "Miller"}'
+    assert [each["id"] for each in values(tmp_path, b"[" + one + b",]")] == ["1"]
