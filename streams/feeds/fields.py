@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from unicodedata import category
 
 from rolecall.schemas.common import Period, Workplace, milliseconds
 from rolecall.streams.feeds.notes import Note, note
@@ -165,7 +166,7 @@ def _says(field: str, value: Any) -> bool:
     texts = lines_of(value)
     if field in _ANY_TEXT:
         return bool(texts)
-    return any(not says_nothing(text) or re.search(r"[€£$]", text) for text in texts)
+    return any(not says_nothing(text) or any(category(sign) == "Sc" for sign in text) for text in texts)
 
 
 def _plain(given: Raw, found: dict[str, Any]) -> None:

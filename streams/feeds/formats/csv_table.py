@@ -15,6 +15,7 @@ from rolecall.streams.feeds.files.csv_lines import Lines, Row
 from rolecall.streams.feeds.files.encodings import encoding_of
 from rolecall.streams.feeds.files.sheets import Cells
 from rolecall.streams.feeds.mapping import columns_of, mapped, parse_mapping, side_of
+from rolecall.streams.feeds.notes import Note, note
 from rolecall.streams.feeds.parsed import FeedReject, Parsed, event, explain
 
 __all__ = ["FIELDS", "parse_mapping", "rows", "sheet_rows"]
@@ -38,6 +39,8 @@ class _Table:
                         f"for a constant write {field}=={column}"
                     )
         self.side = side_of(self.mapping, self.columns, side)
+        used = {column for origin in self.mapping.values() for column in columns_of(origin)}
+        self.twice = sorted(name for name in used if self.columns.count(name) > 1)
 
     def read(self, row: Row, source: str, delimiter: str, now: datetime) -> Parsed:
         raw = row.raw.encode(errors="surrogateescape").decode(errors="backslashreplace")
@@ -52,10 +55,23 @@ class _Table:
             if not row.raw.isascii() and re.search(r"[\udc80-\udcff]", row.raw):
                 raise ValueError("the row is not UTF-8, though most of the file is; save the file as UTF-8")
             cells = dict(zip(self.columns, row.cells, strict=False))
+            told = self._told_twice(cells, row.cells)
             data, notes = record(mapped(lambda column: cells.get(column, ""), self.mapping), now)
-            return event(data, self.side, notes).at(source, row.number, raw)
+            return event(data, self.side, [*told, *notes]).at(source, row.number, raw)
         except ValueError as error:
             return FeedReject(source, row.number, explain(error), raw)
+
+    def _told_twice(self, cells: dict[str, str], values: list[str]) -> list[Note]:
+        """Columns of one name, if they say different things, say nothing."""
+        notes = []
+        for name in self.twice:
+            said = {
+                v for column, v in zip(self.columns, values, strict=False) if column == name and v.strip()
+            }
+            cells[name] = said.pop() if len(said) == 1 else ""
+            if said:
+                notes.append(note(name, "; ".join(sorted(said)), "told by two columns of this name"))
+        return notes
 
 
 def rows(

@@ -10,12 +10,16 @@ from rolecall.streams.feeds.values.json_values import Json, text
 
 OPENING = "positionopening"
 OPENINGS = frozenset([OPENING, "jobpositionposting", "positionopenings"])
+_INSIDE = frozenset(["positionprofile", "positionprofiles", "jobpositioninformation"])
 _TITLES = ("positiontitle", "jobpositiontitle")
 
 
 def openings(document: Any) -> list[Json]:
     """Every position opening in a document; empty if it is none of HR Open."""
-    return [node for node in _nodes(document, OPENINGS) if _texts(node, *_TITLES)]
+    found = [node for node in _nodes(document, OPENINGS) if _texts(node, *_TITLES)]
+    if not found and _INSIDE & {name for name, _ in _fields(document)} and _texts(document, *_TITLES):
+        return [document]  # the root of an XML file
+    return found
 
 
 def raw_opening(item: Json) -> Json:
@@ -23,23 +27,22 @@ def raw_opening(item: Json) -> Json:
     pay = _pay(item)
     employer = _first(item, "hiringorgname", "organizationname", "legalname", "organizationlegalname")
     number = _first(item, "documentid", "jobpositionpostingid", "positionid", "id")
-    countries = {found.upper() for found in _texts(item, "countrycode")}
+    countries = sorted({found.upper() for found in _texts(item, "countrycode")})
     cities = list(dict.fromkeys(_texts(item, "cityname", "municipality", "city")))
     return {
         "id": f"{employer}/{number}" if employer and number else number,
         "title": _first(item, *_TITLES),
         "employer": employer,
         "description": _texts(item, "content", "jobpositiondescription", "jobpositionpurpose", "summarytext"),
-        "location.city": cities[0] if len(cities) == 1 else "",
-        "location.country": countries.pop() if len(countries) == 1 else "",
+        "location.city": cities[0] if len(cities) == 1 and len(countries) < 2 else "",
+        "location.country": countries[0] if len(countries) == 1 else "",
+        "location": "; ".join([*cities, *countries]) if len(countries) > 1 else "",
         "employment_types": _texts(
             item, "positionscheduletypecode", "positionscheduletypecodes", "classification"
         ),
         "occurred_at": _first(item, "postdate", "postingdate", "startdate"),
         "expires_at": _first(item, "applicationclosedate", "expirationdate", "enddate"),
-        "status": "closed"
-        if _first(item, "positionopeningstatuscode").casefold() in ("closed", "filled")
-        else "",
+        "status": _first(item, "positionopeningstatuscode"),
         **pay,
     }
 

@@ -18,7 +18,7 @@ _SIGNS = {
     "euro": "EUR", "euros": "EUR", "eur": "EUR", "ca$": "CAD", "c$": "CAD", "a$": "AUD", "au$": "AUD",
     "r$": "BRL", "nz$": "NZD", "hk$": "HKD", "s$": "SGD", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₪": "ILS",
     "₩": "KRW", "₫": "VND", "₦": "NGN", "₱": "PHP", "฿": "THB", "sfr": "CHF", "sfr.": "CHF", "rs": "INR",
-    "rs.": "INR", "inr": "INR", "лв": "BGN", "ft": "HUF", "lei": "RON",
+    "rs.": "INR", "inr": "INR", "лв": "BGN", "ft": "HUF",
 }  # fmt: skip
 # Signs that several currencies share mean the one of the country, where that is known.
 _SHARED = {
@@ -26,6 +26,7 @@ _SHARED = {
     "kr": {"SE": "SEK", "NO": "NOK", "DK": "DKK", "IS": "ISK"},
     "¥": {"JP": "JPY", "CN": "CNY"},
     "fr": {"CH": "CHF"},
+    "lei": {"RO": "RON", "MD": "MDL"},
     "rs": {"IN": "INR", "PK": "PKR", "LK": "LKR"},
 }
 _BLANKS = re.compile(r"[\s\u00a0\u2007\u2009\u202f]")

@@ -174,8 +174,12 @@ _YES = table(
 )
 _STATUSES = table(
     {
-        Status.OPEN: "open|active|published|live|posted|offen|aktiv",
-        Status.CLOSED: "closed|filled|inactive|archived|expired|geschlossen|besetzt|inaktiv",
+        Status.OPEN: "open|active|published|live|posted|offen|aktiv|veröffentlicht|ouvert|ouverte|publié|"
+        "publiée|abierto|abierta|activo|activa|aperto|aperta|attivo|attiva|actief|gepubliceerd|otwarta|"
+        "aktywna|aberto|aberta|ativo|ativa",
+        Status.CLOSED: "closed|filled|inactive|archived|expired|geschlossen|besetzt|inaktiv|abgelaufen|fermé|"
+        "fermée|pourvu|pourvue|cerrado|cerrada|inactivo|inactiva|chiuso|chiusa|gesloten|vervuld|zamknięta|"
+        "nieaktywna|fechado|fechada|inativo|inativa",
     }
 )
 

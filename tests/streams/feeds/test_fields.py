@@ -73,3 +73,13 @@ def test_a_value_with_two_readings_is_left_out(field: str, text: str, expected: 
     found, notes = record({"id": "c", "titles": "Miller", field: text}, NOW)
     assert found.get(field) == expected
     assert bool(notes) == (expected is None)
+
+
+@pytest.mark.parametrize(
+    ("sign", "country", "currency"),
+    [("₹", "IN", "INR"), ("₴", "UA", "UAH"), ("¥", "JP", "JPY"), ("¥", "DE", None), ("lei", "MD", "MDL")],
+)
+def test_the_sign_of_a_currency_alone(sign: str, country: str, currency: str | None) -> None:
+    raw = {"salary": "91000", "salary.currency": sign, "salary.period": "month", "location.country": country}
+    found, _ = record({"id": "v", "title": "Miller"} | raw, NOW)
+    assert found.get("salary", {}).get("currency") == currency

@@ -299,3 +299,27 @@ def test_a_city_with_the_country_of_another_is_left_out(tmp_path: Path) -> None:
     job = {"id": "l", "text": "Miller", "country": "PL", "categories": {"location": "Lyon"}}
     (found,) = values(tmp_path, orjson.dumps([job]))
     assert "location" not in found
+
+
+def test_an_opening_may_be_the_root_of_its_file(tmp_path: Path) -> None:
+    opening = b"""<PositionOpening><DocumentID>H5</DocumentID><PositionOpeningStatusCode>%s
+        </PositionOpeningStatusCode><PositionProfile><PositionTitle>Miller</PositionTitle></PositionProfile>
+        </PositionOpening>"""
+    (found,) = values(tmp_path, opening % b"Filled")
+    assert (found["id"], found["status"]) == ("H5", "closed")
+    (tmp_path / "feed").write_bytes(opening % b"On Hold")
+    (reject,) = read(tmp_path / "feed", now=NOW)
+    assert isinstance(reject, FeedReject)
+    assert "'On Hold' is not known; write open or closed" in reject.reason
+
+
+def test_an_opening_in_two_countries_is_in_neither(tmp_path: Path) -> None:
+    places = [{"address": {"city": "Vigo", "countryCode": "ES"}}, {"address": {"countryCode": "PT"}}]
+    profile = {"positionTitle": "Miller", "positionLocations": places}
+    opening = {"positionOpening": {"documentId": "H6", "positionProfiles": [profile]}}
+    path = tmp_path / "feed"
+    path.write_bytes(orjson.dumps(opening))
+    (found,) = read(path, now=NOW)
+    assert "location" not in said(found)
+    assert isinstance(found, FeedEvent)
+    assert [note.field for note in found.notes] == ["location"]

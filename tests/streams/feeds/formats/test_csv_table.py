@@ -261,3 +261,11 @@ def test_a_mapping_that_cannot_be_read(pair: str, message: str) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_shows_without_its_mark(tmp_path: Path, encoding: str) -> None:
     assert one(parsed(tmp_path, "id,title\n1,Bäcker\n".encode(encoding)))["title"] == "Bäcker"
+
+
+def test_two_columns_of_one_name_must_say_the_same(tmp_path: Path) -> None:
+    found = parsed(
+        tmp_path, b"id,title,employer,employer\n1,Miller,Mills,Bread\n2,Miller,Mills,\n3,Miller,,\n"
+    )
+    assert [said(each).get("employer") for each in found] == [None, "Mills", None]
+    assert [len(each.notes) for each in found if isinstance(each, FeedEvent)] == [1, 0, 0]

@@ -107,3 +107,15 @@ def test_a_permanent_job_or_another_is_no_type_of_ours(text: str) -> None:
 
 def test_permanent_says_nothing_beside_the_hours() -> None:
     assert words.employment_types("Festanstellung, Teilzeit") == (EmploymentType.PART_TIME,)
+
+
+def test_a_status_in_other_languages() -> None:
+    assert [
+        words.status(text) for text in ("Ouverte", "zamknięta", "CERRADA", "nicht offen", "not active")
+    ] == [
+        "open",
+        "closed",
+        "closed",
+        None,
+        None,
+    ]
