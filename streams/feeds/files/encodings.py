@@ -41,7 +41,14 @@ def encoding_of(file: BinaryIO) -> str:
     if bad == 0 or good >= bad:
         return "utf-8"
     found = chardet.detect(bytes(sample)).get("encoding")
-    return str(found) if found and found.lower() not in ("ascii", "utf-8") else "cp1252"
+    return str(found) if found and _may_be(str(found).lower()) else "cp1252"
+
+
+def _may_be(name: str) -> bool:
+    """Whether a file that is mostly ASCII may have the encoding: EBCDIC has other bytes for every letter."""
+    return name not in ("ascii", "utf-8") and (
+        name.startswith("utf") or b"id,title;\n".decode(name, "replace") == "id,title;\n"
+    )
 
 
 def not_utf8(raw: bytes) -> str | None:

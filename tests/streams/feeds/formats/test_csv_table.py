@@ -269,3 +269,8 @@ def test_two_columns_of_one_name_must_say_the_same(tmp_path: Path) -> None:
     )
     assert [said(each).get("employer") for each in found] == [None, "Mills", None]
     assert [len(each.notes) for each in found if isinstance(each, FeedEvent)] == [1, 0, 0]
+
+
+def test_a_stray_byte_does_not_turn_the_header_into_another_alphabet(tmp_path: Path) -> None:
+    found = parsed(tmp_path, b"id,title,location\n1,Miller,Vigo\n3\x97@b,Cook,Bn\n4,Baker,Linz\n")
+    assert [said(each)["title"] for each in found] == ["Miller", "Cook", "Baker"]
