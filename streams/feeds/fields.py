@@ -222,11 +222,13 @@ def _times(given: Raw, found: dict[str, Any], notes: list[Note], now: datetime) 
 
 def _place(given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
     location: dict[str, Any] = {}
+    whole = True  # the place was read
     if "location" in given:
         read = places.read_place("; ".join(lines_of(given["location"])))
         location = read.location.model_dump(exclude_none=True) if read.location else {}
         _at(read.workplace, found)
         if not read.whole:
+            whole = False
             notes.append(note("location", given["location"]))
     city, region, named = (_one(given.get(f"location.{part}")) for part in ("city", "region", "country"))
     country, named_city = country_code(named) or location.get("country"), city
@@ -250,10 +252,11 @@ def _place(given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
         read = places.locality(city, region, country)
         location |= read.location.model_dump(exclude_none=True) if read.location else {}
         _at(read.workplace, found)
+        whole &= read.whole
         if city and not read.whole and (named_city or not read.location):
             notes.append(note("location.city", city))
     point: Mapping[str, Any] | None = _point(given, location, notes)
-    if point or (point := _point_of_city(location.get("city"), location.get("country"))):
+    if point or (whole and (point := _point_of_city(location.get("city"), location.get("country")))):
         location |= point
     if location:
         found["location"] = location

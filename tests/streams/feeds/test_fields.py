@@ -44,8 +44,10 @@ def test_coordinates_that_are_elsewhere(
         ),
         (
             {"location": "Leeds, West Yorkshire", "location.country": "UK"},
-            {"country": "GB", "city": "Leeds", "lat": 53.79648, "lon": -1.54785, "point_from": "city"},
+            {"country": "GB", "city": "Leeds"},
         ),
+        # GeoNames knows the one in Michoacán alone, and this one is in Querétaro
+        ({"location": "La Piedad, Qro., Mexico"}, {"country": "MX", "city": "La Piedad"}),
         ({"location": "Vienna, Austria", "location.country": "US"}, None),
         ({"location": "Gdynia", "location.lat": "18,5", "location.lon": "54,5"}, {"city": "Gdynia"}),
     ],
