@@ -92,7 +92,7 @@ def test_any_json_becomes_events_or_rejects(file: Path, document: Any) -> None:
 @often
 @given(st.lists(st.one_of(postings, resumes, contracts), min_size=1, max_size=3))
 def test_every_line_of_jsonl_has_an_outcome(file: Path, documents: list[Any]) -> None:
-    """With an `id`: a line that nothing shows to be one record, and that has a list of objects, is several."""
+    """With an `id`: a line that nothing shows to be one record, with a list of objects, is several."""
     plain = [{"id": "1"} | {k: v for k, v in document.items() if k != "@graph"} for document in documents]
     assert len(outcomes(file, b"\n".join(map(orjson.dumps, plain)))) == len(plain)
 
