@@ -129,21 +129,25 @@ def _published(settings: Settings, files: Sequence[Path], options: Options) -> b
     return bool(count.published or count.unchanged or count.closed)
 
 
+def _outcome(row: Parsed) -> str:
+    if isinstance(row, FeedReject):
+        return "rejected"
+    return "kept with notes" if row.notes else "without notes"
+
+
 def _rehearsed(files: Sequence[Path], options: Options) -> bool:
     """Whether anything could be published."""
     kinds: Counter[str] = Counter()
     now = datetime.now(UTC)
     for path in files:
         for each in read(path, now=now, side=options.side, mapping=options.mapping):
-            kinds[
-                "rejected" if isinstance(each, FeedReject) else "kept with notes" if each.notes else "whole"
-            ] += 1
+            kinds[_outcome(each)] += 1
             if kinds.total() <= SHOWN:
                 click.echo("\n".join(shown(each)))
     click.echo(
         ", ".join(f"{number:,} {kind}" for kind, number in sorted(kinds.items())) + "; nothing was published"
     )
-    return kinds["whole"] + kinds["kept with notes"] > 0
+    return kinds["without notes"] + kinds["kept with notes"] > 0
 
 
 def shown(each: Parsed) -> Iterator[str]:
