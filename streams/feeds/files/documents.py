@@ -14,6 +14,7 @@ import orjson
 from defusedxml.ElementTree import iterparse
 
 from rolecall.streams.feeds.files.encodings import encoding_of, not_utf8
+from rolecall.streams.feeds.files.xml_mended import Mended
 from rolecall.streams.feeds.values.json_values import Json, Names
 
 SAMPLE_SIZE = 4 * 2**20  # of a large document, the beginning that tells where its records are
@@ -88,7 +89,7 @@ def _in_utf8(page: bytes) -> bytes:
 def xml_document(file: BinaryIO) -> Json:
     """The root as an object: attributes and children by their names, several of one name as a list."""
     root = None
-    for event, element in iterparse(file, events=("start", "end")):
+    for event, element in iterparse(Mended(file), events=("start", "end")):
         root = element if root is None else root
         if event == "end" and element is root:
             break
@@ -102,7 +103,7 @@ def xml_sample(file: BinaryIO) -> Json:
     """The document as far as its beginning tells."""
     root = None
     try:
-        for _, element in iterparse(io.BytesIO(file.read(SAMPLE_SIZE)), events=("start",)):
+        for _, element in iterparse(Mended(io.BytesIO(file.read(SAMPLE_SIZE))), events=("start",)):
             root = element if root is None else root
     except ParseError:
         pass  # the beginning alone is no document
@@ -113,7 +114,7 @@ def xml_sample(file: BinaryIO) -> Json:
 def xml_members(file: BinaryIO, path: Names) -> Iterator[Any]:
     """The elements at a path below the root; what was read is forgotten. ParseError where it is no XML."""
     around: list[Element] = []
-    for event, element in iterparse(file, events=("start", "end")):
+    for event, element in iterparse(Mended(file), events=("start", "end")):
         if event == "start":
             around.append(element)
             continue
