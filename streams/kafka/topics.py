@@ -77,7 +77,7 @@ async def create_rehearsal(settings: BrokerSettings, name: str) -> None:
         replication = len(described["partitions"][0]["replicas"])
         config = {"cleanup.policy": "delete", "retention.ms": "-1"}
         topic = NewTopic(name, MATCHES.partitions, replication, topic_configs=config)
-        _check(await admin.create_topics([topic]), f"{replication} replicas")
+        _check(await admin.create_topics([topic]), f"fewer than {replication}")
     finally:
         await admin.close()
 
@@ -108,17 +108,18 @@ async def create_topics(settings: BrokerSettings, *, replication: int = 1) -> li
                 for topic in missing
             ]
         )
-        _check(response, f"{len((await admin.describe_cluster())['brokers'])} brokers")
+        _check(response, str(len((await admin.describe_cluster())["brokers"])))
         return [topic.name for topic in missing]
     finally:
         await admin.close()
 
 
-def _check(response: Any, there_are: str) -> None:
+def _check(response: Any, brokers: str) -> None:
     for name, code, *_ in response.topic_errors:
         if code == InvalidReplicationFactorError.errno:
             raise NotAllowed(
-                f"topic {name} was not created: there are {there_are}, and --replication asks for more"
+                f"topic {name} was not created: it asks for more replicas than there are brokers ({brokers});"
+                " pass a lower --replication"
             )
         if code == TopicAuthorizationFailedError.errno:
             raise NotAllowed(

@@ -142,7 +142,7 @@ def test_doctor_finishes_on_a_fresh_cluster(own):
 def test_more_replicas_than_brokers_are_refused_with_how_many_there_are(own):
     result = rolecall(own, "topics", "create", "--replication", "3")
     assert result.returncode == 2
-    assert "there are 1 brokers; pass --replication" in result.stderr
+    assert "more replicas than there are brokers (1); pass a lower --replication" in result.stderr
 
 
 def test_a_broker_that_stays_away_ends_the_worker_which_says_so_plainly(kit, home, tmp_path):
