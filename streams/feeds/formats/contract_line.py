@@ -2,8 +2,12 @@
 is certain."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
+from rolecall.schemas.common import Location, Salary
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import CONTRACT_OF
 from rolecall.streams.feeds.fields import wrong_point
@@ -22,16 +26,22 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.casefold()).removesuffix("s")
 
 
-_KNOWN = {
-    side: {_letters(name): name for name in contract.model_fields} for side, contract in CONTRACT_OF.items()
-}
+def _by_letters(contract: type[BaseModel]) -> dict[str, str]:
+    return {_letters(name): name for name in contract.model_fields}
+
+
+_KNOWN = {side: _by_letters(contract) for side, contract in CONTRACT_OF.items()}
+_KNOWN_INSIDE = {"location": _by_letters(Location), "salary": _by_letters(Salary)}
 
 
 def contract_event(item: Json, side: Side) -> FeedEvent:
     """null means unknown, as everywhere. ValueError if the contract refuses the record."""
     notes: list[Note] = []
     data = {name: value for name, value in item.items() if value is not None}
-    _name_near_misses(data, side, notes)
+    _name_near_misses(data, _KNOWN[side], notes)
+    for field, known in _KNOWN_INSIDE.items():
+        if isinstance(data.get(field), dict):
+            _name_near_misses(data[field], known, notes, f"{field}.")
     _texts(data)
     for field in ("expires_at", "available_from"):
         if field in data:
@@ -43,12 +53,11 @@ def contract_event(item: Json, side: Side) -> FeedEvent:
     return event(data, side, notes)
 
 
-def _name_near_misses(data: Json, side: Side, notes: list[Note]) -> None:
-    known = CONTRACT_OF[side].model_fields
-    for name in data.keys() - known.keys():
-        near = _KNOWN[side].get(_letters(name))
-        if near:
-            notes.append(note(name, data[name], f"no field of the contract; is it {near}"))
+def _name_near_misses(data: Json, known: Mapping[str, str], notes: list[Note], prefix: str = "") -> None:
+    """known: the fields of the contract by their letters."""
+    for name in data.keys() - set(known.values()):
+        if near := known.get(_letters(name)):
+            notes.append(note(prefix + name, data[name], f"no field of the contract; is it {prefix}{near}"))
 
 
 def _texts(data: Json) -> None:

@@ -210,9 +210,12 @@ def _one_place(value: Any) -> Json:
 def _salary(item: Json) -> Json:
     """Without a unit there is no pay: a guessed one would exclude wrongly."""
     base = item.get("baseSalary")
-    if not base or (isinstance(base, list) and len(base) != 1):
+    if not base:
         return {}
-    base = base[0] if isinstance(base, list) else base
+    if isinstance(base, list):
+        if len(base) > 1:
+            return {"salary": orjson.dumps(base).decode()}  # which one? It is noted
+        base = base[0]
     if not isinstance(base, dict):
         return {"salary": base, "salary.currency": text(item.get("salaryCurrency")), "salary.period": ""}
     value = one(base.get("value")) or {"value": base.get("value")}

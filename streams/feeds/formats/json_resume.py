@@ -91,7 +91,7 @@ def _language(value: Any) -> str:
     """`German (C2)`; a fluency that is not understood leaves the language without a level."""
     if not isinstance(value, dict):
         return text(value)
-    name = text(value.get("language")) or text(value.get("name"))
+    name = text(value.get("language")) or text(value.get("name")) or orjson.dumps(value).decode()
     said = text(value.get("fluency")) or text(value.get("level")) or text(value.get("description"))
     level = fluency(said)
     return f"{name} ({level})" if level else name

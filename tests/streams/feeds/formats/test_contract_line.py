@@ -150,3 +150,16 @@ def test_the_end_of_a_day_may_be_its_hour_24(tmp_path: Path) -> None:
     assert isinstance(event, FeedEvent), event.reason
     assert event.value is not None
     assert orjson.loads(event.value)["expires_at"] == "2027-04-01T00:00:00+02:00"
+
+
+def test_fields_that_nearly_fit_are_told_inside_a_place_and_a_salary_too(tmp_path: Path) -> None:
+    inside = {
+        "location": {"country": "DE", "City": "Bonn"},
+        "salary": {"min": 1, "MAX": 2, "currency": "EUR", "period": "year"},
+    }
+    (event,) = parsed(tmp_path, lines(VACANCY | inside))
+    assert isinstance(event, FeedEvent)
+    assert [(note.field, note.why) for note in event.notes] == [
+        ("location.City", "no field of the contract; is it location.city"),
+        ("salary.MAX", "no field of the contract; is it salary.max"),
+    ]

@@ -194,3 +194,13 @@ def test_a_posting_is_no_candidate(tmp_path: Path) -> None:
     (reject,) = read(path, now=NOW, side=Side.CANDIDATE)
     assert isinstance(reject, FeedReject)
     assert reject.reason == "this is a vacancy, but the file was said to hold the candidate side"
+
+
+def test_several_salaries_are_none_and_are_noted(tmp_path: Path) -> None:
+    base = [{"currency": "EUR", "value": {"value": pay, "unitText": "YEAR"}} for pay in (30_000, 40_000)]
+    path = tmp_path / "posting.json"
+    path.write_bytes(orjson.dumps(posting(baseSalary=base)))
+    (event,) = read(path, now=NOW)
+    assert isinstance(event, FeedEvent)
+    assert "salary" not in said(event)
+    assert [note.field for note in event.notes] == ["salary"]
