@@ -222,13 +222,12 @@ def _times(given: Raw, found: dict[str, Any], notes: list[Note], now: datetime) 
 
 def _place(given: Raw, found: dict[str, Any], notes: list[Note]) -> None:
     location: dict[str, Any] = {}
-    whole = True  # the place was read
+    whole = True  # every part of the place was understood
     if "location" in given:
         read = places.read_place("; ".join(lines_of(given["location"])))
         location = read.location.model_dump(exclude_none=True) if read.location else {}
         _at(read.workplace, found)
-        if not read.whole:
-            whole = False
+        if not (whole := read.whole):
             notes.append(note("location", given["location"]))
     city, region, named = (_one(given.get(f"location.{part}")) for part in ("city", "region", "country"))
     country, named_city = country_code(named) or location.get("country"), city

@@ -17,14 +17,13 @@ class Mended:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._held: bytes | None = None  # the beginning of a token, perhaps
+        self._held = b""  # the beginning of a token, perhaps
         self._in_cdata = False
-        self._is_wide = False
+        self._is_wide: bool | None = None  # two bytes a character; None before the first were read
 
     def read(self, size: int = -1) -> bytes:
         while raw := self._file.read(size):
-            if self._held is None:
-                self._held = b""
+            if self._is_wide is None:
                 self._is_wide = b"\0" in raw[:4] or raw.startswith((b"\xff\xfe", b"\xfe\xff"))
             if self._is_wide:
                 return raw
@@ -36,7 +35,7 @@ class Mended:
             data, self._held = data[:end], data[end:]
             if data:
                 return self._mend(data)
-        rest, self._held = self._held or b"", b""
+        rest, self._held = self._held, b""
         return self._mend(rest)
 
     def _mend(self, data: bytes) -> bytes:

@@ -43,7 +43,8 @@ class Board:
 
 def _flag(value: Any) -> str:
     """`1`, `1.0`, `"1"` and true are the same."""
-    return str(int(value)) if isinstance(value, bool | float) else str(value).casefold().replace("true", "1")
+    said = str(int(value)) if isinstance(value, bool | float) else str(value).casefold()
+    return "1" if said == "true" else said
 
 
 def _at_several_places(found: Json, others: list[Any]) -> Json:

@@ -3,6 +3,7 @@ is certain."""
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,22 +27,22 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.casefold()).removesuffix("s")
 
 
+@cache
 def _by_letters(contract: type[BaseModel]) -> dict[str, str]:
     return {_letters(name): name for name in contract.model_fields}
 
 
-_KNOWN = {side: _by_letters(contract) for side, contract in CONTRACT_OF.items()}
-_KNOWN_INSIDE = {"location": _by_letters(Location), "salary": _by_letters(Salary)}
+_INSIDE: Mapping[str, type[BaseModel]] = {"location": Location, "salary": Salary}
 
 
 def contract_event(item: Json, side: Side) -> FeedEvent:
     """null means unknown, as everywhere. ValueError if the contract refuses the record."""
     notes: list[Note] = []
     data = {name: value for name, value in item.items() if value is not None}
-    _name_near_misses(data, _KNOWN[side], notes)
-    for field, known in _KNOWN_INSIDE.items():
+    _name_near_misses(data, CONTRACT_OF[side], notes)
+    for field, contract in _INSIDE.items():
         if isinstance(data.get(field), dict):
-            _name_near_misses(data[field], known, notes, f"{field}.")
+            _name_near_misses(data[field], contract, notes, f"{field}.")
     _texts(data)
     for field in ("expires_at", "available_from"):
         if field in data:
@@ -53,10 +54,9 @@ def contract_event(item: Json, side: Side) -> FeedEvent:
     return event(data, side, notes)
 
 
-def _name_near_misses(data: Json, known: Mapping[str, str], notes: list[Note], prefix: str = "") -> None:
-    """known: the fields of the contract by their letters."""
-    for name in data.keys() - set(known.values()):
-        if near := known.get(_letters(name)):
+def _name_near_misses(data: Json, contract: type[BaseModel], notes: list[Note], prefix: str = "") -> None:
+    for name in data.keys() - contract.model_fields.keys():
+        if near := _by_letters(contract).get(_letters(name)):
             notes.append(note(prefix + name, data[name], f"no field of the contract; is it {prefix}{near}"))
 
 

@@ -179,9 +179,7 @@ def locality(city: str, region: str, country: str | None) -> Place:
         if found[:2] == (None, None) and len(parts) == 1:
             found = resolve(parts)
     elif len(parts) == 1 and country_named(parts[0]) == country:
-        found = Read(
-            country, None, True
-        )  # Mexico, Panama, Kuwait: the country, though its capital has the name too
+        found = Read(country, None, True)  # Mexico, Panama, Kuwait: the capital has the name too
     else:
         found = in_country(parts, country) if parts else Read(country, None, True)
         if len(parts) == 1 and not region.strip() and is_named_like_a_state(parts[0], country):

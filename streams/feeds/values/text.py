@@ -10,9 +10,8 @@ from rolecall.streams.matching.hard_rules import city_key
 
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w{1,30});")
-_INVISIBLE = re.compile(
-    "[\u00ad\u200b\u200e\u200f\u2060\ufeff]"
-)  # soft hyphens, marks of width and direction
+# Soft hyphens, marks of width and direction.
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 _MOJIBAKE = re.compile(r"[ÃÂâ][\x80-\xbf\u0152-\u02dc\u2013-\u2122€]")
 # A title of such words alone says nothing. They stand here without accents.
 _EMPTY_WORDS = frozenset(
