@@ -44,9 +44,7 @@ async def members(settings: BrokerSettings, group: str) -> int:
     async with _asking(settings, group) as admin:
         try:
             [response] = await admin.describe_consumer_groups([group])
-        except (
-            GroupCoordinatorNotAvailableError
-        ):  # a new cluster has no groups topic until somebody asks for it
+        except GroupCoordinatorNotAvailableError:  # a new cluster keeps groups once somebody asks for one
             return 0
     return len(response.groups[0][5])
 

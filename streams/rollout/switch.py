@@ -131,7 +131,7 @@ async def switch(at: RolloutSession, say: Say, *, check: Check | None = None) ->
             await check(rollout.live, rollout.next)
         rollout = await at.write(rollout, steps.promoted(rollout))
     green = steps.newer_standby(rollout)
-    # Matches of events behind this fence go to `matches`. Those of earlier ones are in the rehearsal topic.
+    # Matches of events after this fence go to `matches`. Those of earlier ones are in the rehearsal topic.
     ends = await lag.fence(at.settings, at.group(green))
     await _reached(at, green, ends, say)
     copied, known = await _copy(at, rehearsal(green))
