@@ -6,6 +6,7 @@ from typing import BinaryIO
 import chardet
 
 LONGEST_SAMPLE = 65_536
+NO_EBCDIC = chardet.EncodingEra.ALL & ~chardet.EncodingEra.MAINFRAME  # no letter of it is ASCII
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -40,15 +41,8 @@ def encoding_of(file: BinaryIO) -> str:
     file.seek(0)
     if bad == 0 or good >= bad:
         return "utf-8"
-    found = chardet.detect(bytes(sample)).get("encoding")
-    return str(found) if found and _may_be(str(found).lower()) else "cp1252"
-
-
-def _may_be(name: str) -> bool:
-    """Whether a file that is mostly ASCII may have the encoding: EBCDIC has other bytes for every letter."""
-    return name not in ("ascii", "utf-8") and (
-        name.startswith("utf") or b"id,title;\n".decode(name, "replace") == "id,title;\n"
-    )
+    found = chardet.detect(bytes(sample), encoding_era=NO_EBCDIC).get("encoding")
+    return str(found) if found and found.lower() not in ("ascii", "utf-8") else "cp1252"
 
 
 def not_utf8(raw: bytes) -> str | None:
