@@ -4,10 +4,11 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
 import orjson
@@ -17,6 +18,7 @@ from python_calamine import CalamineError
 from rolecall.schemas.match import Side
 from rolecall.streams.feeds.fields import record
 from rolecall.streams.feeds.files import large_json
+from rolecall.streams.feeds.files.broken_json import Broken, Lost
 from rolecall.streams.feeds.files.documents import (
     loads,
     page_documents,
@@ -25,7 +27,6 @@ from rolecall.streams.feeds.files.documents import (
     xml_members,
     xml_sample,
 )
-from rolecall.streams.feeds.files.encodings import not_utf8
 from rolecall.streams.feeds.files.sheets import SHEETS, parquet, sheet
 from rolecall.streams.feeds.formats import csv_table
 from rolecall.streams.feeds.formats.contract_line import contract_event
@@ -206,15 +207,17 @@ def _xml(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
 
 
 def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
-    """JSONL when the first line is a document of its own, else one document."""
+    """JSONL when the first line is a document of its own, else one document, or several without lines."""
     if _starts_with_a_document(file):
         yield from _json_lines(file, reading)
         return
     content = file.read(LARGE_FILE + 1)
     if len(content) > LARGE_FILE and content[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
         del content
-        file.seek(0)
-        yield from _large(file, reading, large_json.sample, large_json.members)
+        if large_json.are_several(file):
+            yield from _several(file, reading)
+        else:
+            yield from _large(file, reading, large_json.sample, large_json.members)
         return
     content += file.read()
     try:
@@ -223,12 +226,26 @@ def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
         if _are_records(content.splitlines(), Path(reading.source)):
             file.seek(0)
             yield from _json_lines(file, reading)  # the first lines are broken
-            return
-        row = error.__cause__.lineno if isinstance(error.__cause__, orjson.JSONDecodeError) else 1
-        whole = [] if not_utf8(content) else _whole_members(file, reading)
-        yield from whole or [reading.reject(row, str(error), content)]
+        elif large_json.are_several(file):
+            yield from _several(file, reading)
+        else:
+            row = error.__cause__.lineno if isinstance(error.__cause__, orjson.JSONDecodeError) else 1
+            yield from _whole_members(file, reading) or [reading.reject(row, str(error), content)]
         return
     yield from reading.document(document)
+
+
+def _several(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+    """Documents one after another without lines of their own, such as `{...}{...}`."""
+    row = 0
+    for document in _told(large_json.documents(file)):
+        if isinstance(document, Broken):
+            row += 1
+            yield reading.reject(row, *document)
+            continue
+        for raw_of, item in _items(document, reading):
+            row += 1
+            yield reading.item(item, row, raw_of)
 
 
 def _whole_members(file: BinaryIO, reading: _Reading) -> list[Parsed]:
@@ -258,24 +275,23 @@ def _large(
     file.seek(0)
     row = 0
     for member in _told(members(file, path)):
-        if isinstance(member, _Broken):
-            yield reading.reject(row + 1, member.reason)
+        if isinstance(member, Broken):
+            row += 1
+            yield reading.reject(row, *member)
             continue
         for item in records_of_member(member, raw_of, nodes):
             row += 1
             yield reading.item(item, row, raw_of)
 
 
-class _Broken(NamedTuple):
-    reason: str
-
-
 def _told(found: Iterator[Any]) -> Iterator[Any]:
     """The members, and what is wrong with the first that cannot be read."""
     try:
         yield from found
+    except Lost as error:
+        yield error.broken
     except (ValueError, ParseError, DefusedXmlException) as error:
-        yield _Broken(f"{error}; what stands after it is not read")
+        yield Broken(f"{error}; what stands after it is not read")
 
 
 def _json_lines(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
@@ -289,9 +305,11 @@ def _json_lines(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
 def _are_records(lines: list[bytes], path: Path) -> bool:
     """Whether these are lines of JSONL, though the first ones are broken."""
     objects = [line for line in lines if line.lstrip()[:1] == b"{"]
-    if len(objects) < 2:
+    if len(objects) < 2 or _opens_a_list(lines[0]):
         return False
-    return bool({".jsonl", ".ndjson"} & set(path.suffixes)) or any(map(_is_whole, objects[1:]))
+    is_jsonl = bool({".jsonl", ".ndjson"} & set(path.suffixes))
+    is_indented = all(line.strip() == b"{" for line in objects)
+    return any(map(_is_whole, objects[1:])) or (is_jsonl and not is_indented)
 
 
 def _is_whole(line: bytes) -> bool:
@@ -308,7 +326,12 @@ def _starts_with_a_document(file: BinaryIO) -> bool:
         line for _, line in zip(range(2), (line for _, line in _lines(file) if line.strip()), strict=False)
     ]
     file.seek(0)
-    return len(lines) > 1 and any(map(_is_whole, lines))
+    return len(lines) > 1 and not _opens_a_list(lines[0]) and any(map(_is_whole, lines))
+
+
+def _opens_a_list(line: bytes) -> bool:
+    """`[` or `{"jobs": [`."""
+    return line.rstrip().endswith(b"[")
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -326,16 +349,28 @@ def _json_line(line: bytes, row: int, reading: _Reading) -> Iterator[Parsed]:
     try:
         document = loads(line)
     except ValueError as error:
-        yield reading.reject(row, str(error), line)
+        if large_json.are_several(file := io.BytesIO(line)):
+            for each in _several(file, reading):
+                yield replace(each, row=row)
+        else:
+            yield reading.reject(row, str(error), line)
         return
-    if isinstance(document, dict) and not document.keys().isdisjoint(("occurred_at", "@type", "basics")):
-        whole = line.decode(errors="replace").strip() if "@graph" not in document else ""
-        for item in items(document, reading.mapping):
-            yield reading.item(item, row, raw=whole)
-        return
+    raw = line.decode(errors="replace").strip() if _is_one(document) and "@graph" not in document else ""
+    for raw_of, item in _items(document, reading):
+        yield reading.item(item, row, raw_of, raw)
+
+
+def _is_one(document: Any) -> bool:
+    """Whether a document is certainly one record, or the node of one."""
+    return isinstance(document, dict) and not document.keys().isdisjoint(("occurred_at", "@type", "basics"))
+
+
+def _items(document: Any, reading: _Reading) -> Iterator[tuple[RawOf | None, Any]]:
+    """The records of one of several documents."""
+    if _is_one(document):
+        return ((None, item) for item in items(document, reading.mapping))
     raw_of, found = records(document, reading.mapping)
-    for item in found:
-        yield reading.item(item, row, raw_of)
+    return ((raw_of, item) for item in found)
 
 
 def _erase(item: Json, side: Side | None) -> FeedEvent:

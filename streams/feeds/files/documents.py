@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, ParseError
 import orjson
 from defusedxml.ElementTree import iterparse
 
+from rolecall.streams.feeds.files.broken_json import no_number
 from rolecall.streams.feeds.files.encodings import encoding_of, not_utf8
 from rolecall.streams.feeds.files.xml_mended import Mended
 from rolecall.streams.feeds.values.json_values import Json, Names
@@ -40,22 +41,18 @@ def loads(raw: bytes) -> Any:
         if wrong := not_utf8(raw):
             raise ValueError(wrong) from error
         try:
-            return _scrubbed(json.loads(raw.decode("utf-8-sig"), strict=False, parse_constant=_no_number))
+            return scrubbed(json.loads(raw.decode("utf-8-sig"), strict=False, parse_constant=no_number))
         except (ValueError, RecursionError):
             raise ValueError(f"invalid JSON: {error}") from error
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _scrubbed(value: Any) -> Any:
+def scrubbed(value: Any) -> Any:
     if isinstance(value, str):
         return _SURROGATES.sub("\ufffd", value) if _SURROGATES.search(value) else value
     if isinstance(value, list):
-        return [_scrubbed(each) for each in value]
+        return [scrubbed(each) for each in value]
     if isinstance(value, dict):
-        return {_scrubbed(name): _scrubbed(each) for name, each in value.items()}
+        return {scrubbed(name): scrubbed(each) for name, each in value.items()}
     return value
 
 
