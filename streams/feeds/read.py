@@ -1,12 +1,10 @@
 """Files into events: what `rolecall publish` reads. Pure: no Kafka, and the clock is a parameter."""
 
-import gzip
 import io
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
@@ -16,7 +14,6 @@ from defusedxml import DefusedXmlException
 from python_calamine import CalamineError
 
 from rolecall.schemas.match import Side
-from rolecall.streams.feeds.fields import record
 from rolecall.streams.feeds.files import large_json
 from rolecall.streams.feeds.files.broken_json import Broken, Lost
 from rolecall.streams.feeds.files.documents import (
@@ -27,11 +24,10 @@ from rolecall.streams.feeds.files.documents import (
     xml_members,
     xml_sample,
 )
+from rolecall.streams.feeds.files.gzipped import Unpacked
 from rolecall.streams.feeds.files.sheets import SHEETS, parquet, sheet
 from rolecall.streams.feeds.formats import csv_table
-from rolecall.streams.feeds.formats.contract_line import contract_event
-from rolecall.streams.feeds.formats.job_posting import is_posting, postings, raw_vacancy
-from rolecall.streams.feeds.formats.json_resume import is_resume, raw_candidate
+from rolecall.streams.feeds.formats.job_posting import postings
 from rolecall.streams.feeds.formats.records import (
     RawOf,
     graph_nodes,
@@ -40,71 +36,15 @@ from rolecall.streams.feeds.formats.records import (
     records,
     records_of_member,
 )
-from rolecall.streams.feeds.mapping import mapped, side_of
-from rolecall.streams.feeds.parsed import FeedEvent, FeedReject, Parsed, event, explain
-from rolecall.streams.feeds.values.json_values import Json, Names, at
+from rolecall.streams.feeds.parsed import FeedEvent, FeedReject, Parsed
+from rolecall.streams.feeds.reading import Reading
+from rolecall.streams.feeds.values.json_values import Json, Names
 
 __all__ = ["LONGEST_LINE", "FeedEvent", "FeedReject", "Parsed", "read"]
+Sample = Callable[[BinaryIO], Any]
+Members = Callable[[BinaryIO, Names], Iterator[Any]]
 LONGEST_LINE = 16 * 2**20
 LARGE_FILE = 16 * 2**20  # the records of a larger JSON or XML document are read one by one
-
-
-class _Reading:
-    """What is the same for every record of a file."""
-
-    def __init__(
-        self, source: str, now: datetime, side: Side | None, mapping: Mapping[str, str] | None
-    ) -> None:
-        self.source, self.now, self.side, self.mapping = source, now, side, mapping
-
-    def item(self, item: Any, row: int, raw_of: RawOf | None = None, raw: str = "") -> Parsed:
-        try:
-            raw = raw or orjson.dumps(item, default=str).decode()
-        except orjson.JSONEncodeError as error:
-            return FeedReject(self.source, row, f"{error}: nested too deep", "")
-        try:
-            return self._event(item, raw_of).at(self.source, row, raw)
-        except ValueError as error:
-            return FeedReject(self.source, row, explain(error), raw)
-
-    def _event(self, item: Any, raw_of: RawOf | None) -> FeedEvent:
-        if not isinstance(item, dict):
-            raise ValueError(f"a record must be a JSON object, but this is {str(item)[:60]!r}")
-        if item.get("erase") is True:
-            return _erase(item, self.side)
-        if self.mapping:
-            side = side_of(self.mapping, item, self.side)
-            return self._from_raw(mapped(partial(at, item), self.mapping), side)
-        if raw_of:
-            return self._from_raw(raw_of(item), Side.VACANCY)
-        if is_posting(item):
-            return self._from_raw(raw_vacancy(item), Side.VACANCY)
-        if is_resume(item):
-            return self._from_raw(raw_candidate(item, self.now), Side.CANDIDATE)
-        if self.side is None and ("title" in item) == ("titles" in item):
-            raise ValueError(
-                "this is neither a vacancy (with `title`) nor a candidate (with `titles`), nor a schema.org "
-                "JobPosting, a JSON Resume or another known format; add the field, give --side, "
-                "or map the fields with --map"
-            )
-        return contract_event(item, self.side or (Side.VACANCY if "title" in item else Side.CANDIDATE))
-
-    def _from_raw(self, raw: Mapping[str, Any], side: Side) -> FeedEvent:
-        if self.side not in (None, side):
-            raise ValueError(f"this is a {side}, but the file was said to hold the {self.side} side")
-        data, notes = record(raw, self.now)
-        return event(data, side, notes)
-
-    def document(self, document: Any) -> Iterator[Parsed]:
-        """Every record of a document, numbered."""
-        raw_of, found = records(document, self.mapping)
-        for row, item in enumerate(found, start=1):
-            yield self.item(item, row, raw_of)
-
-    def reject(self, row: int, reason: str, raw: bytes = b"") -> FeedReject:
-        return FeedReject(
-            self.source, row, reason, raw[:1000].decode(errors="backslashreplace").rstrip("\r\n")
-        )
 
 
 def read(
@@ -115,15 +55,18 @@ def read(
     `now` dates records that carry no date of their own. `side` says what contract lines and rows are when
     their fields do not. `mapping`: see `mapping.parse_mapping`; of JSON and XML it names paths.
     """
-    reading = _Reading(str(path), now, side, mapping)
+    reading = Reading(str(path), now, side, mapping)
     with path.open("rb") as packed:
-        try:
-            yield from _records(unpacked(packed), path, reading)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            yield reading.reject(1, f"the gzip file is damaged: {error}")
+        file = unpacked(packed)
+        raw, row = file.raw, 0
+        for each in _records(file, path, reading):
+            row = each.row
+            yield each
+        if isinstance(raw, Unpacked) and raw.damage:
+            yield reading.reject(row + 1, f"the gzip file is damaged: {raw.damage}")
 
 
-def _records(file: BinaryIO, path: Path, reading: _Reading) -> Iterator[Parsed]:
+def _records(file: BufferedReader, path: Path, reading: Reading) -> Iterator[Parsed]:
     start = file.read(8192)
     file.seek(0)
     head = start.lstrip(b"\xef\xbb\xbf \t\r\n\x00")
@@ -149,12 +92,24 @@ def _records(file: BinaryIO, path: Path, reading: _Reading) -> Iterator[Parsed]:
     elif names & {".html", ".htm"}:
         yield from _page(file.read(), reading)
     else:
-        yield from csv_table.rows(
-            file, reading.source, now=reading.now, side=reading.side, mapping=reading.mapping
-        )
+        yield from _table(file, reading)
 
 
-def _sheet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+def _table(file: BufferedReader, reading: Reading) -> Iterator[Parsed]:
+    raw, last = file.raw, None
+    for each in csv_table.rows(
+        file, reading.source, now=reading.now, side=reading.side, mapping=reading.mapping
+    ):
+        if last:
+            yield last
+        last = each
+    if last and isinstance(raw, Unpacked) and raw.is_torn:
+        yield reading.reject(last.row, "the row is torn, because the gzip file is damaged", last.raw.encode())
+    elif last:
+        yield last
+
+
+def _sheet(file: BinaryIO, reading: Reading) -> Iterator[Parsed]:
     try:
         yield from csv_table.sheet_rows(
             sheet(file), reading.source, now=reading.now, side=reading.side, mapping=reading.mapping
@@ -163,7 +118,7 @@ def _sheet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
         yield reading.reject(1, f"no spreadsheet that can be read: {error}")
 
 
-def _parquet(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+def _parquet(file: BinaryIO, reading: Reading) -> Iterator[Parsed]:
     row = 0
     try:
         for row, item in enumerate(parquet(file), start=1):
@@ -181,7 +136,7 @@ def _timeless(item: Json) -> Json:
     }
 
 
-def _page(page: bytes, reading: _Reading) -> Iterator[Parsed]:
+def _page(page: bytes, reading: Reading) -> Iterator[Parsed]:
     found = [posting for document in page_documents(page) for posting in postings(document)]
     if not found:
         yield reading.reject(1, "the page has no JobPosting in application/ld+json", page)
@@ -189,7 +144,7 @@ def _page(page: bytes, reading: _Reading) -> Iterator[Parsed]:
         yield reading.item(item, row)
 
 
-def _xml(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+def _xml(file: BinaryIO, reading: Reading) -> Iterator[Parsed]:
     if len(file.read(LARGE_FILE + 1)) > LARGE_FILE:
         file.seek(0)
         yield from _large(file, reading, xml_sample, xml_members)
@@ -198,7 +153,8 @@ def _xml(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     try:
         document = xml_document(file)
     except (ParseError, DefusedXmlException, ValueError) as error:
-        yield reading.reject(1, f"invalid XML: {error}")
+        whole = _whole_members(file, reading, xml_sample, xml_members)
+        yield from whole or [reading.reject(1, f"invalid XML: {error}")]
         return
     found = list(reading.document(document))
     yield from found or [
@@ -206,7 +162,7 @@ def _xml(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
     ]
 
 
-def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+def _json(file: BinaryIO, reading: Reading) -> Iterator[Parsed]:
     """JSONL when the first line is a document of its own, else one document, or several without lines."""
     if _starts_with_a_document(file):
         yield from _json_lines(file, reading)
@@ -230,12 +186,14 @@ def _json(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
             yield from _several(file, reading)
         else:
             row = error.__cause__.lineno if isinstance(error.__cause__, orjson.JSONDecodeError) else 1
-            yield from _whole_members(file, reading) or [reading.reject(row, str(error), content)]
+            yield from _whole_members(file, reading, large_json.sample, large_json.members) or [
+                reading.reject(row, str(error), content)
+            ]
         return
     yield from reading.document(document)
 
 
-def _several(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+def _several(file: BinaryIO, reading: Reading) -> Iterator[Parsed]:
     """Documents one after another without lines of their own, such as `{...}{...}`."""
     row = 0
     for document in _told(large_json.documents(file)):
@@ -248,19 +206,14 @@ def _several(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
             yield reading.item(item, row, raw_of)
 
 
-def _whole_members(file: BinaryIO, reading: _Reading) -> list[Parsed]:
+def _whole_members(file: BinaryIO, reading: Reading, sample: Sample, members: Members) -> list[Parsed]:
     """The records of a broken document as far as they are whole, and what is wrong with the rest."""
     file.seek(0)
-    found = list(_large(file, reading, large_json.sample, large_json.members))
+    found = list(_large(file, reading, sample, members))
     return found if any(isinstance(each, FeedEvent) for each in found) else []
 
 
-def _large(
-    file: BinaryIO,
-    reading: _Reading,
-    sample: Callable[[BinaryIO], Any],
-    members: Callable[[BinaryIO, Names], Iterator[Any]],
-) -> Iterator[Parsed]:
+def _large(file: BinaryIO, reading: Reading, sample: Sample, members: Members) -> Iterator[Parsed]:
     """A document that is read twice: its beginning tells where its records are, then they come one by one."""
     document = sample(file)
     path = path_in_large(document, reading.mapping)
@@ -294,7 +247,7 @@ def _told(found: Iterator[Any]) -> Iterator[Any]:
         yield Broken(f"{error}; what stands after it is not read")
 
 
-def _json_lines(file: BinaryIO, reading: _Reading) -> Iterator[Parsed]:
+def _json_lines(file: BinaryIO, reading: Reading) -> Iterator[Parsed]:
     for row, line in _lines(file):
         if len(line) > LONGEST_LINE:
             yield reading.reject(row, f"the line is longer than {LONGEST_LINE:,} bytes", line)
@@ -345,7 +298,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield row, line.removeprefix(b"\xef\xbb\xbf")
 
 
-def _json_line(line: bytes, row: int, reading: _Reading) -> Iterator[Parsed]:
+def _json_line(line: bytes, row: int, reading: Reading) -> Iterator[Parsed]:
     try:
         document = loads(line)
     except ValueError as error:
@@ -365,18 +318,9 @@ def _is_one(document: Any) -> bool:
     return isinstance(document, dict) and not document.keys().isdisjoint(("occurred_at", "@type", "basics"))
 
 
-def _items(document: Any, reading: _Reading) -> Iterator[tuple[RawOf | None, Any]]:
+def _items(document: Any, reading: Reading) -> Iterator[tuple[RawOf | None, Any]]:
     """The records of one of several documents."""
     if _is_one(document):
         return ((None, item) for item in items(document, reading.mapping))
     raw_of, found = records(document, reading.mapping)
     return ((raw_of, item) for item in found)
-
-
-def _erase(item: Json, side: Side | None) -> FeedEvent:
-    chosen = side or item.get("side")
-    if chosen not in list(Side):
-        raise ValueError(f"side: {chosen!r} must be 'vacancy' or 'candidate' to erase")
-    if not isinstance(item.get("id"), str) or not item["id"]:
-        raise ValueError(f"id: {item.get('id')!r} must be the id of what to erase")
-    return FeedEvent(Side(chosen), item["id"], None)

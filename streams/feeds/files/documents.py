@@ -1,20 +1,21 @@
 """Bytes -> JSON-like documents: JSON with the faults of its writers, HTML pages, XML feeds."""
 
-import gzip
 import html
 import io
 import json
 import re
 from collections.abc import Iterator
 from io import BufferedReader
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
 import orjson
+from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from rolecall.streams.feeds.files.broken_json import no_number
 from rolecall.streams.feeds.files.encodings import encoding_of, not_utf8
+from rolecall.streams.feeds.files.gzipped import Unpacked
 from rolecall.streams.feeds.files.xml_mended import Mended
 from rolecall.streams.feeds.values.json_values import Json, Names
 
@@ -25,9 +26,9 @@ _CHARSET = re.compile(rb"""<meta[^>]*charset=["']?([\w-]+)""", re.I)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def unpacked(file: BufferedReader) -> BinaryIO:
-    """The file without its gzip, if it has one."""
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if file.peek(2)[:2] == b"\x1f\x8b" else file
+def unpacked(file: BufferedReader) -> BufferedReader:
+    """The file without its gzip, if it has one; then its raw file is `Unpacked`."""
+    return io.BufferedReader(Unpacked(file), 2**18) if file.peek(2)[:2] == b"\x1f\x8b" else file
 
 
 def loads(raw: bytes) -> Any:
@@ -102,8 +103,8 @@ def xml_sample(file: BinaryIO) -> Json:
     try:
         for _, element in iterparse(Mended(io.BytesIO(file.read(SAMPLE_SIZE))), events=("start",)):
             root = element if root is None else root
-    except ParseError:
-        pass  # the beginning alone is no document
+    except (ParseError, DefusedXmlException, ValueError):
+        pass  # the beginning alone is no document; who reads the members is told of other faults
     document = {} if root is None else _value(root)
     return document if isinstance(document, dict) else {}
 

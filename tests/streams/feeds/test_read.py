@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from rolecall.streams.feeds import read as reader
 from rolecall.streams.feeds.mapping import parse_mapping
 from rolecall.streams.feeds.read import FeedEvent, FeedReject, read
 from rolecall.streams.feeds.suggest import suggest
@@ -74,11 +75,22 @@ def test_what_its_name_promises_and_its_content_is_not_is_rejected(
     assert reason in found.reason
 
 
-def test_an_xml_bomb_is_rejected(tmp_path: Path) -> None:
+@pytest.mark.parametrize("large", [16 * 2**20, 0])
+def test_an_xml_bomb_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int) -> None:
+    monkeypatch.setattr(reader, "LARGE_FILE", large)
     path = tmp_path / "bomb.xml"
     path.write_text('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
     (found,) = read(path, now=NOW)
     assert isinstance(found, FeedReject)
+
+
+def test_jobs_before_a_fault_of_xml_are_read(tmp_path: Path) -> None:
+    job = "<job><id>{}</id><title>Miller</title><company>Mill</company></job>"
+    path = tmp_path / "feed.xml"
+    path.write_text(f"<source>{job.format(1)}{job.format(2)}<job><id>3</i></job></source>")
+    found = list(read(path, now=NOW))
+    assert [each.id for each in found if isinstance(each, FeedEvent)] == ["xml/1", "xml/2"]
+    assert [each.row for each in found if isinstance(each, FeedReject)] == [3]
 
 
 def test_paths_of_json_are_mapped(tmp_path: Path) -> None:
