@@ -16,6 +16,7 @@ from rolecall.streams.feeds.notes import Note, note
 from rolecall.streams.feeds.values import dates, languages, pay, places, words
 from rolecall.streams.feeds.values.countries import country_code
 from rolecall.streams.feeds.values.gazetteer import cities, cities_in, near_country, regions_named
+from rolecall.streams.feeds.values.json_values import many
 from rolecall.streams.feeds.values.phrases import says_nothing
 from rolecall.streams.feeds.values.text import mended, one_line, plain_text, title
 from rolecall.streams.matching.hard_rules import CITY_KM, distance_km
@@ -135,6 +136,7 @@ _PLACE = ("location", "location.city", "location.region", "location.country", "l
 _PAY = ("salary", "salary.min", "salary.max", "salary.currency", "salary.period")
 _PLAIN = ("id", "title", "titles", "employer", "description", "summary", "status")
 _ANY_TEXT = frozenset({"id", "title", "titles", "description", "summary", "languages"})
+_READ_IN_PART = frozenset({"skills", "titles", "description", "summary"})
 FIELDS = frozenset((*_READERS, *_TIMES, *_PLACE, *_PAY, *_PLAIN))
 
 
@@ -148,6 +150,11 @@ def record(raw: Raw, now: datetime) -> tuple[dict[str, Any], list[Note]]:
     found: dict[str, Any] = {}
     notes: list[Note] = []
     given = {field: value for field, value in raw.items() if (value or value == 0) and _says(field, value)}
+    for field, value in raw.items():
+        if objects := [each for each in many(value) if isinstance(each, dict | list) and each]:
+            notes.append(note(field, objects[0], "an object or a list, and no text"))
+            if field not in _READ_IN_PART:
+                given.pop(field, None)
     _plain(given, found)
     for field, read in _READERS.items():
         if field in given:

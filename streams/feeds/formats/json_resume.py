@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from rolecall.streams.feeds.fields import split
 from rolecall.streams.feeds.values.dates import span
 from rolecall.streams.feeds.values.json_values import Json, many, objects, one, text
 from rolecall.streams.feeds.values.languages import fluency
@@ -48,13 +49,14 @@ def raw_candidate(item: Json, now: datetime) -> Json:
     if not _distinct(titles, personal):
         raise ValueError("the resume has no title: give basics.label, basics.headline or work[].position")
     modified = text(meta.get("lastModified"))
+    skills = _skills(item.get("skills"))
     return {
         "id": text(item.get("id")) or text(meta.get("id")) or _fingerprint(item),
         "occurred_at": modified,
         "revision": modified,
         "titles": _distinct(titles, personal)[:50],
         "summary": _distinct(passages, personal | _name_parts(basics)),
-        "skills": _distinct(_skills(item.get("skills")), personal),
+        "skills": _distinct(skills, personal) + [each for each in skills if isinstance(each, dict)],
         "languages": [_language(each) for each in many(item.get("languages"))],
         **_location(basics.get("location")),
         "experience_years": _experience_years(work, now.date()),
@@ -81,9 +83,20 @@ def _ended(job: Json) -> date:
 
 
 def _skills(value: Any) -> list[Any]:
+    """Names and keywords; of lists under headings, their members. An object of another shape stays one."""
     found: list[Any] = []
     for skill in many(value):
-        found += [skill.get("name"), *many(skill.get("keywords"))] if isinstance(skill, dict) else [skill]
+        if isinstance(skill, list):
+            found += _skills(skill)
+        elif not isinstance(skill, dict):
+            found.append(skill)
+        elif not skill.keys().isdisjoint(("name", "keywords")):
+            keywords = skill.get("keywords")
+            found += [skill.get("name"), *(split(keywords) if isinstance(keywords, str) else many(keywords))]
+        elif all(isinstance(each, list) for each in skill.values()):
+            found += _skills(list(skill.values()))
+        else:
+            found.append(skill)
     return found
 
 

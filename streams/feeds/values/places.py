@@ -93,6 +93,16 @@ _AROUND_A_NAME = re.compile(
 )
 
 
+# Parts of many cities. Some are also small towns, and districts in GeoNames.
+_PARTS_OF_CITIES = re.compile(
+    r"(?:inner )?city(?: cent(?:er|re))?|cent(?:er|re)|(?:down|up|mid|old )town|north|airport|"
+    r"(?:innen|alt)stadt|(?:stadt)?zentrum|(?:stadt)?mitte|centre[- ]ville|"
+    r"centro(?: hist[óo]rico| storico| città)?|casco antiguo|centrum(?: miasta)?|binnenstad|śródmieście|"
+    r"stare miasto|baixa",
+    re.I,
+)
+
+
 class Place(NamedTuple):
     location: Location | None
     workplace: Workplace | None
@@ -127,7 +137,8 @@ def read_place(text: str) -> Place:
     city = found[0].city if len(found) == 1 else None
     location = Location(country=country, city=city) if country or city else None
     whole = len(found) <= 1 and all(each.whole for each in found) and bool(location or where)
-    return Place(location, where, whole)
+    lacks_city = city is None and any(map(_PARTS_OF_CITIES.fullmatch, re.split(r",\s*| - ", text)))
+    return Place(location, where, whole and not lacks_city)
 
 
 _NOISE = re.compile(
@@ -181,7 +192,8 @@ def locality(city: str, region: str, country: str | None) -> Place:
     elif len(parts) == 1 and country_named(parts[0]) == country:
         found = Read(country, None, True)  # Mexico, Panama, Kuwait: the capital has the name too
     else:
-        found = in_country(parts, country) if parts else Read(country, None, True)
+        nothing = Read(country, None, where is not None or not city.strip())
+        found = in_country(parts, country) if parts else nothing
         if len(parts) == 1 and not region.strip() and is_named_like_a_state(parts[0], country):
             found = Read(country, None, True)
         if len(parts) > 1 and not found.whole:
@@ -213,10 +225,11 @@ def _parts(option: str) -> list[str]:
     opening = re.match(r"\s*([A-Z]{2,3})-(?=\w)", option)
     if opening and country_coded(opening[1]):
         option = re.sub(r"^\s*([A-Z]{2,3})-(?:([A-Z]{2,3})-)?(?=\w)", r"\1, \2, ", option)
-    parts = []
+    parts: list[str] = []
     for part in re.split(r",|\s[-–—]+\s|\s[-–—]|[-–—]\s", option):
         part = re.sub(r"^\d{4,5}\s+(?=\D)|(?<=[A-Z]{2})\s\d{5}(-\d{4})?$", "", part.strip())
         part = _AROUND_A_NAME.sub("", part.strip(" -–—().").strip())
-        if part and city_key(part) not in _WIDE:
+        is_of_many = not parts and _PARTS_OF_CITIES.fullmatch(part)
+        if part and city_key(part) not in _WIDE and not is_of_many:
             parts.append(part)
     return parts

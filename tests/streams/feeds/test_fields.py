@@ -85,3 +85,10 @@ def test_the_sign_of_a_currency_alone(sign: str, country: str, currency: str | N
     raw = {"salary": "91000", "salary.currency": sign, "salary.period": "month", "location.country": country}
     found, _ = record({"id": "v", "title": "Miller"} | raw, NOW)
     assert found.get("salary", {}).get("currency") == currency
+
+
+def test_a_list_with_an_object_is_not_read_in_part() -> None:
+    """A candidate who speaks English and German must not become one who speaks English only."""
+    found, notes = record({"id": "1", "languages": ["English", {"name": "German"}]}, NOW)
+    assert "languages" not in found
+    assert [note.field for note in notes] == ["languages"]

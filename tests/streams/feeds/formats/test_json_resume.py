@@ -168,3 +168,25 @@ def test_the_most_recent_position_comes_first_and_the_current_one_before_it(tmp_
 )
 def test_experience_counts_time_once(tmp_path: Path, work: list[dict[str, str]], years: float | None) -> None:
     assert published(tmp_path, labelled(work=work)).get("experience_years") == years
+
+
+@pytest.mark.parametrize(
+    ("skills", "read_skills", "is_noted"),
+    [
+        ({"languages": ["Go", "Rust"], "tools": ["Docker"]}, ["Go", "Rust", "Docker"], False),
+        ([{"Backend": ["Go"]}, "Docker"], ["Go", "Docker"], False),
+        ({"backend": [{"name": "Go", "keywords": ["gin"]}]}, ["Go", "gin"], False),
+        ([{"name": "Web", "keywords": "Go, Rust"}], ["Web", "Go", "Rust"], False),
+        ({"Go": 5, "Rust": "expert"}, None, True),
+        (["Docker", {"skill": "Go"}], ["Docker"], True),
+    ],
+)
+def test_skills_under_headings(
+    tmp_path: Path, skills: Any, read_skills: list[str] | None, is_noted: bool
+) -> None:
+    path = tmp_path / "resume.json"
+    path.write_bytes(orjson.dumps({"basics": {"label": "Developer"}, "skills": skills}))
+    (found,) = read(path, now=NOW)
+    assert isinstance(found, FeedEvent)
+    assert said(found).get("skills") == read_skills
+    assert [note.field for note in found.notes] == ["skills"] * is_noted

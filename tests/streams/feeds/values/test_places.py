@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from rolecall.schemas.common import Location
 from rolecall.streams.feeds.values.countries import country_code
-from rolecall.streams.feeds.values.places import locality, place, read_place
+from rolecall.streams.feeds.values.places import is_one_name, locality, place, read_place
 
 NOTHING = (None, None, None)
 
@@ -256,3 +257,27 @@ def test_what_is_friendly_to_remote_work_is_not_remote() -> None:
     assert (found.workplace, found.whole) == (None, False)
     assert found.location is not None
     assert found.location.city is None
+
+
+@pytest.mark.parametrize(
+    "part", ["Centro", "Centre", "Downtown", "Zentrum", "Innenstadt", "Centrum", "Mitte"]
+)
+@pytest.mark.parametrize("country", ["ES", "US", "DE", "PL", None])
+def test_a_part_that_many_cities_have_is_no_city(part: str, country: str | None) -> None:
+    assert locality(part, "", country) == (Location(country=country) if country else None, None, False)
+    written = read_place(f"{part}, {country}" if country else part)
+    assert not written.whole
+    assert written.location in (None, Location(country=country))
+    assert not is_one_name(part)
+
+
+@pytest.mark.parametrize(
+    ("text", "city", "country"),
+    [
+        ("Centro, Madrid", "Madrid", None),
+        ("Zentrum, Wien, AT", "Wien", "AT"),
+        ("Downtown - Toronto, Canada", "Toronto", "CA"),
+    ],
+)
+def test_a_part_of_a_city_that_is_named_is_that_city(text: str, city: str, country: str | None) -> None:
+    assert read_place(text).location == Location(country=country, city=city)
