@@ -3,8 +3,10 @@
 Every format says only where its values are (`Raw`); what they mean is decided here, once for all formats.
 """
 
+import csv
 import hashlib
 import re
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,6 +26,7 @@ from rolecall.streams.matching.hard_rules import CITY_KM, distance_km
 Raw = Mapping[str, Any]  # a field of ours -> text, a number, a truth or a list of these, as the feed has it
 
 FAR_KM = 300  # a point farther from the city that it comes with is somewhere else
+LONGEST_WRITTEN_LIST = 100_000
 MOST_SKILLS, LONGEST_SKILL = 500, 200
 _KM = r"km|kilometer|kilometre|kilometers|kilometres"
 _YEARS = r"years?|yrs?|jahre?|ans?|anni|años|jaar|lat|anos"
@@ -33,9 +36,23 @@ def lines_of(value: Any) -> list[str]:
     """The texts of a value: of a list its members, of a text itself."""
     if isinstance(value, str):
         found = mended(value).strip()
-        return [found] if found else []
+        written = _written_list(found) if found[:1] in ("[", "{") else None
+        return lines_of(written) if written is not None else [found] if found else []
     members = value if isinstance(value, list | tuple) else [value]
     return [found for member in members if (found := _text(member))]
+
+
+def _written_list(text: str) -> list[Any] | None:
+    """The members of a list of texts or numbers in a cell, as JSON, Python or Postgres (`{a,b}`) write it."""
+    if re.fullmatch(r"\{[^{}:]*\}", text):
+        return next(csv.reader([text[1:-1]], skipinitialspace=True), [])
+    try:
+        found = literal_eval(text) if len(text) <= LONGEST_WRITTEN_LIST else None
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    if not isinstance(found, list) or not all(isinstance(each, str | int | float) for each in found):
+        return None
+    return found
 
 
 def _text(value: Any) -> str:
@@ -54,8 +71,8 @@ def split(text: str) -> list[str]:
 
 def _skills(value: Any) -> list[str]:
     members = lines_of(value)
-    parts = split(members[0]) if len(members) == 1 else members
-    cleaned = (one_line(part) for part in parts)
+    parts = split(plain_text(members[0])) if len(members) == 1 else members
+    cleaned = (one_line(part) for part in parts if not says_nothing(part))
     return [part for part in dict.fromkeys(cleaned) if part and len(part) <= LONGEST_SKILL][:MOST_SKILLS]
 
 
@@ -136,6 +153,7 @@ _PLACE = ("location", "location.city", "location.region", "location.country", "l
 _PAY = ("salary", "salary.min", "salary.max", "salary.currency", "salary.period")
 _PLAIN = ("id", "title", "titles", "employer", "description", "summary", "status")
 _ANY_TEXT = frozenset({"id", "title", "titles", "description", "summary", "languages"})
+_ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d\d")  # what a spreadsheet makes of a long number
 _READ_IN_PART = frozenset({"skills", "titles", "description", "summary"})
 FIELDS = frozenset((*_READERS, *_TIMES, *_PLACE, *_PAY, *_PLAIN))
 
@@ -179,6 +197,8 @@ def _says(field: str, value: Any) -> bool:
 def _plain(given: Raw, found: dict[str, Any]) -> None:
     if "id" in given:
         found["id"] = short_id(" ".join(lines_of(given["id"])))
+        if says_nothing(found["id"]) or _ROUNDED.fullmatch(found["id"]):
+            raise ValueError(f"id: {_shown(given['id'])} is no id of its own; give every record another one")
     if "title" in given:
         found["title"] = title(" ".join(lines_of(given["title"])))
         if not found["title"]:
@@ -190,7 +210,8 @@ def _plain(given: Raw, found: dict[str, Any]) -> None:
     if employer := one_line(" ".join(lines_of(given.get("employer")))):
         found["employer"] = employer[:200]
     for field in ("description", "summary"):
-        if text := "\n".join(filter(None, map(plain_text, lines_of(given.get(field))))):
+        texts = [plain_text(each) for each in lines_of(given.get(field)) if not says_nothing(each)]
+        if text := "\n".join(filter(None, texts)):
             found[field] = text
     if "status" in given:
         found["status"] = words.status(_one(given["status"]))

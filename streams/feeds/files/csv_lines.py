@@ -56,7 +56,7 @@ class Lines:
 def rows(lines: Lines, delimiter: str, width: int, first: int) -> Iterator[Row]:
     """`width`: how many cells the header has. `first`: the number of the next row."""
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     number = first
     while True:
         lines.taken.clear()
@@ -73,7 +73,7 @@ def rows(lines: Lines, delimiter: str, width: int, first: int) -> Iterator[Row]:
             lines.give_back(taken[1:])
             raw, cells = taken[0], []
             wrong = "a quote is opened in this line and not closed; close it or double it"
-            reader = csv.reader(lines, delimiter=delimiter)
+            reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
         elif '\\"' in raw and (escaped := _strictly(taken, delimiter, "\\")) and len(escaped) == width:
             cells = escaped
         if wrong or any(cell.strip() for cell in cells):
@@ -90,7 +90,8 @@ def _closed(taken: list[str], delimiter: str) -> bool:
 
 def _strictly(taken: list[str], delimiter: str, escape: str | None) -> list[str] | None:
     try:
-        found = list(csv.reader(taken, delimiter=delimiter, escapechar=escape, strict=True))
+        reader = csv.reader(taken, delimiter=delimiter, escapechar=escape, strict=True, skipinitialspace=True)
+        found = list(reader)
     except csv.Error:
         return None
     return found[0] if len(found) == 1 else None

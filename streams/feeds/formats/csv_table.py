@@ -54,7 +54,7 @@ class _Table:
                 )
             if not row.raw.isascii() and re.search(r"[\udc80-\udcff]", row.raw):
                 raise ValueError("the row is not UTF-8, though most of the file is; save the file as UTF-8")
-            cells = dict(zip(self.columns, row.cells, strict=False))
+            cells = dict(zip(self.columns, map(_of_formula, row.cells), strict=False))
             told = self._told_twice(cells, row.cells)
             data, notes = record(mapped(lambda column: cells.get(column, ""), self.mapping), now)
             return event(data, self.side, [*told, *notes]).at(source, row.number, raw)
@@ -72,6 +72,11 @@ class _Table:
             if said:
                 notes.append(note(name, "; ".join(sorted(said)), "told by two columns of this name"))
         return notes
+
+
+def _of_formula(cell: str) -> str:
+    """`007` of `="007"`, which keeps a spreadsheet from making a number of it."""
+    return cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell
 
 
 def rows(

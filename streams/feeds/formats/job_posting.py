@@ -156,7 +156,9 @@ def _workplace(item: Json) -> str:
 def _open_to(areas: list[Any]) -> Json:
     """The one country that remote work is open to. A State is never taken for a country of its name."""
     countries = {_country_of(area) for area in areas}
-    return {"location.country": countries.pop()} if len(countries) == 1 and None not in countries else {}
+    if len(countries) == 1 and None not in countries:
+        return {"location.country": countries.pop()}
+    return {"location": "; ".join(map(text, areas))}
 
 
 def _country_of(area: Any) -> str | None:
@@ -174,7 +176,9 @@ def _location(places: list[Any]) -> Json:
     if len(found) < 2:
         return found[0] if found else {}
     named = {_country_of_place(raw) for raw in found}
-    return {"location.country": named.pop()} if len(named) == 1 and None not in named else {}
+    if len(named) == 1 and None not in named:
+        return {"location.country": named.pop()}
+    return {"location": "; ".join(", ".join(raw.values()) for raw in found)}
 
 
 def _country_of_place(raw: Json) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
+from unicodedata import category
 
 from babel import Locale
 
@@ -66,11 +67,11 @@ _AMOUNT = re.compile(r"(?P<before>[^\d]*?)(?P<digits>\d(?:[\d.,' ]*\d)?)(?P<afte
 _HARD = frozenset(["EUR", "USD", "GBP", "CHF", "CAD", "AUD"])
 # What may be paid in one of these; outside it, the amount, the currency or the period is something else.
 _LIKELY = {
-    Period.HOUR: (1, 2_000),
-    Period.DAY: (5, 20_000),
-    Period.WEEK: (20, 100_000),
-    Period.MONTH: (50, 400_000),
-    Period.YEAR: (1_000, 5_000_000),
+    Period.HOUR: (1, 1_000),
+    Period.DAY: (5, 8_000),
+    Period.WEEK: (20, 20_000),
+    Period.MONTH: (50, 30_000),
+    Period.YEAR: (4_000, 5_000_000),
 }
 LEAST_A_YEAR = 15_000  # in one of these, where the feed has no period: less may be a month's pay
 MOST_TIMES_LEAST = 20  # a range such as 150-190000 is an error of writing
@@ -130,7 +131,7 @@ def _amount(text: str) -> tuple[float, str | None, Period | None, float] | None:
             times, currency = 1e3, "EUR"
         elif currency is None and (name in _SHARED or currency_code(part)):
             currency = part
-        elif per is None and period(part):
+        elif per is None and period(part) and not any(category(sign) == "Sc" for sign in part):
             if currency is None and name in _NOUNS and not before:
                 return None  # 40 hours
             per = period(part)

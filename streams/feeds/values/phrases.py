@@ -62,6 +62,8 @@ _NOTHING = frozenset(
     ]
 )
 
+_OF_EXPORTS = frozenset({"\\N", "#REF!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#DIV/0!"})
+
 
 def words(text: str) -> tuple[str, ...]:
     """`FullTime`, `FULL_TIME` and `full-time` are the same two words."""
@@ -70,9 +72,9 @@ def words(text: str) -> tuple[str, ...]:
 
 @lru_cache(16_384)
 def says_nothing(text: str) -> bool:
-    """`N/A`, `-`, `unbekannt`: no value, and nothing to tell about."""
+    """`N/A`, `-`, `unbekannt`, `#REF!`, `\\N`: no value, and nothing to tell about."""
     found = words(text)
-    return not found or " ".join(found) in _NOTHING
+    return not found or " ".join(found) in _NOTHING or text.strip() in _OF_EXPORTS
 
 
 def table(spelled: Mapping[T, str]) -> dict[tuple[str, ...], T]:

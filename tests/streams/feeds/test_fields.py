@@ -92,3 +92,50 @@ def test_a_list_with_an_object_is_not_read_in_part() -> None:
     found, notes = record({"id": "1", "languages": ["English", {"name": "German"}]}, NOW)
     assert "languages" not in found
     assert [note.field for note in notes] == ["languages"]
+
+
+@pytest.mark.parametrize(
+    "written", ["['Go', 'SQL']", '["Go", "SQL"]', "{Go,SQL}", '{"Go", SQL}', "<li>Go</li><li>SQL</li>"]
+)
+def test_a_list_that_an_export_wrote_into_a_cell(written: str) -> None:
+    found, notes = record({"id": "1", "skills": written}, NOW)
+    assert (found["skills"], notes) == (["Go", "SQL"], [])
+
+
+def test_countries_in_a_written_list_are_read_as_a_whole() -> None:
+    found, _ = record({"id": "1", "work_countries": "['DE', 'AT']", "languages": "{de,en}"}, NOW)
+    assert found["work_countries"] == ["DE", "AT"]
+    assert found["languages"] == [{"code": "de"}, {"code": "en"}]
+    assert record({"id": "1", "languages": "[]"}, NOW)[1] == []
+
+
+@pytest.mark.parametrize("nothing", ["N/A", "\\N", "#REF!", "#N/A", "-", "nan"])
+def test_what_says_nothing_is_no_value_and_no_id(nothing: str) -> None:
+    """Records with the id `N/A` would replace each other."""
+    fields = ["employer", "description", "skills", "location", "salary", "employment_types"]
+    found, notes = record(dict.fromkeys(fields, nothing) | {"id": "1"}, NOW)
+    assert not found.keys() & set(fields)
+    assert notes == []
+    with pytest.raises(ValueError, match="is no id of its own"):
+        record({"id": nothing}, NOW)
+
+
+def test_an_id_that_a_spreadsheet_has_rounded_is_no_id() -> None:
+    with pytest.raises(ValueError, match=r"'1\.23E\+11' is no id of its own"):
+        record({"id": "1.23E+11"}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("amount", "period"),
+    [(45_000, "month"), (3_200, "YEAR"), (52_000, "hour"), (48_000, "week"), (30_000, "day")],
+)
+def test_an_amount_that_does_not_fit_its_period_is_no_salary(amount: int, period: str) -> None:
+    raw = {"id": "1", "salary": amount, "salary.currency": "EUR", "salary.period": period}
+    found, notes = record(raw, NOW)
+    assert "salary" not in found
+    assert [note.field for note in notes] == ["salary"]
+
+
+def test_a_sign_inside_the_words_of_a_period_is_not_passed_over() -> None:
+    found, _ = record({"id": "1", "salary": "per week $900", "salary.currency": "EUR"}, NOW)
+    assert "salary" not in found

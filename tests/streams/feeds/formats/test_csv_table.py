@@ -274,3 +274,12 @@ def test_two_columns_of_one_name_must_say_the_same(tmp_path: Path) -> None:
 def test_a_stray_byte_does_not_turn_the_header_into_another_alphabet(tmp_path: Path) -> None:
     found = parsed(tmp_path, b"id,title,location\n1,Miller,Vigo\n3\x97@b,Cook,Bn\n4,Baker,Linz\n")
     assert [said(each)["title"] for each in found] == ["Miller", "Cook", "Baker"]
+
+
+def test_a_formula_that_keeps_zeros_is_its_text(tmp_path: Path) -> None:
+    assert one(parsed(tmp_path, 'id,title\n="007",Miller\n'))["id"] == "007"
+
+
+def test_quotes_behind_a_delimiter_and_a_blank(tmp_path: Path) -> None:
+    found = one(parsed(tmp_path, 'id, title, location\n1, "Miller, night", "Gent, BE"\n'))
+    assert (found["title"], found["location"]) == ("Miller, night", {"country": "BE", "city": "Gent"})

@@ -204,3 +204,23 @@ def test_several_salaries_are_none_and_are_noted(tmp_path: Path) -> None:
     assert isinstance(event, FeedEvent)
     assert "salary" not in said(event)
     assert [note.field for note in event.notes] == ["salary"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"jobLocation": [{"address": "Gent, BE"}, {"address": "Lyon, FR"}]},
+        {"jobLocationType": "TELECOMMUTE", "applicantLocationRequirements": [{"name": "BE"}, {"name": "FR"}]},
+        {
+            "jobLocationType": "TELECOMMUTE",
+            "applicantLocationRequirements": {"@type": "State", "name": "Georgia"},
+        },
+    ],
+)
+def test_places_that_are_several_or_not_certain_are_noted(tmp_path: Path, more: dict[str, Any]) -> None:
+    path = tmp_path / "posting.json"
+    path.write_bytes(orjson.dumps(posting(**more)))
+    (event,) = read(path, now=NOW)
+    assert isinstance(event, FeedEvent)
+    assert "location" not in said(event)
+    assert [note.field for note in event.notes] == ["location"]
