@@ -87,10 +87,8 @@ def _in_utf8(page: bytes) -> bytes:
 def xml_document(file: BinaryIO) -> Json:
     """The root as an object: attributes and children by their names, several of one name as a list."""
     root = None
-    for event, element in iterparse(Mended(file), events=("start", "end")):
+    for _, element in iterparse(Mended(file), events=("start",)):
         root = element if root is None else root
-        if event == "end" and element is root:
-            break
     if root is None:
         raise ValueError("the XML has no element")
     document = _value(root)

@@ -84,6 +84,8 @@ def _first(item: Json, paths: Paths) -> Any:
         value = at(item, path)
         if isinstance(value, list) and all(each == value[0] for each in value):
             value = value[0] if value else None  # the same country at each place
+        if isinstance(value, dict) and isinstance(value.get("value"), str):
+            value = value["value"]  # an XML element with attributes
         if value not in (None, "", []):
             return value
     return None

@@ -93,6 +93,16 @@ def test_jobs_before_a_fault_of_xml_are_read(tmp_path: Path) -> None:
     assert [each.row for each in found if isinstance(each, FeedReject)] == [3]
 
 
+def test_a_second_root_of_xml_is_told(tmp_path: Path) -> None:
+    job = "<job><id>{}</id><title lang='en'>Miller</title><company>Mill</company></job>"
+    path = tmp_path / "feed.xml"
+    path.write_text(f"<source>{job.format(1)}</source>\n<source>{job.format(2)}</source>")
+    event, reject = read(path, now=NOW)
+    assert said(event)["title"] == "Miller"
+    assert isinstance(reject, FeedReject)
+    assert reject.reason.startswith("junk after document element: line 2")
+
+
 def test_paths_of_json_are_mapped(tmp_path: Path) -> None:
     items = [{"nr": 4, "role": {"name": "Miller"}, "office": {"city": "Gent", "land": "Belgium"}}]
     mapping = "id=nr|title=role.name|location={office.city}, {office.land}"
