@@ -7,7 +7,7 @@ from typing import Any
 from babel.numbers import get_territory_currencies
 
 from rolecall.streams.feeds.values.countries import country_code
-from rolecall.streams.feeds.values.json_values import Json, at, many, objects, text
+from rolecall.streams.feeds.values.json_values import Json, Names, at, many, objects, text
 
 Paths = str | tuple[str, ...]  # of several paths the first one with a value; `=text` is a constant
 
@@ -371,14 +371,24 @@ BOARDS = (
 )
 
 
-def board_of(document: Any) -> tuple[Board, list[Json]] | None:
-    """The format of a document, told by the fields of one of its first jobs, and all its jobs."""
+OF_XML = ("personio", "xml")
+
+
+def board_of(document: Any) -> tuple[Board, list[Json], Names | None] | None:
+    """The format of a document, told by the fields of one of its first jobs; all its jobs; and their path, if
+    they stand in one list.
+
+    The document is what the board gives, pages of it, a list of jobs without what is around it, or one job.
+    """
     for board in BOARDS:
-        if not board.items and not isinstance(document, list):
-            continue
-        items = many(at(document, board.items)) if board.items else document
-        if any(isinstance(item, dict) and board.marks <= item.keys() for item in items[:SAMPLE]):
-            return board, [item for item in items if not is_notice(item)]
+        for path in (board.items,) if board.name in OF_XML else dict.fromkeys((board.items, "")):
+            found = many(at(document, path)) if path else many(document)
+            items = [item for each in found for item in many(each)]
+            if any(isinstance(item, dict) and board.marks <= item.keys() for item in items[:SAMPLE]):
+                names = tuple(filter(None, path.split(".")))
+                is_one_list = isinstance(document, dict) or not path
+                jobs = [item for item in items if not is_notice(item)]
+                return board, jobs, names if is_one_list else None
     return None
 
 

@@ -65,7 +65,7 @@ def path_in_large(document: Any, mapping: Mapping[str, str] | None) -> Names | N
     """The same for a document of which only the beginning is known: where its jobs or postings stand, too."""
     if not mapping:
         if board := board_of(document):
-            return tuple(filter(None, board[0].items.split(".")))
+            return board[2]
         for path, found in _lists(document, ()):
             if path and path[-1].casefold() in OPENINGS:
                 return path

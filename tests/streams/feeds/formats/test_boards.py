@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from rolecall.streams.feeds.formats.boards import board_of
 from rolecall.streams.feeds.read import FeedEvent, FeedReject, read
 from tests.streams.feeds.reading import said
 
@@ -182,6 +183,19 @@ def values(tmp_path: Path, content: bytes) -> list[dict[str, Any]]:
 def test_dumps_of_boards(tmp_path: Path, name: str, document: Any, expected: dict[str, Any]) -> None:
     (found,) = values(tmp_path, orjson.dumps(document))
     assert {field: found.get(field) for field in expected} == expected
+
+
+@pytest.mark.parametrize("document", [board[1] for board in BOARDS if not board[0].startswith("HR")])
+def test_jobs_of_boards_in_lines_and_lists(tmp_path: Path, document: Any) -> None:
+    """As people store them: jobs without what was around them, and the pages of an interface."""
+    jobs = board_of(document)
+    assert jobs is not None
+    whole = values(tmp_path, orjson.dumps(document))
+    assert values(tmp_path, orjson.dumps(jobs[1])) == whole
+    assert values(tmp_path, b"\n".join(map(orjson.dumps, jobs[1] * 2))) == whole * 2
+    assert values(tmp_path, orjson.dumps(jobs[1][0])) == whole[:1]
+    if isinstance(document, dict):
+        assert values(tmp_path, orjson.dumps([document, document])) == whole * 2
 
 
 def test_personio(tmp_path: Path) -> None:
