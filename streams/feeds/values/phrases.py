@@ -86,8 +86,8 @@ def understood(
     text: str, phrases: Mapping[tuple[str, ...], T], fillers: Collection[str] = ()
 ) -> list[T] | None:
     """What the phrases of the text mean, in order and once each. None if any word belongs to no phrase, and
-    for a text with a question mark."""
-    if "?" in text:
+    for a text with a question mark or a comparison."""
+    if re.search(r"[?<>≤≥]", text):
         return None
     left, found = words(text), []
     longest = max(map(len, phrases))

@@ -80,7 +80,7 @@ def _alone(part: str) -> Read:
     if (country := country_named(part)) and not regions_named(part) & {("US", "GA")}:
         return NOWHERE if _is_a_city_elsewhere(part, country) else Read(country, None, True)
     code = country_coded(part)
-    if code and not countries_with_region(part) & set(_WITHOUT_COUNTRY):
+    if code and not countries_with_region(part) & {*_WITHOUT_COUNTRY, "DE"}:  # BW: Baden-Württemberg
         return Read(code, None, True)
     if code is None and countries_with_region(part) == {"US"}:
         return Read("US", None, True)  # TX

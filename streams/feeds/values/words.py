@@ -196,6 +196,9 @@ def employment_types(text: str) -> tuple[EmploymentType, ...] | None:
 
 @lru_cache(4096)
 def seniority(text: str) -> Seniority | None:
+    """Not `Senior+`, which is several levels."""
+    if "+" in text:
+        return None
     return only(understood(text, _SENIORITIES, ("level", "career", "niveau", "nivel", "livello", "poziom")))
 
 

@@ -50,6 +50,7 @@ def codes(text: str) -> dict[str, str | None] | None:
         ("keine Deutschkenntnisse nötig", None),
         ("French; English (optional)", None),
         ("German Sign Language", None),
+        ("German < B2", None),
     ],
 )
 def test_languages(text: str, expected: dict[str, str | None] | None) -> None:

@@ -70,6 +70,7 @@ def test_workplaces(text: str, expected: tuple[str | None, str | None, str | Non
     ("text", "expected"),
     [
         ("SF, NYC, SEA, CHI", NOTHING),
+        ("BW", NOTHING),  # Baden-Württemberg, or Botswana
         ("NYC, SF, SEA, CHI, Remote", NOTHING),
         ("San Francisco; New York", NOTHING),
         ("Dublin OR London", NOTHING),

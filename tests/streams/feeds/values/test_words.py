@@ -43,6 +43,8 @@ def test_periods(text: str, expected: Period | None) -> None:
         ("not senior", None),
         ("Deputy director", None),
         ("sênior", "senior"),
+        ("Senior+", None),
+        ("< Senior", None),
         ("młodszy", "junior"),
     ],
 )
