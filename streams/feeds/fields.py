@@ -153,7 +153,7 @@ _PLACE = ("location", "location.city", "location.region", "location.country", "l
 _PAY = ("salary", "salary.min", "salary.max", "salary.currency", "salary.period")
 _PLAIN = ("id", "title", "titles", "employer", "description", "summary", "status")
 _ANY_TEXT = frozenset({"id", "title", "titles", "description", "summary", "languages"})
-_ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d\d")  # what a spreadsheet makes of a long number
+_ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d\d", re.I)  # what a spreadsheet makes of a long number
 _READ_IN_PART = frozenset({"skills", "titles", "description", "summary"})
 FIELDS = frozenset((*_READERS, *_TIMES, *_PLACE, *_PAY, *_PLAIN))
 

@@ -8,6 +8,7 @@ from zipfile import BadZipFile, ZipFile
 from python_calamine import CalamineWorkbook
 
 Cells = list[str]
+EXACT = 1e15  # a spreadsheet keeps 15 digits of a number
 LARGEST = 2**30  # bytes of a spreadsheet, unpacked
 SHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how their files start
 
@@ -55,6 +56,8 @@ def cell_text(cell: Any) -> str:
         return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
+    if isinstance(cell, int | float) and abs(cell) >= EXACT:
+        return str(float(cell))  # 1.2345678901234568e+17 shows that digits are lost
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     if isinstance(cell, datetime):

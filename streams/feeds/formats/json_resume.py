@@ -26,6 +26,11 @@ _ONGOING = re.compile(
     r"obecnie|teraz|atual|hoje)",
     re.I,
 )
+_DENIED = re.compile(
+    r"\b(?:no|none|not|nil|zero|0|learning|kein\w*|nicht|lerne|aucun\w*|pas|ningun\w*|ningún|nessun\w*|non|geen|niet|"
+    r"brak|nie|nenhum\w*|não)\b",
+    re.I,
+)
 _PHONE = re.compile(r"(?<!\w)[+(]?\d[\d\s()./-]{7,}\d(?!\w)")
 
 
@@ -101,12 +106,17 @@ def _skills(value: Any) -> list[Any]:
 
 
 def _language(value: Any) -> str:
-    """`German (C2)`; a fluency that is not understood leaves the language without a level."""
+    """`German (C2)`; a fluency that is not understood leaves the language without a level.
+
+    A denied one, such as `none` or `learning`, stays in the text, which is then not understood.
+    """
     if not isinstance(value, dict):
         return text(value)
     name = text(value.get("language")) or text(value.get("name")) or orjson.dumps(value).decode()
     said = text(value.get("fluency")) or text(value.get("level")) or text(value.get("description"))
     level = fluency(said)
+    if _DENIED.search(said):
+        return f"{name} ({said})"
     return f"{name} ({level})" if level else name
 
 
@@ -160,7 +170,9 @@ def _experience_years(work: list[Json], today: date) -> float | str | None:
     spans = []
     for job in work:
         found = _dates(job)
-        if found is None and any(job.get(name) for name in ("startDate", "endDate", "date")):
+        if (found is None or found[1] < found[0]) and any(
+            job.get(name) for name in ("startDate", "endDate", "date")
+        ):
             return f"{job.get('startDate') or job.get('date')} to {job.get('endDate', '')}"
         if found and found[0] < min(found[1], today):
             spans.append((found[0], min(found[1], today)))

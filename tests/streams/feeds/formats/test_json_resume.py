@@ -190,3 +190,30 @@ def test_skills_under_headings(
     assert isinstance(found, FeedEvent)
     assert said(found).get("skills") == read_skills
     assert [note.field for note in found.notes] == ["skills"] * is_noted
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        (
+            {
+                "languages": [
+                    {"language": "German", "fluency": "C1"},
+                    {"language": "Polish", "fluency": "none"},
+                ]
+            },
+            "languages",
+        ),
+        ({"languages": [{"language": "German", "fluency": "not yet, learning"}]}, "languages"),
+        ({"work": [{"position": "Cook", "startDate": "2018-01", "endDate": "2016-01"}]}, "experience_years"),
+    ],
+)
+def test_what_is_denied_or_contradicts_itself_is_noted(
+    tmp_path: Path, more: dict[str, Any], field: str
+) -> None:
+    path = tmp_path / "resume.json"
+    path.write_bytes(orjson.dumps({"basics": {"label": "Developer"}} | more))
+    (found,) = read(path, now=NOW)
+    assert isinstance(found, FeedEvent)
+    assert field not in said(found)
+    assert [note.field for note in found.notes] == [field]
