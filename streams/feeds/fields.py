@@ -169,10 +169,8 @@ def record(raw: Raw, now: datetime) -> tuple[dict[str, Any], list[Note]]:
     notes: list[Note] = []
     given = {field: value for field, value in raw.items() if (value or value == 0) and _says(field, value)}
     for field, value in raw.items():
-        if objects := [each for each in many(value) if isinstance(each, dict | list) and each]:
-            notes.append(note(field, objects[0], "an object or a list, and no text"))
-            if field not in _READ_IN_PART:
-                given.pop(field, None)
+        if isinstance(value, dict | list):
+            _note_objects(field, value, given, notes)
     _plain(given, found)
     for field, read in _READERS.items():
         if field in given:
@@ -187,6 +185,13 @@ def record(raw: Raw, now: datetime) -> tuple[dict[str, Any], list[Note]]:
     return found, notes
 
 
+def _note_objects(field: str, value: Any, given: dict[str, Any], notes: list[Note]) -> None:
+    if objects := [each for each in many(value) if isinstance(each, dict | list) and each]:
+        notes.append(note(field, objects[0], "an object or a list, and no text"))
+        if field not in _READ_IN_PART:
+            given.pop(field, None)
+
+
 def _says(field: str, value: Any) -> bool:
     texts = lines_of(value)
     if field in _ANY_TEXT:
@@ -197,7 +202,8 @@ def _says(field: str, value: Any) -> bool:
 def _plain(given: Raw, found: dict[str, Any]) -> None:
     if "id" in given:
         found["id"] = short_id(" ".join(lines_of(given["id"])))
-        if says_nothing(found["id"]) or _ROUNDED.fullmatch(found["id"]):
+        is_numbered = re.search(r"\d", found["id"])
+        if _ROUNDED.fullmatch(found["id"]) if is_numbered else says_nothing(found["id"]):
             raise ValueError(f"id: {_shown(given['id'])} is no id of its own; give every record another one")
     if "title" in given:
         found["title"] = title(" ".join(lines_of(given["title"])))

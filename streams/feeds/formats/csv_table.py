@@ -54,7 +54,8 @@ class _Table:
                 )
             if not row.raw.isascii() and re.search(r"[\udc80-\udcff]", row.raw):
                 raise ValueError("the row is not UTF-8, though most of the file is; save the file as UTF-8")
-            cells = dict(zip(self.columns, map(_of_formula, row.cells), strict=False))
+            written = map(_of_formula, row.cells) if '="' in row.raw else row.cells
+            cells = dict(zip(self.columns, written, strict=False))
             told = self._told_twice(cells, row.cells)
             data, notes = record(mapped(lambda column: cells.get(column, ""), self.mapping), now)
             return event(data, self.side, [*told, *notes]).at(source, row.number, raw)

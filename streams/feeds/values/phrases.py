@@ -62,6 +62,7 @@ _NOTHING = frozenset(
     ]
 )
 
+LONGEST_NOTHING = 60  # a longer text says something
 _OF_EXPORTS = frozenset({"\\N", "#REF!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#DIV/0!"})
 
 
@@ -70,9 +71,13 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(_CAMEL.sub(" ", normalize("NFKC", text)).casefold()))
 
 
-@lru_cache(16_384)
 def says_nothing(text: str) -> bool:
     """`N/A`, `-`, `unbekannt`, `#REF!`, `\\N`: no value, and nothing to tell about."""
+    return len(text) <= LONGEST_NOTHING and _says_nothing(text)
+
+
+@lru_cache(16_384)
+def _says_nothing(text: str) -> bool:
     found = words(text)
     return not found or " ".join(found) in _NOTHING or text.strip() in _OF_EXPORTS
 
