@@ -29,7 +29,8 @@ class _Table:
     def __init__(self, columns: Sequence[str], mapping: Mapping[str, str] | None, side: Side | None) -> None:
         """ValueError if the mapping and the columns do not fit."""
         self.columns = [_name(column) for column in columns]
-        self.mapping = dict(mapping or {column: column for column in self.columns if column in FIELDS})
+        own = sorted(self.columns, key=FIELDS.__contains__)  # of `Title` and `title`, the last one counts
+        self.mapping = dict(mapping or {c.casefold(): c for c in own if c.casefold() in FIELDS})
         for field, origin in self.mapping.items():
             for column in columns_of(origin):
                 if column not in self.columns:
@@ -148,7 +149,11 @@ def _dialect(
     for delimiter in choices:
         fallback = fallback or delimiter
         try:
-            found = [cells for cells in csv.reader(ahead, delimiter=delimiter) if any(map(str.strip, cells))]
+            found = [
+                cells
+                for cells in csv.reader(ahead, delimiter=delimiter, skipinitialspace=True)
+                if any(map(str.strip, cells))
+            ]
         except csv.Error:
             continue
         for index, cells in enumerate(found[: PREAMBLE + 1]):
@@ -162,6 +167,7 @@ def _is_header(cells: Sequence[str], mapping: Mapping[str, str] | None, side: Si
     names = set(map(_name, cells))
     if mapping:
         return {column for origin in mapping.values() for column in columns_of(origin)} <= names
+    names = set(map(str.casefold, names))
     return bool(names & FIELDS) if side else bool(names & {"title", "titles"})
 
 

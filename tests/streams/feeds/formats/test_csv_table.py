@@ -281,5 +281,12 @@ def test_a_formula_that_keeps_zeros_is_its_text(tmp_path: Path) -> None:
 
 
 def test_quotes_behind_a_delimiter_and_a_blank(tmp_path: Path) -> None:
-    found = one(parsed(tmp_path, 'id, title, location\n1, "Miller, night", "Gent, BE"\n'))
+    found = one(parsed(tmp_path, 'id, "title", location\n1, "Miller, night", "Gent, BE"\n'))
     assert (found["title"], found["location"]) == ("Miller, night", {"country": "BE", "city": "Gent"})
+
+
+def test_columns_with_capitals_are_those_of_the_fields(tmp_path: Path) -> None:
+    found = one(parsed(tmp_path, "ID;Title;Location\n1;Miller;Gent, BE\n"))
+    assert (found["id"], found["title"]) == ("1", "Miller")
+    both = one(parsed(tmp_path, "id;Title;title\n1;Dr.;Miller\n"))
+    assert both["title"] == "Miller"
