@@ -55,30 +55,37 @@ def likely_names(text: str, depth: int | None) -> Set[str]:
 
 def name_at(text: str, at: int) -> str | None:
     """The name, if a name and a colon stand here: what goes on is an object, and not a list."""
-    return str(DECODER.raw_decode(text, at)[0]) if _NAME.match(text, at) else None
+    if not _NAME.match(text, at):
+        return None
+    found = _decoded(text, at)
+    return str(found[0]) if found else ""
+
+
+def has_most(text: str, at: int, names: Set[str]) -> bool:
+    """Whether an object that is whole, with most of these names, opens here."""
+    value, _ = _decoded(text, at) or (None, at)
+    return isinstance(value, dict) and 2 * len(names & value.keys()) > len(names)
 
 
 def is_member(text: str, names: Set[str], depth: int | None, is_end: bool) -> bool:
     """Whether the object that opens the text is a member of the list, and not a part of a broken member.
 
-    It must have most of the names that are expected. What follows must be members, up to the next fault, to
-    the end of the list with the end of the document, or to the end of the text. In a list inside of a
-    member, the brackets that follow would not fit.
+    It has most of the names. What follows must be members, up to the next fault, to the end of the list with
+    the end of the document, or to the end of the text. In a list inside of a member, the brackets that follow
+    would not fit.
 
     depth: how many objects are around the list; None for documents one after another. is_end: whether the
     document ends with the text.
     """
     at = count = 0
     while found := _decoded(text, at):
-        if count == 0 and not (isinstance(found[0], dict) and 2 * len(names & found[0].keys()) > len(names)):
-            return False
         count, at = count + 1, after_blanks(text, found[1])
         if at == len(text):
             return not is_end or depth is None
         if text[at] == "]":
             return depth is not None and _closes(text, at + 1, depth, is_end)
         name = name_at(text, at)
-        if name is not None and name in found[0]:
+        if name is not None and isinstance(found[0], dict) and name in found[0]:
             break  # the member after this one has lost its bracket
         if text[at] not in '{["' or name is not None:
             return False

@@ -13,6 +13,7 @@ from rolecall.streams.feeds.files.broken_json import (
     Broken,
     Lost,
     after_blanks,
+    has_most,
     is_member,
     likely_names,
     name_at,
@@ -158,8 +159,11 @@ class _Walk:
 
     def _broken(self, error: ValueError, names: Set[str] | None, depth: int | None) -> Iterator[Broken]:
         """The members that cannot be read, up to the next one. `Lost` if there is none."""
-        start, raw = self.place(), _raw(self._left[self._at :])
-        others = self._goes_on(names or likely_names(self._ahead(), depth), depth)
+        self._fill()
+        start, raw = self.place(), self._raw()
+        if not names:
+            names = likely_names(self._left[self._at : self._at + AHEAD], depth)
+        others = self._goes_on(names, depth)
         if others is None:
             raise Lost(Broken(f"{error}; nothing is read from byte {start:,} on", raw))
         end = others[0][0] if others else self.place()
@@ -178,7 +182,7 @@ class _Walk:
         if named is not None and not (isinstance(value, dict) and named in value):
             raise ValueError(f"invalid JSON: {named[:60]!r} stands in no object at byte {self.place(end):,}")
         if self._is_odd and (wrong := not_utf8(raw.encode(errors="surrogateescape"))):
-            value = Broken(f"{wrong}; the record starts at byte {self.place():,}", _raw(raw))
+            value = Broken(f"{wrong}; the record starts at byte {self.place():,}", self._raw()[: len(raw)])
         self._at = end
         return scrubbed(value) if re.search(r"\\u[dD]", raw) else value
 
@@ -192,12 +196,11 @@ class _Walk:
         while True:
             if before := next_object(self._left, self._at + 1, depth):
                 self._at, blank = before.end(), before[0]
-                ahead = self._ahead()
-                is_end = self._at_end and len(ahead) == len(self._left) - self._at
-                if is_member(ahead, names, depth, is_end):
+                self._fill()
+                if has_most(self._left, self._at, names) and self._is_member(names, depth):
                     return [(place, raw) for other, place, raw in passed if other == blank]
                 if "\n" in blank and len(passed) < MOST_PASSED:
-                    passed.append((blank, self.place(), _raw(ahead)))
+                    passed.append((blank, self.place(), self._raw()))
             elif self._at_end:
                 self._at = len(self._left)
                 return None
@@ -206,10 +209,16 @@ class _Walk:
                 self._at = max(self._at, written - 2)
                 self._read()
 
-    def _ahead(self) -> str:
+    def _is_member(self, names: Set[str], depth: int | None) -> bool:
+        end = self._at + AHEAD
+        return is_member(self._left[self._at : end], names, depth, self._at_end and len(self._left) <= end)
+
+    def _fill(self) -> None:
         while len(self._left) - self._at < AHEAD and not self._at_end:
             self._read()
-        return self._left[self._at : self._at + AHEAD]
+
+    def _raw(self) -> bytes:
+        return self._left[self._at : self._at + SHOWN].encode(errors="surrogateescape")
 
     def peek(self) -> str:
         """The next character that is neither a blank nor a comma; empty at the end of the document."""
@@ -257,10 +266,6 @@ class _Walk:
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"invalid JSON: {error}") from error
             self._read()  # the value may go on
-
-
-def _raw(text: str) -> bytes:
-    return text[:SHOWN].encode(errors="surrogateescape")
 
 
 def _bytes(text: str) -> int:

@@ -44,6 +44,7 @@ BROKEN = {
     "it is not opened": one(2)[1:],
     "it is cut inside": one(2, departments=INSIDE)[:-9],
     "it is closed too early": one(2).replace(',"title', '},"title'),
+    "a name that is no text": one(2).replace('"id', '"i\\q'),
     "no value": one(2).replace('"Miller"', ""),
 }
 
@@ -56,6 +57,11 @@ def test_a_broken_record_costs_itself_only(path: Path, broken: str, around: str,
     assert outcomes(path, around.format(comma.join(records))) == ["1", 2, "3", "4"]
     assert outcomes(path, around.format(comma.join([broken, *records[2:]]))) == [1, "3", "4"]
     assert outcomes(path, around.format(comma.join(records[:2]))) == ["1", 2]
+
+
+def test_a_name_without_its_object_may_be_no_text_either(path: Path) -> None:
+    unreadable = one(2)[1:].replace('"id', '"i\\q')
+    assert outcomes(path, f"[{one(1)},{one(2)},{unreadable},{one(4)},{one(5)}]") == ["1", 2, "4", "5"]
 
 
 def test_broken_records_that_stand_in_lines_are_counted(path: Path) -> None:
