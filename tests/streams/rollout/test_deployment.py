@@ -13,7 +13,8 @@ from rolecall.streams.rollout import steps as deployment
 from rolecall.streams.rollout import switch
 from rolecall.streams.rollout.rehearsal import Rehearsing
 from rolecall.streams.rollout.switch import kept_back
-from rolecall.streams.rollout.topic import RolloutTopic, write_next
+from rolecall.streams.rollout.topic import write_next
+from tests.streams.fakes import SharedTopic
 
 FOUNDED = deployment.founded("blue")
 STARTED = deployment.started(FOUNDED, "green")
@@ -208,29 +209,6 @@ class TestGate:
     def test_the_reason_stays_with_the_deployment(self):
         rollout = deployment.started(FOUNDED, "green", "we need Finnish now")
         assert deployment.swapped(deployment.promoted(rollout)).live.despite_gate == "we need Finnish now"
-
-
-class SharedTopic:
-    """The topic `rollouts` in a list that several commands share."""
-
-    def __init__(self, *before):
-        self.records = [SimpleNamespace(value=each.model_dump_json().encode(), offset=0) for each in before]
-
-    def reader(self):
-        reader, read = RolloutTopic(None), 0
-
-        async def newest():
-            nonlocal read
-            for record in self.records[read:]:
-                reader._take(record)
-            read = len(self.records)
-            return reader._newest
-
-        reader.newest = newest
-        return reader
-
-    async def publish(self, records):
-        self.records += [SimpleNamespace(value=each.value, offset=0) for each in records]
 
 
 async def test_of_two_starts_at_once_one_is_refused_and_no_generation_is_shared():
