@@ -1,5 +1,6 @@
 """The steps of a rollout, and how workers and publishers react to them."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +21,7 @@ FOUNDED = deployment.founded("blue")
 STARTED = deployment.started(FOUNDED, "green")
 PROMOTED = deployment.promoted(STARTED)
 SWAPPED = deployment.swapped(PROMOTED)
+LEAVING = deployment.leaving(SWAPPED)
 BLUE, GREEN = FOUNDED.live, Deployment(model_version="green", generation=1)
 
 
@@ -48,6 +50,16 @@ def test_each_step_is_newer_than_the_one_before():
     assert [step.revision for step in steps] == sorted({step.revision for step in steps})
 
 
+def test_the_revision_of_a_step_is_its_time():
+    """Also of a step whose program took the record before from a clock that is ahead: a higher one."""
+    old = FOUNDED.model_copy(update={"revision": 1, "occurred_at": datetime(2026, 1, 1, tzinfo=UTC)})
+    step = deployment.started(old, "green")
+    assert step.revision == round(step.occurred_at.timestamp() * 1000)
+    assert datetime.now(UTC) - step.occurred_at < timedelta(minutes=1)
+    ahead = FOUNDED.model_copy(update={"revision": 2**52})
+    assert deployment.started(ahead, "green").revision > 2**52
+
+
 def test_no_generation_is_given_twice():
     given_up = deployment.left(deployment.leaving(STARTED))
     again = deployment.started(given_up, "green").next
@@ -66,6 +78,41 @@ def test_a_second_rollout_waits_for_the_end_of_the_first(rollout):
         deployment.started(rollout, "red")
 
 
+@pytest.mark.parametrize(
+    ("rollout", "there"),
+    [(STARTED, "green-g1 is being built"), (SWAPPED, "blue stands by"), (LEAVING, "blue is not completely")],
+)
+def test_what_keeps_a_rollout_from_starting_is_named(rollout, there):
+    with pytest.raises(RolloutRefused, match=there):
+        deployment.started(rollout, "red")
+
+
+@pytest.mark.parametrize(
+    ("rollout", "stay", "publish"),
+    [
+        (FOUNDED, [BLUE], [BLUE]),
+        (STARTED, [BLUE, GREEN], [BLUE]),
+        (PROMOTED, [BLUE, GREEN], [BLUE, GREEN]),
+        (SWAPPED, [BLUE, GREEN], [BLUE, GREEN]),
+        (LEAVING, [GREEN], [GREEN]),
+        (deployment.left(LEAVING), [GREEN], [GREEN]),
+    ],
+)
+def test_whose_workers_stay_and_who_publishes_at_each_step(rollout, stay, publish):
+    both = BLUE, GREEN
+    assert [each for each in both if deployment.stays(rollout, each)] == stay
+    assert [each for each in both if deployment.publishes(rollout, each)] == publish
+
+
+def test_where_one_deployment_is_there_is_nothing_to_drop():
+    with pytest.raises(RolloutRefused, match="nothing to drop beside blue"):
+        deployment.leaving(FOUNDED)
+
+
+def test_once_promoted_the_newer_one_is_switched_to():
+    assert deployment.newer_standby(PROMOTED) == GREEN
+
+
 @pytest.mark.parametrize("rollout", [FOUNDED, STARTED, PROMOTED])
 def test_before_a_switch_there_is_nothing_to_roll_back_to(rollout):
     with pytest.raises(RolloutRefused, match="nothing to roll back to"):
@@ -79,7 +126,9 @@ def test_nothing_older_is_switched_to(rollout):
 
 
 def test_a_worker_serves_the_deployment_of_its_model():
-    assert deployment.served(STARTED, "green", newest=False) == GREEN
+    for rollout in (STARTED, PROMOTED, SWAPPED):
+        assert deployment.served(rollout, "green", newest=False) == GREEN
+        assert deployment.served(rollout, "blue", newest=False) == BLUE
     with pytest.raises(NotDeployed, match="model red has no index; live is blue"):
         deployment.served(STARTED, "red", newest=False)
 
