@@ -189,6 +189,42 @@ async def test_rehearsing_it_tells_of_a_refused_record_that_the_live_deployment_
     assert publisher.records == [letter(b"receive", offset=5)]
 
 
+async def test_rehearsing_it_tells_of_the_first_record_of_a_partition_without_commits(publisher):
+    async def nothing():
+        return {}
+
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, nothing, silent=True)
+    await rehearsing.publish([letter(b"receive", offset=0)])
+    assert publisher.records == [letter(b"receive", offset=0)]
+
+
+async def test_rehearsing_it_takes_records_that_can_be_read_only_once(publisher):
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, handled, silent=True)
+    await rehearsing.publish(each for each in [MATCH, MATCH])
+    assert len(publisher.records) == 2
+
+
+async def test_rehearsing_it_asks_for_commits_only_to_tell_of_refused_records(publisher):
+    async def unasked():
+        raise AssertionError("this asks the broker")
+
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, unasked, silent=True)
+    await rehearsing.publish([MATCH, letter(b"encode")])
+    assert len(publisher.records) == 2
+
+
+async def test_with_nothing_to_publish_the_rollouts_are_not_read(publisher):
+    topic = Topic(STARTED)
+    await Rehearsing(publisher, topic, GREEN, handled, silent=True).publish([])
+    assert topic.read == 0
+
+
+async def test_while_the_record_of_the_rollout_is_lost_it_goes_on_rehearsing(publisher):
+    rehearsing = Rehearsing(publisher, Topic(None), GREEN, handled, silent=True)
+    await rehearsing.publish([MATCH])
+    assert [record.topic for record in publisher.records] == ["matches-g1"]
+
+
 async def test_it_publishes_from_the_record_on_that_lets_it_and_asks_no_more(publisher):
     topic = Topic(STARTED)
     rehearsing = Rehearsing(publisher, topic, GREEN, handled, silent=True)
