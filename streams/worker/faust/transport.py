@@ -122,7 +122,6 @@ class _Consumer(driver.Consumer):
             for tp, offset in again.items():
                 log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
             await self._thread.call_thread(self._thread.seek_again, again, resets)
-            self._read_offset.update({tp: offset or None for tp, offset in again.items()})
 
     def _account(self) -> dict[TP, int]:
         """Move `_passed` over what was fetched and delivered. Returns, for partitions with records that were

@@ -3,27 +3,14 @@
 import asyncio
 
 import pytest
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread as Thread
 from faust.transport.drivers.aiokafka import Consumer
-from faust.types import TP
-from faust.types.tuples import ConsumerMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rolecall.streams.settings import Settings
-from rolecall.streams.worker.faust import transport
 from rolecall.streams.worker.faust.app import create_app
 from rolecall.streams.worker.faust.transport import Fetch, _Consumer
-
-HERE = TP("vacancies", 0)
-
-
-async def untouched(topic, records, acknowledge):
-    raise AssertionError("no batch arrives here")
-
-
-def message(offset):
-    return ConsumerMessage(HERE.topic, HERE.partition, offset, 1.0, 0, (), b"k", b"v", None, tp=HERE)
+from tests.streams.worker.messages import HERE, message, untouched
 
 
 class Partition:
@@ -119,12 +106,6 @@ async def test_the_position_behind_the_last_record_is_committed(partition):
     assert four.commits == [11]
 
 
-async def test_what_no_stream_has_taken_yet_is_not_committed(fetched, start):
-    """It lies in the queue of a stream, which tells the consumer of it only when it takes it."""
-    await fetched.fetch()
-    assert fetched.consumer._new_offset(HERE) == start
-
-
 async def test_what_was_fetched_and_dropped_is_fetched_again_and_not_passed(partition):
     """As the fetch of a task that is cancelled."""
     four = partition()  # 5 to 8 were delivered
@@ -162,150 +143,6 @@ async def test_of_a_fetch_of_before_a_reset_nothing_is_passed_or_fetched_again(p
     four.consumer.resets += 1
     assert four.consumer._account() == {}
     assert four.consumer._passed == {HERE: 9}
-
-
-class Client:
-    """aiokafka's consumer with one partition of 12 records, read one after the other."""
-
-    def __init__(self, committed):
-        self.position = committed or 0
-        self._committed = committed
-
-    def assignment(self):
-        return {HERE}
-
-    async def committed(self, tp):
-        return self._committed
-
-    def seek(self, tp, offset):
-        self.position = offset
-
-    def take(self, count):
-        first, self.position = self.position, min(self.position + count, 12)
-        return [message(offset) for offset in range(first, self.position)]
-
-
-class Fetched:
-    """Our consumer on that client. A thread of its own is not needed: one thing happens after the other."""
-
-    def __init__(self, monkeypatch, committed):
-        self.app = create_app(Settings(_env_file=None), "rolecall", untouched)
-        self.consumer = self.app.consumer
-        self.thread = self.consumer._thread
-        self.thread.thread_loop.close()
-        self.client = Client(committed)
-        self.before = self.after = lambda: None  # happens just before or after the client gives records
-
-        async def records(thread, client, *_):
-            await self.happen("before")
-            return {HERE: taken} if (taken := client.take(3)) else {}
-
-        async def getmany(thread, *arguments):
-            taken = await thread._fetch_records(self.client, *arguments)
-            await self.happen("after")
-            return taken
-
-        async def call(thread, method, *arguments):
-            return await method(*arguments)
-
-        monkeypatch.setattr(Thread, "_fetch_records", records)
-        monkeypatch.setattr(Thread, "getmany", getmany)
-        monkeypatch.setattr(Thread, "call_thread", call, raising=False)
-        monkeypatch.setattr(Thread, "_ensure_consumer", lambda thread: self.client)
-        monkeypatch.setattr(transport, "positions", lambda client: {HERE: client.position})
-        monkeypatch.setattr(self.consumer, "_get_active_partitions", lambda: {HERE})
-        monkeypatch.setattr(self.consumer, "_to_message", lambda tp, record: record)
-        monkeypatch.setattr(self.consumer, "highwater", lambda tp: 12)
-        self.consumer.resume_flow()
-
-    async def happen(self, when):
-        """Once."""
-        happens = getattr(self, when)
-        setattr(self, when, lambda: None)
-        if (awaited := happens()) is not None:
-            await awaited
-
-    async def fetch(self, at_each=lambda offset: None):
-        """What one fetch delivers."""
-        delivered = []
-        async for _, each in self.consumer.getmany(0.1):
-            delivered.append(each.offset)
-            if (happens := at_each(each.offset)) is not None:
-                await happens
-        return delivered
-
-    async def rest(self):
-        """What is delivered from now on, to the end."""
-        delivered = []
-        while some := await self.fetch() or self.client.position < 12:
-            delivered += some if some is not True else []
-        return delivered
-
-    async def rebalance(self):
-        await self.consumer.on_partitions_revoked({HERE})
-        await self.consumer.perform_seek()
-
-    async def ends_for_nobody(self):
-        await self.thread._fetch_records(self.client)
-
-
-@pytest.fixture(params=[None, 4], ids=["fresh group", "committed 4"])
-async def fetched(request, monkeypatch):
-    made = Fetched(monkeypatch, request.param)
-
-    async def nothing(*_):
-        pass
-
-    monkeypatch.setattr(made.consumer, "_on_partitions_revoked", nothing)
-    return made
-
-
-@pytest.fixture
-def start(fetched):
-    return fetched.client.position
-
-
-async def test_every_record_is_delivered_once_and_nothing_sought(fetched, start):
-    assert await fetched.rest() == list(range(start, 12))
-    assert fetched.consumer.resets == 0
-    assert fetched.consumer._passed == {HERE: 12}
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_rebalance_while_records_are_fetched_loses_none(fetched, start, moment):
-    """Before the client gives them, they are right; after that, they will be read again."""
-    setattr(fetched, moment, fetched.rebalance)
-    first = await fetched.fetch()
-    assert first + await fetched.rest() == list(range(start, 12))
-
-
-async def test_a_rebalance_in_the_middle_of_a_delivery_reads_again_from_what_was_committed(fetched, start):
-    assert await fetched.fetch(at_each=lambda _: fetched.rebalance()) == [start]
-    assert await fetched.rest() == list(range(start, 12))
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_fetch_that_ends_for_nobody_is_fetched_again_before_the_next_is_delivered(
-    fetched, start, moment
-):
-    setattr(fetched, moment, fetched.ends_for_nobody)
-    assert await fetched.fetch() == []
-    assert fetched.consumer._new_offset(HERE) is None
-    assert await fetched.rest() == list(range(start, 12))
-
-
-async def test_one_that_ended_for_nobody_before_the_fetch_is_fetched_first(fetched, start):
-    await fetched.ends_for_nobody()
-    assert await fetched.rest() == list(range(start, 12))
-
-
-async def test_a_position_is_not_set_again_after_a_rebalance_has_set_it_back(fetched, start):
-    await fetched.ends_for_nobody()
-    again, resets = fetched.consumer._account(), fetched.consumer.resets
-    assert again == {HERE: start}
-    await fetched.rebalance()
-    await fetched.thread.seek_again({HERE: start + 2}, resets)
-    assert fetched.client.position == start
 
 
 async def test_a_topic_that_was_made_again_is_committed_from_its_start(partition):
