@@ -87,29 +87,21 @@ class _Consumer(driver.Consumer):
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109
-        """Deliver one fetch. After that, everything before the client's position was delivered.
+        """Deliver one fetch, unless records of another one have to be fetched again first.
 
         Faust may cancel the task that waits for a fetch: then its records reach nobody. Or a rebalance may
         set the client back to the committed offsets during a fetch. In both cases Faust would deliver the
         next fetch all the same, and its acks would commit records that nobody has processed. So a fetch is
-        delivered only if it continues the one before it.
+        delivered only if it continues the one before it. What is not delivered, the next call fetches again.
         """
         if self.flow_active:
             await self._fetch_again()
-        resets = None
         async with aclosing(super().getmany(timeout)) as fetched:
             async for tp, message in fetched:
-                if resets is None:
-                    if len(self.fetches) != 1 or self.fetches[0].resets != self.resets:
-                        await self._fetch_again()
-                        return
-                    resets = self.resets
-                elif resets != self.resets:
+                if len(self.fetches) != 1 or self.fetches[0].resets != self.resets:
                     return
                 self._deliver(tp, message.offset)
                 yield tp, message
-        if self.flow_active:
-            await self._fetch_again()
 
     async def perform_seek(self) -> None:
         await super().perform_seek()

@@ -154,9 +154,30 @@ async def test_a_rebalance_while_records_are_fetched_loses_none(fetched, start, 
     assert first + await fetched.rest() == list(range(start, 12))
 
 
+async def test_what_was_fetched_before_faust_sought_by_itself_is_delivered_once(fetched, start):
+    fetched.after = fetched.consumer.perform_seek
+    assert await fetched.fetch() + await fetched.rest() == list(range(start, 12))
+
+
 async def test_a_rebalance_in_the_middle_of_a_delivery_reads_again_from_what_was_committed(fetched, start):
     assert await fetched.fetch(at_each=lambda _: fetched.rebalance()) == [start]
     assert await fetched.rest() == list(range(start, 12))
+
+
+async def test_once_its_partitions_are_taken_away_nothing_more_of_a_fetch_is_delivered(fetched, start):
+    async def revoked(_):
+        await fetched.consumer.on_partitions_revoked({HERE})
+
+    assert await fetched.fetch(at_each=revoked) == [start]
+
+
+async def test_a_fetch_that_ends_for_nobody_in_the_middle_of_a_delivery_is_fetched_again(fetched, start):
+    async def another(offset):
+        if offset == start + 1:
+            await fetched.ends_for_nobody()
+
+    assert await fetched.fetch(at_each=another) == [start, start + 1]
+    assert await fetched.rest() == list(range(start + 2, 12))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

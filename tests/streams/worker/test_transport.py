@@ -34,11 +34,12 @@ class Partition:
         self.consumer._unacked_messages.add(each)  # as a stream does once it takes it from its queue
 
     def ack(self, offset):
-        self.consumer.ack(self.messages[offset])
+        return self.consumer.ack(self.messages[offset])
 
     def commit(self):
-        offset = self.consumer._new_offset(HERE)
-        if offset is not None and self.consumer._should_commit(HERE, offset):
+        """What Faust commits every second."""
+        there = self.consumer._filter_tps_with_pending_acks()
+        if offset := self.consumer._filter_committable_offsets(there).get(HERE):
             self.consumer._committed_offset[HERE] = offset
             self.commits.append(offset)
 
@@ -134,6 +135,99 @@ async def test_of_a_partition_of_which_nothing_was_delivered_nothing_is_passed(p
     assert none.consumer._account() == {HERE: 0}
     none.commit()
     assert none.commits == []
+
+
+async def test_markers_alone_are_passed(partition):
+    """All that was written since is a transaction that was aborted."""
+    none = partition(offsets=(), committed=4)
+    none.consumer.fetches.append(Fetch({}, {HERE: 42}, none.consumer.resets))
+    assert none.consumer._account() == {}
+    none.commit()
+    assert none.commits == [42]
+
+
+async def test_after_faust_has_sought_by_itself_what_was_acked_is_still_committed(partition):
+    four = partition()
+
+    async def seek_to_committed():
+        return {HERE: 5}
+
+    four.consumer._thread.seek_to_committed = seek_to_committed
+    four.ack(5)
+    await four.consumer.perform_seek()
+    four.commit()
+    assert four.commits == [6]
+
+
+async def test_of_several_topics_those_that_are_asked_for_are_committed(partition):
+    four = partition()
+    pending = four.consumer._filter_tps_with_pending_acks
+    for asked in (None, {"vacancies", "rules"}, {HERE}):
+        assert list(pending(asked)) == [HERE]
+    for asked in (set(), {"rules"}, {HERE._replace(partition=1)}):
+        assert list(pending(asked)) == []
+
+
+async def test_an_ack_counts_once(partition):
+    four = partition()
+    assert [four.ack(5), four.ack(5)] == [True, False]
+
+
+async def test_no_list_of_what_was_acked_grows(partition):
+    """Faust keeps each acked offset until its own arithmetic commits it."""
+    four = partition()
+    for offset in (6, 7, 8):
+        four.ack(offset)
+        four.commit()
+    assert (four.consumer._acked[HERE], four.consumer._acked_index[HERE]) == ([], set())
+    await four.consumer._add_gap(HERE, 6, 900)
+    assert not four.consumer._gap[HERE]
+
+
+async def test_what_was_fetched_before_a_rebalance_is_not_fetched_again(partition):
+    four = partition()
+    four.consumer.fetches.append(Fetch({HERE: (9, 11)}, {HERE: 12}, four.consumer.resets))
+    await four.consumer.on_partitions_revoked({HERE})
+    assert four.consumer._account() == {}
+
+
+async def test_what_is_delivered_during_a_rebalance_is_not_committed(partition):
+    """It will come again, here or to another worker."""
+    four = partition()
+    await four.consumer.on_partitions_revoked({HERE})
+    four.deliver(message(9))
+
+    async def nothing(*_):
+        pass
+
+    four.consumer._on_partitions_assigned = nothing
+    four.consumer.app.on_rebalance_return = lambda: None
+    await four.consumer.on_partitions_assigned(set())
+    four.commit()
+    assert four.commits == []
+
+
+async def test_one_record_that_was_not_delivered_is_enough_to_fetch_again(partition):
+    four = partition()  # 5 to 8 were delivered
+    four.consumer.fetches.append(Fetch({HERE: (5, 9)}, {HERE: 10}, four.consumer.resets))
+    assert four.consumer._account() == {HERE: 9}
+
+
+async def test_the_first_record_of_a_partition_is_fetched_again_too(partition):
+    none = partition(offsets=(), committed=None)
+    none.consumer.fetches.append(Fetch({HERE: (0, 0)}, {HERE: 1}, none.consumer.resets))
+    assert none.consumer._account() == {HERE: 0}
+
+
+async def test_fetches_before_and_after_a_reset_are_told_apart(partition):
+    four = partition()
+    before, after = four.consumer.resets, four.consumer.resets + 1
+    four.consumer.fetches += [
+        Fetch({HERE: (12, 14)}, {HERE: 15}, before),
+        Fetch({HERE: (9, 9)}, {HERE: 10}, after),
+    ]
+    four.consumer.resets = after
+    assert four.consumer._account() == {HERE: 9}
 
 
 async def test_of_a_fetch_of_before_a_reset_nothing_is_passed_or_fetched_again(partition):
