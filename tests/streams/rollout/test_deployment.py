@@ -54,7 +54,7 @@ def test_the_revision_of_a_step_is_its_time():
     """Also of a step whose program took the record before from a clock that is ahead: a higher one."""
     old = FOUNDED.model_copy(update={"revision": 1, "occurred_at": datetime(2026, 1, 1, tzinfo=UTC)})
     step = deployment.started(old, "green")
-    assert step.revision == round(step.occurred_at.timestamp() * 1000)
+    assert abs(step.revision - step.occurred_at.timestamp() * 1000) <= 1
     assert datetime.now(UTC) - step.occurred_at < timedelta(minutes=1)
     ahead = FOUNDED.model_copy(update={"revision": 2**52})
     assert deployment.started(ahead, "green").revision > 2**52
@@ -270,6 +270,10 @@ class TestGate:
         (tmp_path / "gate.json").write_text('{"version": "m1", "promoted": false, "reasons": ["worse"]}')
         assert kept_back(tmp_path, "m1") == ["worse"]
 
+    def test_the_verdict_on_another_model_says_nothing(self, tmp_path):
+        (tmp_path / "gate.json").write_text('{"version": "m0", "promoted": false, "reasons": ["worse"]}')
+        assert kept_back(tmp_path, "m1") == []
+
     @pytest.mark.parametrize(
         "damaged", ["", "[]", "{}", '{"version": "m1", "promoted": false, "reasons": []}']
     )
@@ -289,7 +293,9 @@ class TestGate:
         with pytest.raises(RolloutRefused, match=r"kept model m1 back: worse.*--despite-gate"):
             await switch.start(None, tmp_path)
         await switch.start(None, tmp_path, despite_gate="we need Finnish now")
-        assert started == [("m1", "we need Finnish now")]
+        (tmp_path / "gate.json").unlink()
+        await switch.start(None, tmp_path, despite_gate="a reason that it does not need")
+        assert started == [("m1", "we need Finnish now"), ("m1", None)]
 
     def test_the_reason_stays_with_the_deployment(self):
         rollout = deployment.started(FOUNDED, "green", "we need Finnish now")

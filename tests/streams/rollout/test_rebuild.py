@@ -1,6 +1,6 @@
 """A rebuild, and how what is not live is dropped."""
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -145,3 +145,69 @@ class TestRebuild:
         ):
             await switch.rebuild(at.session, at.said.append)
         assert at.did == []
+
+
+class TestBuilder:
+    """The worker that a rebuild starts."""
+
+    def test_it_serves_the_newer_deployment_on_a_port_of_its_own(self, monkeypatch):
+        """Another worker of the same model may run on this machine."""
+        started = []
+
+        @contextmanager
+        def spawn(command, environment):
+            started.append((command[-2:], environment["ROLECALL_HTTP_PORT"]))
+            yield SimpleNamespace(poll=lambda: None)
+
+        monkeypatch.setattr(switch, "spawn", spawn)
+        with switch._builder() as check:
+            check()
+        assert started == [(["worker", "--newest"], "0")]
+
+    def test_once_it_has_ended_the_check_says_with_which_exit_code(self, monkeypatch):
+        @contextmanager
+        def spawn(command, environment):
+            yield SimpleNamespace(poll=lambda: 0, returncode=0)
+
+        monkeypatch.setattr(switch, "spawn", spawn)
+        with switch._builder() as check, pytest.raises(RolloutRefused, match="exit code 0"):
+            check()
+
+
+async def test_a_session_stops_its_publisher_however_it_ends(monkeypatch):
+    did = []
+
+    class KafkaPublisher:
+        @classmethod
+        def of(cls, settings):
+            return cls()
+
+        async def start(self):
+            did.append("start")
+
+        async def stop(self):
+            did.append("stop")
+
+    @asynccontextmanager
+    async def followed(settings):
+        did.append("follow")
+        yield "rollouts"
+
+    async def require_topics(settings):
+        did.append("topics are there")
+
+    for name, fake in {
+        "KafkaPublisher": KafkaPublisher,
+        "followed": followed,
+        "require_topics": require_topics,
+    }.items():
+        monkeypatch.setattr(switch, name, fake)
+
+    async def refused():
+        async with switch.session(SimpleNamespace()) as at:
+            assert at.rollouts == "rollouts"
+            raise RolloutRefused("any")
+
+    with pytest.raises(RolloutRefused):
+        await refused()
+    assert did == ["topics are there", "start", "follow", "stop"]

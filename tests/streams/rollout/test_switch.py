@@ -8,7 +8,7 @@ import pytest
 from rolecall.schemas.match import Match, MatchesWithdrawn, Reasons, Side, WithdrawalReason
 from rolecall.streams.errors import RolloutRefused
 from rolecall.streams.rollout import switch
-from tests.streams.rollout.cluster import FOUNDED, PROMOTED, STARTED, SWAPPED, roles
+from tests.streams.rollout.cluster import FOUNDED, LEAVING, PROMOTED, STARTED, SWAPPED, roles
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -165,3 +165,46 @@ class TestCopy:
         assert [each for each in at.did if "publish" in each] == ["publish 1000", "publish 1000", "publish 1"]
         assert at.said == ["2,001 matches and withdrawals published, 0 were published before"]
         assert len({each.value for each in at.published}) == 2_001
+
+
+class TestStart:
+    async def test_the_rehearsal_topic_is_there_before_the_record(self, cluster):
+        """A worker that reads the record publishes to the topic at once."""
+        at = cluster(FOUNDED)
+        fresh = await switch._start(at.session, "green", again=False, despite_gate="we need it")
+        assert at.did == ["create matches-g1", "live=blue next=green"]
+        assert (fresh.model_version, fresh.generation, fresh.despite_gate) == ("green", 1, "we need it")
+
+    async def test_the_live_model_is_rebuilt_and_not_rolled_out(self, cluster):
+        at = cluster(FOUNDED)
+        with pytest.raises(RolloutRefused, match="model blue is live already; `rolecall rebuild`"):
+            await switch._start(at.session, "blue", again=False)
+        assert at.did == []
+
+    async def test_before_any_worker_ran_there_is_nothing_to_roll_out_beside(self, cluster):
+        at = cluster(FOUNDED)
+        at.rollouts.records.clear()
+        with pytest.raises(RolloutRefused, match="no worker ever ran"):
+            await switch._start(at.session, "green", again=False)
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        ("rollout", "groups"),
+        [
+            (FOUNDED, {"live": "rolecall"}),
+            (STARTED, {"live": "rolecall", "next": "rolecall-g1"}),
+            (SWAPPED, {"live": "rolecall-g1", "standby": "rolecall"}),
+            (LEAVING, {"live": "rolecall-g1", "leaving": "rolecall"}),
+        ],
+    )
+    async def test_every_deployment_is_told_with_its_group(self, cluster, rollout, groups):
+        told = await switch.status(cluster(rollout).session)
+        assert {name: each["group"] for name, each in told.items()} == groups
+
+    async def test_with_its_workers_and_the_events_that_it_has_not_handled(self, cluster):
+        at = cluster(STARTED)
+        at.members, at.left = {"rolecall": [2], "rolecall-g1": [1]}, [7]
+        told = await switch.status(at.session)
+        assert [(each["workers"], each["lag"]) for each in told.values()] == [(2, 7), (1, 7)]
+        assert (told["next"]["model_version"], told["next"]["generation"]) == ("green", 1)
