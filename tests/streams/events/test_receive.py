@@ -11,8 +11,16 @@ from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.common import milliseconds
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
+from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.vacancy import Vacancy
-from rolecall.streams.events.receive import Erased, Limits, Published, newest, receive
+from rolecall.streams.events.receive import (
+    Erased,
+    Limits,
+    Published,
+    newest,
+    receive,
+    receive_definitions,
+)
 
 LIMITS = Limits(max_record_bytes=1_000, max_clock_skew_ms=300_000)
 MINIMAL = {"id": "v1", "occurred_at": "2026-01-01T00:00:00Z", "title": "nurse"}
@@ -285,6 +293,38 @@ def test_of_one_revision_with_two_contents_the_same_one_wins_in_any_order(make, 
     assert first.entity == second.entity
     later = received(make.vacancy("v1", revision=6, title="nurse"))
     assert newest([later, one, other]) == [later]
+
+
+def test_of_one_revision_an_erasure_wins_over_a_state_in_any_order(make):
+    """What is taken out in the millisecond of its last change is out."""
+    state, erasure = make.vacancy("a", revision=5), make.erasure("a", at=5)
+    for records in ([state, erasure], [erasure, state]):
+        [kept] = newest(receive(Side.VACANCY, records, LIMITS)[0])
+        assert isinstance(kept, Erased)
+
+
+def test_of_two_erasures_of_one_time_the_later_record_is_kept(make):
+    """The one of the other partition may be a copy of ours."""
+    records = [make.erasure("a", at=5), make.erasure("a", at=5)]
+    [kept] = newest(receive(Side.VACANCY, records, LIMITS)[0])
+    assert kept.record is records[1]
+
+
+def test_definitions_are_read_refused_and_erased_as_entities_are(make):
+    anchors = [{"text": text, "min_similarity": 0.9} for text in ("nurse", "welder")]
+    rule = {"id": "r1", "revision": 7, "occurred_at": "2026-01-01T00:00:00Z", "anchors": anchors}
+    records = [make.json(**rule), make.erasure("r2", at=9), make.raw(b"{", b"r3")]
+    [defined, erased], [reject] = receive_definitions(ExclusionRule, records, LIMITS)
+    assert (defined.id, defined.revision, defined.value) == ("r1", 7, ExclusionRule(**rule))
+    assert (erased.id, erased.revision) == ("r2", 9)
+    assert (reject.record, reject.stage) == (records[2], Stage.RECEIVE)
+
+
+def test_of_two_definitions_of_one_revision_the_later_record_counts(make):
+    anchors = [{"text": text, "min_similarity": 0.9} for text in ("nurse", "welder")]
+    rule = {"id": "r1", "revision": 7, "occurred_at": "2026-01-01T00:00:00Z", "anchors": anchors}
+    events, _ = receive_definitions(ExclusionRule, [make.json(**rule), make.json(**rule)], LIMITS)
+    assert newest(events) == [events[1]]
 
 
 def test_nothing_is_newest_of_nothing():
