@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from hashlib import blake2b
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.common import milliseconds
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
+from rolecall.schemas.receive import edition_of
 from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.events.receive import (
@@ -145,6 +147,10 @@ def test_a_state_is_judged_by_the_time_of_its_record_and_not_by_when_it_is_read(
 def test_a_state_of_a_record_without_a_time_is_refused(make, refused):
     record = make.raw(json.dumps(MINIMAL).encode(), b"v1", at=-1)
     assert "the record has no timestamp" in refused(record).message
+
+
+def test_time_zero_is_a_time_of_a_record(make, received):
+    assert received(make.raw(json.dumps(MINIMAL | {"revision": 0}).encode(), at=0)).revision == 0
 
 
 def test_an_erasure_counts_as_of_its_record_whatever_the_clock_of_the_reader(make, received, now):
@@ -293,6 +299,13 @@ def test_of_one_revision_with_two_contents_the_same_one_wins_in_any_order(make, 
     assert first.entity == second.entity
     later = received(make.vacancy("v1", revision=6, title="nurse"))
     assert newest([later, one, other]) == [later]
+
+
+def test_an_edition_is_a_hash_of_what_the_event_says_besides_its_times(received, make):
+    """Of a field that the event leaves out nothing is hashed: so a later version that has more fields agrees."""
+    value = b'{"id":"v1","title":"nurse"}'
+    event = received(make.json(**MINIMAL, revision=7, status="open"))
+    assert edition_of(event.entity) == blake2b(value, digest_size=16).hexdigest()
 
 
 def test_of_one_revision_an_erasure_wins_over_a_state_in_any_order(make):
