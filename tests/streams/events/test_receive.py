@@ -191,6 +191,11 @@ def test_ids_that_look_alike_are_different_ids(make, received, id):
     assert received(make.erasure(id, at=42)).id == id
 
 
+@pytest.mark.parametrize("key", ['"v1', 'v1"', '"'])
+def test_a_key_with_one_quote_is_an_id(make, received, key):
+    assert received(make.erasure(key, at=42)).id == key
+
+
 @pytest.mark.parametrize("key", ['"v1"', '""', '"'])
 def test_a_key_in_the_quotes_of_json_erases_nothing_in_silence(make, key):
     events, rejects = receive(Side.VACANCY, [make.erasure(key, at=42)], LIMITS)
@@ -289,6 +294,11 @@ def test_a_reason_never_quotes_the_value(make, now, side, value):
 
 def test_a_reason_never_quotes_the_key(make, refused):
     assert "jane" not in refused(make.raw(json.dumps(MINIMAL).encode(), MARK.encode())).message
+
+
+def test_a_reject_tells_a_broken_contract_from_another_reason(make, refused):
+    assert refused(make.raw(b"{}")).exception == "ValidationError"
+    assert refused(make.raw(None)).exception == "Unacceptable"
 
 
 def test_rejects_do_not_hold_up_the_rest(make, now):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rolecall.schemas.dead_letter import Stage
+from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
 from rolecall.schemas.match import MatchesWithdrawn, Side, WithdrawalReason
 from rolecall.schemas.occupation import Occupation
 from rolecall.schemas.rule import ExclusionRule
@@ -144,6 +144,22 @@ def test_a_dead_letter_has_the_bytes_of_the_record_and_says_where_they_were():
         b"2",
         b"7",
     ]
+
+
+@pytest.mark.parametrize(("at", "told"), [(9, 9), (0, 0), (-1, None)])
+def test_a_letter_says_when_the_record_was_written_if_it_has_a_time(at, told):
+    record = Record("vacancies", 2, 7, b"k", b"{", at)
+    reject = Reject(record, Stage.ENCODE, "ValueError", "why", attempts=3)
+    about = DeadLetterHeaders.read(reject.headers())
+    assert (about.timestamp_ms, about.attempts, about.stage) == (told, 3, Stage.ENCODE)
+    assert (about.exception, about.message) == ("ValueError", "why")
+
+
+def test_the_message_of_a_letter_is_utf8_and_at_most_2000_characters_long():
+    """An exception may quote half a surrogate pair, which cannot be encoded."""
+    record = Record("vacancies", 2, 7, b"k", b"{", 9)
+    reject = Reject(record, Stage.ENCODE, "ValueError", "\ud83d" + "é" * 2_000)
+    assert DeadLetterHeaders.read(reject.headers()).message == "?" + "é" * 1_999
 
 
 @pytest.mark.parametrize(
