@@ -118,6 +118,35 @@ def test_nothing_is_kept_of_matches_that_ended():
     assert (state._held, state._pairs) == ({}, {})
 
 
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        ([match(revisions=(1, 1)), match(revisions=(2, 1)), match(revisions=(2, 2))], {2}),
+        ([match(revisions=(2, 1)), match(revisions=(1, 2))], {0, 1}),
+        ([match(), match(found_by=Side.CANDIDATE, at=NOW + SECOND)], {1}),
+        ([match(revisions=(1, 1), at=NOW + SECOND), match(revisions=(1, 2))], {1}),
+        ([match(revisions=(1, 1), at=NOW + SECOND), match(revisions=(2, 1))], {1}),
+        ([match(), match(model="n")], {0, 1}),
+        ([match(revisions=(2, 1), model="n"), match(revisions=(1, 1))], {0, 1}),
+    ],
+)
+def test_of_a_pair_no_match_is_kept_that_ends_whenever_another_one_ends(found: list[Match], kept: set[int]):
+    for order in permutations(found):
+        [held] = MatchState(order)._held.values()
+        assert {found.index(each) for each in held} == kept
+        assert len(held) == len(kept)
+
+
+def test_of_two_that_each_have_the_newer_revision_of_one_side_that_of_the_newer_vacancy_counts():
+    """Every consumer has to choose the same one, in any order of arrival."""
+    one, other = match(revisions=(2, 1)), match(revisions=(1, 2), at=NOW + SECOND)
+    for order in permutations([one, other]):
+        assert MatchState(order).matches() == [one]
+
+
 revisions = st.integers(1, 4)
 ids = st.integers(1, 3)
 events = st.one_of(
