@@ -147,6 +147,12 @@ def test_of_two_that_each_have_the_newer_revision_of_one_side_that_of_the_newer_
         assert MatchState(order).matches() == [one]
 
 
+def test_of_two_of_one_moment_the_same_one_counts_in_any_order():
+    both = [match(found_by=Side.VACANCY), match(found_by=Side.CANDIDATE)]
+    [first], [second] = MatchState(both).matches(), MatchState(both[::-1]).matches()
+    assert first == second
+
+
 revisions = st.integers(1, 4)
 ids = st.integers(1, 3)
 events = st.one_of(
