@@ -50,8 +50,18 @@ def test_a_withdrawal_that_came_first_ends_it():
     assert MatchState([withdrawn(), match()]).matches() == []
 
 
-def test_a_match_of_the_withdrawing_revision_holds():
-    assert MatchState([withdrawn(revision=2), match(revisions=(2, 1))]).matches() == [match(revisions=(2, 1))]
+@pytest.mark.parametrize("revision", [0, 2])
+def test_a_match_of_the_withdrawing_revision_holds(revision: int):
+    found = match(revisions=(revision, 1))
+    for order in permutations([withdrawn(revision=revision), found]):
+        assert MatchState(order).matches() == [found]
+
+
+def test_after_one_match_of_an_entity_has_ended_its_withdrawal_ends_the_others():
+    state = MatchState([match("v1", "c1"), match("v1", "c2"), withdrawn(Side.CANDIDATE, "c1")])
+    assert state.matches() == [match("v1", "c2")]
+    state.apply(withdrawn(Side.VACANCY, "v1"))
+    assert state.matches() == []
 
 
 def test_a_late_older_withdrawal_changes_nothing():
