@@ -37,8 +37,18 @@ def withdrawn(side=Side.VACANCY, id="v1", revision=2) -> MatchesWithdrawn:
     )
 
 
-def test_a_match_holds():
-    assert MatchState([match()]).matches() == [match()]
+@pytest.mark.parametrize("revisions", [(1, 1), (0, 0)])
+def test_a_match_holds(revisions: tuple[int, int]):
+    assert MatchState([match(revisions=revisions)]).matches() == [match(revisions=revisions)]
+
+
+def test_matches_come_by_vacancy_then_the_most_confident_first_then_by_candidate():
+    def found(vacancy: str, candidate: str, confidence: float) -> Match:
+        return match(vacancy, candidate).model_copy(update={"confidence": confidence})
+
+    ordered = [found("v1", "c9", 0.2), found("v2", "c3", 0.9), found("v2", "c1", 0.5), found("v2", "c2", 0.5)]
+    for order in permutations(ordered):
+        assert MatchState(order).matches() == ordered
 
 
 @pytest.mark.parametrize(("side", "id"), [(Side.VACANCY, "v1"), (Side.CANDIDATE, "c1")])
@@ -249,6 +259,10 @@ class TestKnows:
     def test_an_older_withdrawal_is_known_and_a_newer_one_is_not(self):
         state = MatchState([withdrawn(revision=5)])
         assert [state.knows(withdrawn(revision=each)) for each in (4, 5, 6)] == [True, True, False]
+
+    @pytest.mark.parametrize("revision", [0, 1])
+    def test_a_withdrawal_of_any_revision_is_new_to_an_empty_state(self, revision):
+        assert not MatchState().knows(withdrawn(revision=revision))
 
     def test_a_match_of_another_model_or_revision_is_not_known(self):
         state = MatchState([match()])
