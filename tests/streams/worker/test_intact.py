@@ -168,8 +168,8 @@ async def test_one_partition_that_went_back_is_enough(storage, started, lost):
     """Also one of which nothing was committed yet."""
     worker = started()
     await worker.open({V0: 0})
-    for where in (V0, V1, C0):
-        await feed(worker, 6, where)
+    await worker.applied([at(6), at(6, V1)])
+    await feed(worker, 6, C0)
     await worker.check({})
     space = Side.VACANCY if lost[0] == "vacancies" else Side.CANDIDATE
     storage.stored[space, lost[1]] = Mark(5, DAY_ONE)
