@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import DAY_MS, INPUTS, VACANCIES
@@ -206,7 +207,10 @@ async def test_a_worker_that_was_away_for_longer_than_erasures_are_kept_does_not
     await started().open({V0: 7})
     clock[0] += VACANCIES.retention_ms + DAY_MS
     days = VACANCIES.retention_ms // DAY_MS + 1
-    with pytest.raises(IndexOlder, match=rf"no worker has fed .* for {days} days, .* `rolecall rebuild`"):
+    kept = VACANCIES.retention_ms // DAY_MS
+    with pytest.raises(
+        IndexOlder, match=rf"has fed .* for {days} days, .* erasures for {kept}: .* `rolecall rebuild`"
+    ):
         await started().open({V0: 7})
 
 
@@ -227,8 +231,9 @@ async def test_a_check_writes_a_mark_only_if_it_is_older_than_an_hour(storage, s
     await feed(worker, 6)
     before = storage.written
     clock[0] += int(hours * 3_600_000)
-    await worker.check({V0: 7})
+    await worker.check({V0: 5})  # the last two are not committed yet
     assert storage.written - before == writes
+    assert storage.stored[Side.VACANCY, 0] == Mark(7, clock[0] if writes or not hours else DAY_ONE)
 
 
 async def test_where_the_mark_is_not_behind_the_topic_is_not_read(storage, clock):
@@ -262,9 +267,10 @@ async def test_an_older_index_ends_the_checks_and_one_that_does_not_answer_does_
     async def committed():
         return waiting.pop(0)
 
-    with pytest.raises(IndexOlder):
+    with capture_logs() as logs, pytest.raises(IndexOlder):
         await keep_checking(checks, committed, seconds=0)
     assert checks.committed == offsets
+    assert [(line["event"], line["error"]) for line in logs] == [("index_unchecked", "away")]
 
 
 async def test_between_two_checks_it_waits():
