@@ -9,7 +9,7 @@ from rolecall.streams.settings import Settings
 from rolecall.streams.worker.faust import app as module
 from rolecall.streams.worker.faust.agents import record
 from rolecall.streams.worker.faust.app import create_app
-from tests.streams.worker.messages import untouched
+from tests.streams.worker.faust.messages import untouched
 
 
 @pytest.fixture

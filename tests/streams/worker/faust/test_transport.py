@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rolecall.streams.settings import Settings
 from rolecall.streams.worker.faust.app import create_app
 from rolecall.streams.worker.faust.transport import Fetch, _Consumer
-from tests.streams.worker.messages import HERE, message, untouched
+from tests.streams.worker.faust.messages import HERE, message, untouched
 
 
 class Partition:

@@ -9,7 +9,7 @@ from rolecall.streams.settings import Settings
 from rolecall.streams.worker.faust import transport
 from rolecall.streams.worker.faust.app import create_app
 from rolecall.streams.worker.faust.transport import Fetch
-from tests.streams.worker.messages import HERE, message, untouched
+from tests.streams.worker.faust.messages import HERE, message, untouched
 
 OTHER = TP("vacancies", 1)
 
