@@ -46,7 +46,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
     async def _fetch_records(self, consumer: Any, *arguments: Any, **named: Any) -> Any:
         """Notes each fetch before the client's loop can run anything else."""
         records = await super()._fetch_records(consumer, *arguments, **named)
-        taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items() if some}
+        taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items()}
         self.consumer.fetches.append(Fetch(taken, positions(consumer), self.consumer.resets))
         return records
 

@@ -11,7 +11,7 @@ from rolecall.streams.worker.faust.app import create_app
 from rolecall.streams.worker.faust.transport import Fetch
 from tests.streams.worker.faust.messages import HERE, message, untouched
 
-OTHER = TP("vacancies", 1)
+OTHER, THIRD = TP("vacancies", 1), TP("candidates", 0)
 
 
 class Client:
@@ -232,19 +232,21 @@ async def test_after_faust_has_sought_by_itself_a_fetch_that_is_dropped_is_fetch
 
 
 async def test_a_fetch_that_ends_while_the_client_is_asked_to_seek_is_fetched_again_too(fetched, start):
-    fetched.client.positions[OTHER] = 3
+    fetched.client.positions |= {OTHER: 3, THIRD: 8}
     resets = fetched.consumer.resets
-    fetched.consumer.fetches.append(Fetch({OTHER: (0, 2)}, {OTHER: 3}, resets))
+    fetched.consumer.fetches.append(Fetch({OTHER: (0, 2), THIRD: (5, 7)}, {OTHER: 3, THIRD: 8}, resets))
     await fetched.thread.seek_again({HERE: 2}, resets)
-    assert fetched.client.positions == {HERE: 2, OTHER: 0}
+    assert fetched.client.positions == {HERE: 2, OTHER: 0, THIRD: 5}
 
 
 async def test_of_two_partitions_each_is_fetched_again_from_its_own_offset(fetched, start):
     fetched.client.positions[OTHER] = 9
     taken = {HERE: (start, start + 2), OTHER: (6, 8)}
     fetched.consumer.fetches.append(Fetch(taken, {HERE: start + 3, OTHER: 9}, fetched.consumer.resets))
-    await fetched.consumer._fetch_again()
+    with capture_logs() as logs:
+        await fetched.consumer._fetch_again()
     assert fetched.client.positions == {HERE: start, OTHER: 6}
+    assert [line["again_from"] for line in logs] == [start, 6]
 
 
 async def test_a_partition_that_was_taken_away_is_not_sought(fetched, start):
