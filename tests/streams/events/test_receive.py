@@ -376,7 +376,7 @@ def test_definitions_are_read_refused_and_erased_as_entities_are(make):
     records = [make.json(**rule), make.erasure("r2", at=9), make.raw(b"{", b"r3")]
     [defined, erased], [reject] = receive_definitions(ExclusionRule, records, LIMITS)
     assert (defined.id, defined.revision, defined.value) == ("r1", 7, ExclusionRule(**rule))
-    assert (erased.id, erased.revision) == ("r2", 9)
+    assert erased == Erased(records[1], "r2", 9)
     assert (reject.record, reject.stage) == (records[2], Stage.RECEIVE)
 
 

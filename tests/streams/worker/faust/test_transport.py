@@ -219,6 +219,22 @@ async def test_the_first_record_of_a_partition_is_fetched_again_too(partition):
     assert none.consumer._account() == {HERE: 0}
 
 
+async def test_faust_hears_of_partitions_that_are_taken_and_given(partition):
+    four, heard = partition(), []
+
+    async def revoked(partitions):
+        heard.append(("revoked", partitions))
+
+    async def assigned(partitions, generation):
+        heard.append(("assigned", partitions, generation))
+
+    four.consumer._on_partitions_revoked, four.consumer._on_partitions_assigned = revoked, assigned
+    four.consumer.app.on_rebalance_return = lambda: None
+    await four.consumer.on_partitions_revoked({HERE})
+    await four.consumer.on_partitions_assigned({HERE}, 7)
+    assert heard == [("revoked", {HERE}), ("assigned", {HERE}, 7)]
+
+
 async def test_fetches_before_and_after_a_reset_are_told_apart(partition):
     four = partition()
     before, after = four.consumer.resets, four.consumer.resets + 1
