@@ -299,6 +299,7 @@ def test_a_reason_never_quotes_the_key(make, refused):
 def test_a_reject_tells_a_broken_contract_from_another_reason(make, refused):
     assert refused(make.raw(b"{}")).exception == "ValidationError"
     assert refused(make.raw(None)).exception == "Unacceptable"
+    assert refused(make.raw(None)).attempts == 1
 
 
 def test_rejects_do_not_hold_up_the_rest(make, now):
