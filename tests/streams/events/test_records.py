@@ -129,6 +129,14 @@ def test_a_withdrawal_has_another_id_if_it_says_something_else(event, change):
     assert ids[0] == ids[1] != ids[2]
 
 
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [(WITHDRAWN, "vacancy/v1/5/closed"), (EXCLUDED, "vacancy/v1/5/excluded\nc1/3\nc2/4\nm")],
+)
+def test_a_withdrawal_has_the_id_that_earlier_versions_gave_it(event, name):
+    assert ce(withdrawal_record(event))["id"] == str(uuid5(NAMESPACE, name))
+
+
 def refused(key, value, headers=()):
     record = Record("vacancies", 2, 7, key, value, 9, headers)
     return Reject(record, Stage.ENCODE, "ValueError", "why", attempts=3)

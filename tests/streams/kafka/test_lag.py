@@ -154,3 +154,7 @@ async def test_of_all_groups_those_of_this_name_and_its_generations_with_commits
         "roleXcall": some,
     }
     assert await lag.groups_with_commits(SETTINGS, "role.call") == ["role.call", "role.call-g12"]
+
+
+def test_a_worker_that_has_not_begun_has_joined_nothing_and_waits_for_nothing():
+    assert lag.Progress() == lag.Progress({}, unacked=0, joined=False, silent_seconds=0.0)

@@ -9,8 +9,9 @@ from aiokafka.errors import KafkaConnectionError
 from structlog.testing import capture_logs
 
 from rolecall.schemas.broker.reading import TopicError
+from rolecall.schemas.rollout import Deployment
 from rolecall.streams.errors import GaveUp, NotDeployed, PublishFailed, RolloutRefused
-from rolecall.streams.rollout import topic
+from rolecall.streams.rollout import steps, topic
 from rolecall.streams.rollout.topic import (
     RolloutTopic,
     deployment_of,
@@ -43,6 +44,10 @@ class Consumer:
         self.reading = 0
         self.error = None
         self.calls = []
+
+    def made(self, *, auto_offset_reset, **options):
+        assert auto_offset_reset == "earliest", "the first records may be compacted away"
+        return self
 
     def assignment(self):
         return {HERE}
@@ -82,7 +87,7 @@ def consumer(monkeypatch):
         monkeypatch.setattr(topic, "read_to", Consumer.read_to)
         monkeypatch.setattr(topic, "partitions_of", partitions_of)
         monkeypatch.setattr(topic, "assign", lambda it, starts: it.calls.append(starts))
-        monkeypatch.setattr(topic, "AIOKafkaConsumer", lambda **_: consumer)
+        monkeypatch.setattr(topic, "AIOKafkaConsumer", consumer.made)
         return consumer
 
     return made
@@ -158,6 +163,19 @@ class TestWriteNext:
             await write_next(rollouts, shared, before, ours)
         newest = await shared.reader().newest()
         assert (newest.next, newest.revision) == (theirs.next, FOUNDED.revision + 10)
+
+    async def test_of_several_that_wrote_first_the_last_counts(self):
+        shared = SharedTopic(FOUNDED)
+        rollouts = shared.reader()
+        before = await rollouts.newest()
+        first, second = (
+            STARTED.model_copy(update={"next": Deployment(model_version=name, generation=1)})
+            for name in ("red", "pink")
+        )
+        shared.records += [written(first), written(second), record(None)]
+        with pytest.raises(RolloutRefused, match="wrote at the same moment"):
+            await write_next(rollouts, shared, before, STARTED)
+        assert (await shared.reader().newest()).next == second.next
 
     async def test_what_another_writes_later_is_no_reason_to_refuse(self):
         """Then the other one finds ours between, and is refused."""
@@ -250,6 +268,17 @@ class TestFollowed:
     async def test_those_of_a_later_generation_have_its_number(self, consumer):
         consumer(written(SWAPPED))
         assert await served_collections(SETTINGS, "green") == "green-g1"
+
+    async def test_while_a_rebuild_builds_those_of_the_live_deployment_are_told(self, consumer):
+        consumer(written(steps.started(FOUNDED, "blue")))
+        assert await served_collections(SETTINGS, "blue") == "blue"
+
+    async def test_of_a_broker_that_fails_later_the_collections_are_not_known(self, consumer):
+        async def end_offsets(partitions):
+            raise KafkaConnectionError("away")
+
+        consumer(written(STARTED)).end_offsets = end_offsets
+        assert await served_collections(SETTINGS, "blue") is None
 
     @pytest.mark.parametrize("error", [KafkaConnectionError("away"), TopicError("no topic rollouts")])
     async def test_without_a_broker_or_the_topic_the_collections_are_not_known(self, consumer, error):
