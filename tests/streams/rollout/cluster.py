@@ -1,5 +1,6 @@
 """A broker, an index and a clock for the steps of a rollout."""
 
+import asyncio
 from types import SimpleNamespace
 
 from rolecall.schemas.match import Side
@@ -56,6 +57,7 @@ class Cluster:
         self.reading_takes = [0.0]
         self.held = {"matches": [], "matches-g1": []}
         self.published = []
+        self.sleeps_for_real = False
         self.points = {}
         settings = SimpleNamespace(consumer_group="rolecall", stop_seconds=5, model="MODEL")
         self.session = switch.RolloutSession(settings, self.rollouts.reader(), self)
@@ -104,6 +106,8 @@ class Cluster:
 
     async def sleep(self, seconds):
         self.clock += seconds
+        if self.sleeps_for_real:
+            await asyncio.sleep(seconds)
 
     def newest(self):
         return roles(Rollout.model_validate_json(self.rollouts.records[-1].value))

@@ -1,5 +1,6 @@
 """A rebuild, and how what is not live is dropped."""
 
+import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 
@@ -7,8 +8,12 @@ import pytest
 
 from rolecall.schemas.match import Side
 from rolecall.streams.errors import RolloutRefused
+from rolecall.streams.process import ROLECALL
 from rolecall.streams.rollout import steps, switch
 from tests.streams.rollout.cluster import FOUNDED, LEAVING, STARTED, SWAPPED, roles
+
+RED = steps.founded("red")
+REBUILDING_RED = steps.started(RED, "red")
 
 
 class TestDrop:
@@ -48,12 +53,14 @@ class TestRebuild:
 
         def made(rollout, *, ended=None):
             at = cluster(rollout)
+            at.checks = 0
             at.points = {name: dict.fromkeys(Side, 10) for name in ("blue", "blue-g1")}
 
             @contextmanager
             def builder():
                 def check():
-                    if ended:
+                    at.checks += 1
+                    if ended and at.checks == 3:
                         raise ended
 
                 at.did.append("builder starts")
@@ -110,6 +117,7 @@ class TestRebuild:
             "blue: 10 vacancy points, 10 candidate points",
             "blue-g1: 0 vacancy points, 0 candidate points",
         ]
+        assert [each for each in at.did if "close" in each][:2] == ["close blue", "close blue-g1"]
 
     @pytest.mark.parametrize(
         "step", [steps.started(FOUNDED, "blue"), steps.promoted(steps.started(FOUNDED, "blue"))]
@@ -126,11 +134,15 @@ class TestRebuild:
         done = await switch.rebuild(at.session, at.said.append)
         assert (roles(done), done.live.generation) == ("live=blue", 1)
         assert "builder starts" not in at.did
+        assert at.said[0].startswith("an earlier rebuild has switched already")
 
-    async def test_a_builder_that_ends_ends_the_rebuild(self, rebuilding):
+    async def test_a_builder_that_ends_ends_the_rebuild(self, rebuilding, monkeypatch):
         at = rebuilding(FOUNDED, ended=RolloutRefused("the building worker ended"))
+        at.left = [5]  # for ever
+        at.sleeps_for_real = True
+        monkeypatch.setattr(switch, "PAUSE_SECONDS", 0.001)
         with pytest.raises(RolloutRefused, match="the building worker ended"):
-            await switch.rebuild(at.session, at.said.append)
+            await asyncio.wait_for(switch.rebuild(at.session, at.said.append), 20)
         assert at.newest() == "live=blue next=blue"
 
     async def test_beside_a_rollout_to_another_model_it_is_refused(self, rebuilding):
@@ -138,8 +150,10 @@ class TestRebuild:
         with pytest.raises(RolloutRefused, match="green-g1 is being built"):
             await switch.rebuild(at.session, at.said.append)
 
-    async def test_of_a_model_that_is_not_live_it_is_refused(self, rebuilding):
-        at = rebuilding(steps.founded("red"))
+    @pytest.mark.parametrize("step", [RED, REBUILDING_RED, steps.swapped(steps.promoted(REBUILDING_RED))])
+    async def test_of_a_model_that_is_not_live_it_is_refused(self, rebuilding, step):
+        """Also where a rebuild of the live one was interrupted."""
+        at = rebuilding(step)
         with pytest.raises(
             RolloutRefused, match="the live model is red, this one is blue: set ROLECALL_MODEL"
         ):
@@ -156,13 +170,13 @@ class TestBuilder:
 
         @contextmanager
         def spawn(command, environment):
-            started.append((command[-2:], environment["ROLECALL_HTTP_PORT"]))
+            started.append((command, environment["ROLECALL_HTTP_PORT"]))
             yield SimpleNamespace(poll=lambda: None)
 
         monkeypatch.setattr(switch, "spawn", spawn)
         with switch._builder() as check:
             check()
-        assert started == [(["worker", "--newest"], "0")]
+        assert started == [([*ROLECALL, "worker", "--newest"], "0")]
 
     def test_once_it_has_ended_the_check_says_with_which_exit_code(self, monkeypatch):
         @contextmanager
