@@ -150,6 +150,7 @@ SECOND = timedelta(seconds=1)
         ([match(revisions=(1, 1), at=NOW + SECOND), match(revisions=(1, 2))], {1}),
         ([match(revisions=(1, 1), at=NOW + SECOND), match(revisions=(2, 1))], {1}),
         ([match(), match(model="n")], {0, 1}),
+        ([match(), match()], {0}),
         ([match(revisions=(2, 1), model="n"), match(revisions=(1, 1))], {0, 1}),
     ],
 )
