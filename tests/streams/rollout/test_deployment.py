@@ -285,6 +285,7 @@ class TestGate:
         started = []
 
         async def begin(at, version, *, again, despite_gate=None):
+            assert not again, "a rollout brings another model, a rebuild the same one"
             started.append((version, despite_gate))
 
         monkeypatch.setattr(switch.Encoder, "load", lambda *_, **__: SimpleNamespace(version="m1"))

@@ -116,6 +116,9 @@ class TestSwitch:
         at.left = [1200, 1200, 1, 0]
         await switch.switch(at.session, at.said.append)
         assert at.said[:2] == ["1,200 events to go", "1 event to go"]
+        at.left = [1, 0]
+        await switch._reached(at.session, PROMOTED.standby, {("vacancies", 0): 7}, at.said.append)
+        assert at.said[-1] == "1 event to go"
 
     async def test_a_group_that_stands_still_for_a_minute_ends_it(self, cluster):
         at = cluster(PROMOTED)
