@@ -86,6 +86,7 @@ def test_a_record_has_all_of_its_message():
     )
     expected = Record("vacancies", 3, 7, b"v1", None, 1_767_225_600_001, (("ce_id", b"1"),))
     assert record(message) == expected
+    assert isinstance(record(message).timestamp_ms, int)
 
 
 def test_a_message_without_time_and_headers_is_a_record_without_them():
