@@ -73,14 +73,17 @@ def _time_as_text(value: Any) -> Any:
     1970."""
     if isinstance(value, datetime):
         return value
-    kinds: dict[type, str] = {str: "other text", list: "a list", dict: "an object"}
-    kind = kinds.get(type(value), "a number")
+    kind = _KINDS.get(type(value), "a number")
     if isinstance(value, str):
         if _TIME.match(value):
             try:
-                return datetime.fromisoformat(value.strip().upper())
+                moment = datetime.fromisoformat(value.strip().upper())
             except ValueError as error:
                 kind = f"not in the calendar ({error})"
+            else:
+                if moment.tzinfo is not None:
+                    return moment
+                kind = "without a time zone"
         elif value.strip().replace(".", "").isdecimal():
             kind = "a number"
     raise PydanticCustomError(
@@ -88,6 +91,13 @@ def _time_as_text(value: Any) -> Any:
     )
 
 
+_KINDS: dict[type, str] = {
+    str: "other text",
+    list: "a list",
+    dict: "an object",
+    bool: "true or false",
+    type(None): "null",
+}
 _TIME = re.compile(r"\s*\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 Moment = Annotated[AwareDatetime, BeforeValidator(_time_as_text)]
 OccurredAt = Annotated[

@@ -8,7 +8,7 @@ record that was refused once is refused by every later replay.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -24,9 +24,6 @@ from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.topics import CONTRACT_OF
 from rolecall.schemas.vacancy import Vacancy
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
 Entity = Vacancy | Candidate
 MAX_MESSAGE_CHARACTERS = 2_000
 Contracted = TypeVar("Contracted", bound=Vacancy | Candidate | ExclusionRule | Occupation)
@@ -36,7 +33,6 @@ SECONDS = (
     1_000_000_000,
     100_000_000_000,
 )  # since the epoch: the years 2001 to 5138; as milliseconds, before 1974
-KINDS = {bool: "true or false", int: "a number", float: "a number", list: "an array", dict: "an object"}
 ENTITY_ID: TypeAdapter[str] = TypeAdapter(EntityId)
 
 
@@ -255,14 +251,7 @@ def _summary(error: ValidationError) -> str:
     """One line a problem, with the place and never the value, which may be personal."""
     problems = error.errors(include_url=False, include_context=False)
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {_said(problem)}" if problem["loc"] else problem["msg"]
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" if problem["loc"] else problem["msg"]
         for problem in problems[:20]
         if problem["type"] != "default_factory_not_called"
     )
-
-
-def _said(problem: "ErrorDetails") -> str:
-    if not problem["type"].startswith(("datetime", "timezone")):
-        return problem["msg"]
-    kind = KINDS.get(type(problem["input"]), "other text")
-    return f"{problem['msg']}; text such as 2026-11-28T15:17:27Z is expected, this is {kind}"

@@ -1,7 +1,6 @@
 """`rolecall rollout` and `rolecall rebuild`: build another, switch to it, go back, remove one."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -233,7 +232,7 @@ async def _counts(settings: Settings, of: Deployment, dims: int) -> dict[Side, i
 @contextmanager
 def _builder() -> Iterator[Callable[[], None]]:
     command = [*ROLECALL, "worker", "--newest"]
-    with spawn(command, {**os.environ, "ROLECALL_HTTP_PORT": "0"}) as process:
+    with spawn(command, {"ROLECALL_HTTP_PORT": "0"}) as process:
 
         def check() -> None:
             if process.poll() is not None:

@@ -65,31 +65,27 @@ class Intact:
                 f" offsets: the points that they speak of are lost; {REBUILD}"
             )
         await self._index.prepare()
-        await self.check(committed, fed=True)
+        await self.check(committed)
 
     async def applied(self, records: Sequence[Record]) -> None:
-        """Every effect of the records is confirmed. Call this before they are acknowledged."""
-        if not records:
-            return
+        """Every effect of the records, which are of one topic, is confirmed. Call this before they are
+        acknowledged."""
         ends: dict[int, int] = {}
         for record in records:
             ends[record.partition] = max(record.offset + 1, ends.get(record.partition, 0))
         await self._mark(records[0].topic, ends)
 
-    async def check(self, committed: Offsets, *, fed: bool = False) -> None:
-        """Raises `IndexOlder`. Read `committed` before the call: marks are written before commits.
-
-        fed: also refuse an index that got nothing for longer than the topics keep erasures.
-        """
+    async def check(self, committed: Offsets) -> None:
+        """Raises `IndexOlder`. Read `committed` before the call: marks are written before commits."""
         partitions: defaultdict[str, set[int]] = defaultdict(set)
         for topic, partition in [*committed, *self._written]:
             partitions[topic].add(partition)
         for topic, numbers in partitions.items():
             marks = await self._index.marks(SPACE_OF[topic], sorted(numbers))
             for number in sorted(numbers):
-                await self._compare(topic, number, marks.get(number), committed.get((topic, number), 0), fed)
+                await self._compare(topic, number, marks.get(number), committed.get((topic, number), 0))
 
-    async def _compare(self, topic: str, number: int, mark: Mark | None, committed: int, fed: bool) -> None:
+    async def _compare(self, topic: str, number: int, mark: Mark | None, committed: int) -> None:
         offset = 0 if mark is None else mark.offset
         written = self._written.get((topic, number), 0)
         if offset < written or (offset < committed and await self._filled(topic, number, offset, committed)):
@@ -98,7 +94,7 @@ class Intact:
                 f"committed {max(written, committed):,}: this is an older copy of the index, or another one. "
                 f"It may hold what was erased since; {REBUILD}"
             )
-        if fed and mark is not None and self._now() - mark.at_ms > VACANCIES.retention_ms:
+        if mark is not None and self._now() - mark.at_ms > VACANCIES.retention_ms:
             days = (self._now() - mark.at_ms) / DAY_MS
             raise IndexOlder(
                 f"no worker has fed the index from {topic}/{number} for {days:.0f} days, and the topics keep "

@@ -18,6 +18,7 @@ class Pace:
         self._before = (0, 0.0)  # events and seconds of the last part
 
     def took(self, events: int, seconds: float) -> None:
+        """`events`: of the part; no more than `size`."""
         before, seconds_before = self._before
         self._before = events, seconds
         if seconds <= self._seconds:
@@ -26,4 +27,4 @@ class Pace:
         elif events <= before // 2 and seconds > QUICKER * seconds_before:
             self.size = min(4 * self.size, self._most)
         else:
-            self.size = max(1, min(self.size, events) // 2)
+            self.size = max(1, events // 2)

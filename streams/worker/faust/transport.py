@@ -46,7 +46,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
     async def _fetch_records(self, consumer: Any, *arguments: Any, **named: Any) -> Any:
         """Notes each fetch before the client's loop can run anything else."""
         records = await super()._fetch_records(consumer, *arguments, **named)
-        taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items() if some}
+        taken = {TP(*tp): (some[0].offset, some[-1].offset) for tp, some in records.items()}
         self.consumer.fetches.append(Fetch(taken, positions(consumer), self.consumer.resets))
         return records
 
@@ -87,29 +87,21 @@ class _Consumer(driver.Consumer):
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109
-        """Deliver one fetch. After that, everything before the client's position was delivered.
+        """Deliver one fetch, unless records of another one have to be fetched again first.
 
         Faust may cancel the task that waits for a fetch: then its records reach nobody. Or a rebalance may
         set the client back to the committed offsets during a fetch. In both cases Faust would deliver the
         next fetch all the same, and its acks would commit records that nobody has processed. So a fetch is
-        delivered only if it continues the one before it.
+        delivered only if it continues the one before it. What is not delivered, the next call fetches again.
         """
         if self.flow_active:
             await self._fetch_again()
-        resets = None
         async with aclosing(super().getmany(timeout)) as fetched:
             async for tp, message in fetched:
-                if resets is None:
-                    if len(self.fetches) != 1 or self.fetches[0].resets != self.resets:
-                        await self._fetch_again()
-                        return
-                    resets = self.resets
-                elif resets != self.resets:
+                if len(self.fetches) != 1 or self.fetches[0].resets != self.resets:
                     return
                 self._deliver(tp, message.offset)
                 yield tp, message
-        if self.flow_active:
-            await self._fetch_again()
 
     async def perform_seek(self) -> None:
         await super().perform_seek()
@@ -122,7 +114,6 @@ class _Consumer(driver.Consumer):
             for tp, offset in again.items():
                 log.warning("fetch_dropped", topic=tp.topic, partition=tp.partition, again_from=offset)
             await self._thread.call_thread(self._thread.seek_again, again, resets)
-            self._read_offset.update({tp: offset or None for tp, offset in again.items()})
 
     def _account(self) -> dict[TP, int]:
         """Move `_passed` over what was fetched and delivered. Returns, for partitions with records that were

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from hashlib import blake2b
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,17 @@ from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.common import milliseconds
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
+from rolecall.schemas.receive import edition_of
+from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.vacancy import Vacancy
-from rolecall.streams.events.receive import Erased, Limits, Published, newest, receive
+from rolecall.streams.events.receive import (
+    Erased,
+    Limits,
+    Published,
+    newest,
+    receive,
+    receive_definitions,
+)
 
 LIMITS = Limits(max_record_bytes=1_000, max_clock_skew_ms=300_000)
 MINIMAL = {"id": "v1", "occurred_at": "2026-01-01T00:00:00Z", "title": "nurse"}
@@ -139,6 +149,28 @@ def test_a_state_of_a_record_without_a_time_is_refused(make, refused):
     assert "the record has no timestamp" in refused(record).message
 
 
+def test_time_zero_is_a_time_of_a_record(make, received):
+    assert received(make.raw(json.dumps(MINIMAL | {"revision": 0}).encode(), at=0)).revision == 0
+    assert received(make.erasure("v1", at=0)).revision == 0
+
+
+@pytest.mark.parametrize("at", [10**9, 10**11 - 1])
+def test_an_erasure_of_2001_to_5138_in_seconds_is_refused(make, refused, at):
+    """As milliseconds: the twelfth day of 1970 to March 1973."""
+    assert "looks like seconds" in refused(make.erasure("v1", at=at)).message
+
+
+@pytest.mark.parametrize("at", [10**9 - 1, 10**11])
+def test_an_erasure_of_any_other_time_is_taken_as_it_is(make, received, at):
+    assert received(make.erasure("v1", at=at)).revision == at
+
+
+@pytest.mark.parametrize("change", [{"revision": "5"}, {"location": {"lat": "52.5", "lon": 13}}])
+@pytest.mark.parametrize("mended", [{}, {"description": None}], ids=["as it is", "without a null"])
+def test_a_number_in_quotes_is_refused(make, refused, change, mended):
+    assert "Input should be a valid" in refused(make.json(**MINIMAL, **change, **mended)).message
+
+
 def test_an_erasure_counts_as_of_its_record_whatever_the_clock_of_the_reader(make, received, now):
     later = milliseconds(now) + 10 * 365 * 86_400_000
     assert received(make.erasure("v1", at=later)).revision == later
@@ -157,6 +189,11 @@ def test_ids_that_look_alike_are_different_ids(make, received, id):
     value = json.dumps(MINIMAL | {"id": id}).encode()
     assert received(make.raw(value, id.encode())).id == id
     assert received(make.erasure(id, at=42)).id == id
+
+
+@pytest.mark.parametrize("key", ['"v1', 'v1"', '"'])
+def test_a_key_with_one_quote_is_an_id(make, received, key):
+    assert received(make.erasure(key, at=42)).id == key
 
 
 @pytest.mark.parametrize("key", ['"v1"', '""', '"'])
@@ -179,7 +216,7 @@ def test_a_key_in_the_quotes_of_json_erases_nothing_in_silence(make, key):
         (b'{"id":7,"title":"nurse","occurred_at":"2026-01-01T00:00:00Z"}', "id: Input should be"),
         (b'{"id":"v1","title":"","occurred_at":"2026-01-01T00:00:00Z"}', "title: String should have"),
         (b'{"id":"v1","title":" \\t ","occurred_at":"2026-01-01T00:00:00Z"}', "title: String should have"),
-        (b'{"id":"v1","title":"nurse","occurred_at":"2026-01-01T00:00:00"}', "occurred_at: Input should"),
+        (b'{"id":"v1","title":"nurse","occurred_at":"2026-01-01T00:00:00"}', "this is without a time zone"),
         (b'{"id":"v1","title":"nurse","occurred_at":"yesterday"}', "occurred_at: a time is text such as"),
         (b"[" * 5000, "Invalid JSON"),
     ],
@@ -211,6 +248,24 @@ def test_a_broken_term_is_refused_by_its_place(make, refused, field, value, plac
     assert refused(make.json(**MINIMAL, **{field: value})).message.startswith(f"{place}: ")
 
 
+def test_a_reason_lists_each_problem_once_and_no_default_that_follows_from_it(make, refused):
+    """The revision is taken from `occurred_at`, which is missing."""
+    message = refused(make.json(id="v1", skills="nursing")).message
+    assert sorted(message.split("; ")) == [
+        "occurred_at: Field required",
+        "skills: Input should be a valid array",
+        "title: Field required",
+    ]
+
+
+def test_a_reason_about_the_whole_value_names_no_place(make, refused):
+    assert refused(make.raw(b"[]", b"v1")).message == "Input should be an object"
+
+
+def test_a_reason_has_at_most_twenty_problems(make, refused):
+    assert len(refused(make.json(**MINIMAL, skills=[1] * 25)).message.split("; ")) == 20
+
+
 MARK = "jane.doe@example.org"
 
 
@@ -239,6 +294,12 @@ def test_a_reason_never_quotes_the_value(make, now, side, value):
 
 def test_a_reason_never_quotes_the_key(make, refused):
     assert "jane" not in refused(make.raw(json.dumps(MINIMAL).encode(), MARK.encode())).message
+
+
+def test_a_reject_tells_a_broken_contract_from_another_reason(make, refused):
+    assert refused(make.raw(b"{}")).exception == "ValidationError"
+    assert refused(make.raw(None)).exception == "Unacceptable"
+    assert refused(make.raw(None)).attempts == 1
 
 
 def test_rejects_do_not_hold_up_the_rest(make, now):
@@ -282,9 +343,49 @@ def test_an_erasure_beats_what_it_is_newer_than(make, now):
 def test_of_one_revision_with_two_contents_the_same_one_wins_in_any_order(make, received):
     one, other = (received(make.vacancy("v1", revision=5, title=title)) for title in ("nurse", "cook"))
     [first], [second] = newest([one, other]), newest([other, one])
-    assert first.entity == second.entity
+    higher = max(one, other, key=lambda each: edition_of(each.entity))  # as in the index
+    assert first.entity == second.entity == higher.entity
     later = received(make.vacancy("v1", revision=6, title="nurse"))
     assert newest([later, one, other]) == [later]
+
+
+def test_an_edition_is_a_hash_of_what_the_event_says_besides_its_times(received, make):
+    """A field that the event leaves out is not hashed, so a later version with more fields agrees."""
+    value = b'{"id":"v1","title":"nurse"}'
+    event = received(make.json(**MINIMAL, revision=7, status="open"))
+    assert edition_of(event.entity) == blake2b(value, digest_size=16).hexdigest()
+
+
+def test_of_one_revision_an_erasure_wins_over_a_state_in_any_order(make):
+    """What is taken out in the millisecond of its last change is out."""
+    state, erasure = make.vacancy("a", revision=5), make.erasure("a", at=5)
+    for records in ([state, erasure], [erasure, state]):
+        [kept] = newest(receive(Side.VACANCY, records, LIMITS)[0])
+        assert isinstance(kept, Erased)
+
+
+def test_of_two_erasures_of_one_time_the_later_record_is_kept(make):
+    """The one of the other partition may be a copy of ours."""
+    records = [make.erasure("a", at=5), make.erasure("a", at=5)]
+    [kept] = newest(receive(Side.VACANCY, records, LIMITS)[0])
+    assert kept.record is records[1]
+
+
+def test_definitions_are_read_refused_and_erased_as_entities_are(make):
+    anchors = [{"text": text, "min_similarity": 0.9} for text in ("nurse", "welder")]
+    rule = {"id": "r1", "revision": 7, "occurred_at": "2026-01-01T00:00:00Z", "anchors": anchors}
+    records = [make.json(**rule), make.erasure("r2", at=9), make.raw(b"{", b"r3")]
+    [defined, erased], [reject] = receive_definitions(ExclusionRule, records, LIMITS)
+    assert (defined.id, defined.revision, defined.value) == ("r1", 7, ExclusionRule(**rule))
+    assert erased == Erased(records[1], "r2", 9)
+    assert (reject.record, reject.stage) == (records[2], Stage.RECEIVE)
+
+
+def test_of_two_definitions_of_one_revision_the_later_record_counts(make):
+    anchors = [{"text": text, "min_similarity": 0.9} for text in ("nurse", "welder")]
+    rule = {"id": "r1", "revision": 7, "occurred_at": "2026-01-01T00:00:00Z", "anchors": anchors}
+    events, _ = receive_definitions(ExclusionRule, [make.json(**rule), make.json(**rule)], LIMITS)
+    assert newest(events) == [events[1]]
 
 
 def test_nothing_is_newest_of_nothing():

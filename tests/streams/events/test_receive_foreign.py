@@ -62,6 +62,15 @@ def test_half_an_emoji_is_the_replacement_character(taken, half):
     assert taken(value).description == "late shift \ufffd"
 
 
+def test_where_half_an_emoji_is_not_all_that_is_wrong_the_rest_is_named(taken):
+    value = job(description="HALF", salary={"min": 1}).replace(b"HALF", b"\\ud83d")
+    assert taken(value) == "salary.currency: Field required"
+
+
+def test_null_in_a_field_that_is_needed_is_named_as_it_was_written(taken):
+    assert taken(job(title=None, skills=None)).startswith("title: Input should be a valid string")
+
+
 def test_a_whole_emoji_stays(taken):
     assert taken(job(description="\U0001f600", skills=None)).description == "\U0001f600"
 

@@ -37,8 +37,18 @@ def withdrawn(side=Side.VACANCY, id="v1", revision=2) -> MatchesWithdrawn:
     )
 
 
-def test_a_match_holds():
-    assert MatchState([match()]).matches() == [match()]
+@pytest.mark.parametrize("revisions", [(1, 1), (0, 0)])
+def test_a_match_holds(revisions: tuple[int, int]):
+    assert MatchState([match(revisions=revisions)]).matches() == [match(revisions=revisions)]
+
+
+def test_matches_come_by_vacancy_then_the_most_confident_first_then_by_candidate():
+    def found(vacancy: str, candidate: str, confidence: float) -> Match:
+        return match(vacancy, candidate).model_copy(update={"confidence": confidence})
+
+    ordered = [found("v1", "c9", 0.2), found("v2", "c3", 0.9), found("v2", "c1", 0.5), found("v2", "c2", 0.5)]
+    for order in permutations(ordered):
+        assert MatchState(order).matches() == ordered
 
 
 @pytest.mark.parametrize(("side", "id"), [(Side.VACANCY, "v1"), (Side.CANDIDATE, "c1")])
@@ -50,8 +60,18 @@ def test_a_withdrawal_that_came_first_ends_it():
     assert MatchState([withdrawn(), match()]).matches() == []
 
 
-def test_a_match_of_the_withdrawing_revision_holds():
-    assert MatchState([withdrawn(revision=2), match(revisions=(2, 1))]).matches() == [match(revisions=(2, 1))]
+@pytest.mark.parametrize("revision", [0, 2])
+def test_a_match_of_the_withdrawing_revision_holds(revision: int):
+    found = match(revisions=(revision, 1))
+    for order in permutations([withdrawn(revision=revision), found]):
+        assert MatchState(order).matches() == [found]
+
+
+def test_after_one_match_of_an_entity_has_ended_its_withdrawal_ends_the_others():
+    state = MatchState([match("v1", "c1"), match("v1", "c2"), withdrawn(Side.CANDIDATE, "c1")])
+    assert state.matches() == [match("v1", "c2")]
+    state.apply(withdrawn(Side.VACANCY, "v1"))
+    assert state.matches() == []
 
 
 def test_a_late_older_withdrawal_changes_nothing():
@@ -116,6 +136,42 @@ def test_a_match_outlives_a_newer_one_that_the_other_side_ends():
 def test_nothing_is_kept_of_matches_that_ended():
     state = MatchState([match(), match("v2"), withdrawn(), withdrawn(id="v2")])
     assert (state._held, state._pairs) == ({}, {})
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        ([match(revisions=(1, 1)), match(revisions=(2, 1)), match(revisions=(2, 2))], {2}),
+        ([match(revisions=(2, 1)), match(revisions=(1, 2))], {0, 1}),
+        ([match(), match(found_by=Side.CANDIDATE, at=NOW + SECOND)], {1}),
+        ([match(revisions=(1, 1), at=NOW + SECOND), match(revisions=(1, 2))], {1}),
+        ([match(revisions=(1, 1), at=NOW + SECOND), match(revisions=(2, 1))], {1}),
+        ([match(), match(model="n")], {0, 1}),
+        ([match(), match()], {0}),
+        ([match(revisions=(2, 1), model="n"), match(revisions=(1, 1))], {0, 1}),
+    ],
+)
+def test_of_a_pair_no_match_is_kept_that_ends_whenever_another_one_ends(found: list[Match], kept: set[int]):
+    for order in permutations(found):
+        [held] = MatchState(order)._held.values()
+        assert {found.index(each) for each in held} == kept
+        assert len(held) == len(kept)
+
+
+def test_of_two_that_each_have_the_newer_revision_of_one_side_that_of_the_newer_vacancy_counts():
+    """Every consumer has to choose the same one, in any order of arrival."""
+    one, other = match(revisions=(2, 1)), match(revisions=(1, 2), at=NOW + SECOND)
+    for order in permutations([one, other]):
+        assert MatchState(order).matches() == [one]
+
+
+def test_of_two_of_one_moment_the_same_one_counts_in_any_order():
+    both = [match(found_by=Side.VACANCY), match(found_by=Side.CANDIDATE)]
+    [first], [second] = MatchState(both).matches(), MatchState(both[::-1]).matches()
+    assert first == second
 
 
 revisions = st.integers(1, 4)
@@ -204,6 +260,10 @@ class TestKnows:
     def test_an_older_withdrawal_is_known_and_a_newer_one_is_not(self):
         state = MatchState([withdrawn(revision=5)])
         assert [state.knows(withdrawn(revision=each)) for each in (4, 5, 6)] == [True, True, False]
+
+    @pytest.mark.parametrize("revision", [0, 1])
+    def test_a_withdrawal_of_any_revision_is_new_to_an_empty_state(self, revision):
+        assert not MatchState().knows(withdrawn(revision=revision))
 
     def test_a_match_of_another_model_or_revision_is_not_known(self):
         state = MatchState([match()])

@@ -1,5 +1,6 @@
 """The steps of a rollout, and how workers and publishers react to them."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +14,14 @@ from rolecall.streams.rollout import steps as deployment
 from rolecall.streams.rollout import switch
 from rolecall.streams.rollout.rehearsal import Rehearsing
 from rolecall.streams.rollout.switch import kept_back
-from rolecall.streams.rollout.topic import RolloutTopic, write_next
+from rolecall.streams.rollout.topic import write_next
+from tests.streams.fakes import SharedTopic
 
 FOUNDED = deployment.founded("blue")
 STARTED = deployment.started(FOUNDED, "green")
 PROMOTED = deployment.promoted(STARTED)
 SWAPPED = deployment.swapped(PROMOTED)
+LEAVING = deployment.leaving(SWAPPED)
 BLUE, GREEN = FOUNDED.live, Deployment(model_version="green", generation=1)
 
 
@@ -47,6 +50,16 @@ def test_each_step_is_newer_than_the_one_before():
     assert [step.revision for step in steps] == sorted({step.revision for step in steps})
 
 
+def test_the_revision_of_a_step_is_its_time():
+    """Also of a step whose program took the record before from a clock that is ahead: a higher one."""
+    old = FOUNDED.model_copy(update={"revision": 1, "occurred_at": datetime(2026, 1, 1, tzinfo=UTC)})
+    step = deployment.started(old, "green")
+    assert abs(step.revision - step.occurred_at.timestamp() * 1000) <= 1
+    assert datetime.now(UTC) - step.occurred_at < timedelta(minutes=1)
+    ahead = FOUNDED.model_copy(update={"revision": 2**52})
+    assert deployment.started(ahead, "green").revision > 2**52
+
+
 def test_no_generation_is_given_twice():
     given_up = deployment.left(deployment.leaving(STARTED))
     again = deployment.started(given_up, "green").next
@@ -65,6 +78,41 @@ def test_a_second_rollout_waits_for_the_end_of_the_first(rollout):
         deployment.started(rollout, "red")
 
 
+@pytest.mark.parametrize(
+    ("rollout", "there"),
+    [(STARTED, "green-g1 is being built"), (SWAPPED, "blue stands by"), (LEAVING, "blue is not completely")],
+)
+def test_what_keeps_a_rollout_from_starting_is_named(rollout, there):
+    with pytest.raises(RolloutRefused, match=there):
+        deployment.started(rollout, "red")
+
+
+@pytest.mark.parametrize(
+    ("rollout", "stay", "publish"),
+    [
+        (FOUNDED, [BLUE], [BLUE]),
+        (STARTED, [BLUE, GREEN], [BLUE]),
+        (PROMOTED, [BLUE, GREEN], [BLUE, GREEN]),
+        (SWAPPED, [BLUE, GREEN], [BLUE, GREEN]),
+        (LEAVING, [GREEN], [GREEN]),
+        (deployment.left(LEAVING), [GREEN], [GREEN]),
+    ],
+)
+def test_whose_workers_stay_and_who_publishes_at_each_step(rollout, stay, publish):
+    both = BLUE, GREEN
+    assert [each for each in both if deployment.stays(rollout, each)] == stay
+    assert [each for each in both if deployment.publishes(rollout, each)] == publish
+
+
+def test_where_one_deployment_is_there_is_nothing_to_drop():
+    with pytest.raises(RolloutRefused, match="nothing to drop beside blue"):
+        deployment.leaving(FOUNDED)
+
+
+def test_once_promoted_the_newer_one_is_switched_to():
+    assert deployment.newer_standby(PROMOTED) == GREEN
+
+
 @pytest.mark.parametrize("rollout", [FOUNDED, STARTED, PROMOTED])
 def test_before_a_switch_there_is_nothing_to_roll_back_to(rollout):
     with pytest.raises(RolloutRefused, match="nothing to roll back to"):
@@ -78,7 +126,9 @@ def test_nothing_older_is_switched_to(rollout):
 
 
 def test_a_worker_serves_the_deployment_of_its_model():
-    assert deployment.served(STARTED, "green", newest=False) == GREEN
+    for rollout in (STARTED, PROMOTED, SWAPPED):
+        assert deployment.served(rollout, "green", newest=False) == GREEN
+        assert deployment.served(rollout, "blue", newest=False) == BLUE
     with pytest.raises(NotDeployed, match="model red has no index; live is blue"):
         deployment.served(STARTED, "red", newest=False)
 
@@ -139,6 +189,42 @@ async def test_rehearsing_it_tells_of_a_refused_record_that_the_live_deployment_
     assert publisher.records == [letter(b"receive", offset=5)]
 
 
+async def test_rehearsing_it_tells_of_the_first_record_of_a_partition_without_commits(publisher):
+    async def nothing():
+        return {}
+
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, nothing, silent=True)
+    await rehearsing.publish([letter(b"receive", offset=0)])
+    assert publisher.records == [letter(b"receive", offset=0)]
+
+
+async def test_rehearsing_it_takes_records_that_can_be_read_only_once(publisher):
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, handled, silent=True)
+    await rehearsing.publish(each for each in [MATCH, MATCH])
+    assert len(publisher.records) == 2
+
+
+async def test_rehearsing_it_asks_for_commits_only_to_tell_of_refused_records(publisher):
+    async def unasked():
+        raise AssertionError("this asks the broker")
+
+    rehearsing = Rehearsing(publisher, Topic(STARTED), GREEN, unasked, silent=True)
+    await rehearsing.publish([MATCH, letter(b"encode")])
+    assert len(publisher.records) == 2
+
+
+async def test_with_nothing_to_publish_the_rollouts_are_not_read(publisher):
+    topic = Topic(STARTED)
+    await Rehearsing(publisher, topic, GREEN, handled, silent=True).publish([])
+    assert topic.read == 0
+
+
+async def test_while_the_record_of_the_rollout_is_lost_it_goes_on_rehearsing(publisher):
+    rehearsing = Rehearsing(publisher, Topic(None), GREEN, handled, silent=True)
+    await rehearsing.publish([MATCH])
+    assert [record.topic for record in publisher.records] == ["matches-g1"]
+
+
 async def test_it_publishes_from_the_record_on_that_lets_it_and_asks_no_more(publisher):
     topic = Topic(STARTED)
     rehearsing = Rehearsing(publisher, topic, GREEN, handled, silent=True)
@@ -184,6 +270,10 @@ class TestGate:
         (tmp_path / "gate.json").write_text('{"version": "m1", "promoted": false, "reasons": ["worse"]}')
         assert kept_back(tmp_path, "m1") == ["worse"]
 
+    def test_the_verdict_on_another_model_says_nothing(self, tmp_path):
+        (tmp_path / "gate.json").write_text('{"version": "m0", "promoted": false, "reasons": ["worse"]}')
+        assert kept_back(tmp_path, "m1") == []
+
     @pytest.mark.parametrize(
         "damaged", ["", "[]", "{}", '{"version": "m1", "promoted": false, "reasons": []}']
     )
@@ -195,6 +285,7 @@ class TestGate:
         started = []
 
         async def begin(at, version, *, again, despite_gate=None):
+            assert not again, "a rollout brings another model, a rebuild the same one"
             started.append((version, despite_gate))
 
         monkeypatch.setattr(switch.Encoder, "load", lambda *_, **__: SimpleNamespace(version="m1"))
@@ -203,34 +294,13 @@ class TestGate:
         with pytest.raises(RolloutRefused, match=r"kept model m1 back: worse.*--despite-gate"):
             await switch.start(None, tmp_path)
         await switch.start(None, tmp_path, despite_gate="we need Finnish now")
-        assert started == [("m1", "we need Finnish now")]
+        (tmp_path / "gate.json").unlink()
+        await switch.start(None, tmp_path, despite_gate="a reason that it does not need")
+        assert started == [("m1", "we need Finnish now"), ("m1", None)]
 
     def test_the_reason_stays_with_the_deployment(self):
         rollout = deployment.started(FOUNDED, "green", "we need Finnish now")
         assert deployment.swapped(deployment.promoted(rollout)).live.despite_gate == "we need Finnish now"
-
-
-class SharedTopic:
-    """The topic `rollouts` in a list that several commands share."""
-
-    def __init__(self, *before):
-        self.records = [SimpleNamespace(value=each.model_dump_json().encode(), offset=0) for each in before]
-
-    def reader(self):
-        reader, read = RolloutTopic(None), 0
-
-        async def newest():
-            nonlocal read
-            for record in self.records[read:]:
-                reader._take(record)
-            read = len(self.records)
-            return reader._newest
-
-        reader.newest = newest
-        return reader
-
-    async def publish(self, records):
-        self.records += [SimpleNamespace(value=each.value, offset=0) for each in records]
 
 
 async def test_of_two_starts_at_once_one_is_refused_and_no_generation_is_shared():

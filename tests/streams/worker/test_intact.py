@@ -1,16 +1,21 @@
 """An index that is gone, older or another one is noticed before it serves."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
-from rolecall.schemas.topics import DAY_MS, VACANCIES
-from rolecall.streams.errors import IndexGone, IndexOlder
+from rolecall.schemas.match import Side
+from rolecall.schemas.topics import DAY_MS, INPUTS, VACANCIES
+from rolecall.streams.errors import IndexGone, IndexOlder, IndexUnavailable
 from rolecall.streams.events.record import Record
-from rolecall.streams.index.port import SPACES, Mark, Space
-from rolecall.streams.worker.intact import Intact
+from rolecall.streams.index.port import SPACES, Lookup, Mark, Space
+from rolecall.streams.worker.intact import Intact, keep_checking
 
 V0 = "vacancies", 0
+V1 = "vacancies", 1
+C0 = "candidates", 0
 DAY_ONE = 1_767_225_600_000
 
 
@@ -20,6 +25,7 @@ class Storage:
 
     spaces: list[Space] = field(default_factory=list)
     stored: dict[tuple[Space, int], Mark] = field(default_factory=dict)
+    written: int = 0  # how often a mark was written
 
     async def missing(self):
         return [space for space in SPACES if space not in self.spaces]
@@ -29,6 +35,7 @@ class Storage:
 
     async def mark(self, space, marks):
         for partition, mark in marks.items():
+            self.written += 1
             was = self.stored.get((space, partition), mark)
             self.stored[space, partition] = max(was, mark, key=lambda each: (each.offset, each.at_ms))
 
@@ -67,8 +74,30 @@ def started(storage, topic, clock):
     return lambda: Intact(storage, "rolecall", topic.filled, now=lambda: clock[0])
 
 
-async def feed(intact, offset):
-    await intact.applied([Record("vacancies", 0, offset, b"v", None, 0)])
+def at(offset, where=V0):
+    return Record(*where, offset, b"v", None, 0)
+
+
+async def feed(intact, offset, where=V0):
+    await intact.applied([at(offset, where)])
+
+
+async def test_each_input_is_marked_in_the_space_that_it_feeds(storage, started):
+    for topic in INPUTS:
+        await feed(started(), 6, (topic.name, 3))
+    assert storage.stored == {
+        (space, 3): Mark(7, DAY_ONE)
+        for space in (Side.VACANCY, Side.CANDIDATE, Lookup.ANCHOR, Lookup.OCCUPATION)
+    }
+
+
+async def test_a_batch_marks_each_of_its_partitions_behind_its_last_record(storage, started):
+    """Records of one partition may come in any order."""
+    await started().applied([at(4), at(9, V1), at(6), at(5)])
+    assert storage.stored == {
+        (Side.VACANCY, 0): Mark(7, DAY_ONE),
+        (Side.VACANCY, 1): Mark(10, DAY_ONE),
+    }
 
 
 async def test_where_nothing_was_committed_the_index_is_created(storage, started):
@@ -82,6 +111,20 @@ async def test_where_offsets_are_committed_nothing_is_created(storage, started, 
     with pytest.raises(IndexGone, match=rf"{gone[0]}.*; `rolecall rebuild` makes the index again"):
         await started().open({V0: 7})
     assert await storage.missing() == gone
+
+
+async def test_one_partition_with_commits_is_enough_to_create_nothing(storage, started):
+    with pytest.raises(IndexGone):
+        await started().open({V0: 0, V1: 7})
+    assert storage.spaces == []
+
+
+async def test_a_start_asks_for_what_is_committed_now(storage, started):
+    async def committed():
+        return {V0: 7}
+
+    with pytest.raises(IndexGone):
+        await started().open_at(committed)
 
 
 async def test_an_index_that_is_as_the_group_left_it_is_opened(storage, started):
@@ -121,6 +164,31 @@ async def test_an_older_copy_is_noticed_while_a_worker_runs(storage, started):
         await worker.check({V0: 7})
 
 
+@pytest.mark.parametrize("lost", [V0, V1, C0])
+async def test_one_partition_that_went_back_is_enough(storage, started, lost):
+    """Also one of which nothing was committed yet."""
+    worker = started()
+    await worker.open({V0: 0})
+    await worker.applied([at(6), at(6, V1)])
+    await feed(worker, 6, C0)
+    await worker.check({})
+    space = Side.VACANCY if lost[0] == "vacancies" else Side.CANDIDATE
+    storage.stored[space, lost[1]] = Mark(5, DAY_ONE)
+    with pytest.raises(IndexOlder, match=rf"{lost[0]}/{lost[1]} up to offset 5, .* committed 7"):
+        await worker.check({})
+
+
+async def test_a_mark_that_went_back_behind_an_older_batch_is_noticed(storage, started):
+    """After a rebalance a worker may take records again that it has taken before."""
+    worker = started()
+    await worker.open({V0: 0})
+    await feed(worker, 9)
+    await feed(worker, 6)
+    storage.stored[Side.VACANCY, 0] = Mark(7, DAY_ONE)
+    with pytest.raises(IndexOlder):
+        await worker.check({V0: 5})
+
+
 async def test_markers_and_compacted_records_need_no_mark(storage, started, topic):
     worker = started()
     await worker.open({V0: 0})
@@ -138,7 +206,11 @@ async def test_a_worker_that_was_away_for_longer_than_erasures_are_kept_does_not
     clock[0] += VACANCIES.retention_ms
     await started().open({V0: 7})
     clock[0] += VACANCIES.retention_ms + DAY_MS
-    with pytest.raises(IndexOlder, match=r"no worker has fed the index .* `rolecall rebuild`"):
+    days = VACANCIES.retention_ms // DAY_MS + 1
+    kept = VACANCIES.retention_ms // DAY_MS
+    with pytest.raises(
+        IndexOlder, match=rf"has fed .* for {days} days, .* erasures for {kept}: .* `rolecall rebuild`"
+    ):
         await started().open({V0: 7})
 
 
@@ -150,3 +222,62 @@ async def test_the_marks_of_a_quiet_topic_are_dated_again_while_a_worker_runs(st
         clock[0] += VACANCIES.retention_ms
         await worker.check({V0: 7})
     await started().open({V0: 7})
+
+
+@pytest.mark.parametrize(("hours", "writes"), [(0, 0), (1, 0), (1.01, 1)])
+async def test_a_check_writes_a_mark_only_if_it_is_older_than_an_hour(storage, started, clock, hours, writes):
+    worker = started()
+    await worker.open({V0: 0})
+    await feed(worker, 6)
+    before = storage.written
+    clock[0] += int(hours * 3_600_000)
+    await worker.check({V0: 5})  # the last two are not committed yet
+    assert storage.written - before == writes
+    assert storage.stored[Side.VACANCY, 0] == Mark(7, clock[0] if writes or not hours else DAY_ONE)
+
+
+async def test_where_the_mark_is_not_behind_the_topic_is_not_read(storage, clock):
+    async def filled(topic, partition, start, end):
+        raise AssertionError("this reads from the broker")
+
+    worker = Intact(storage, "rolecall", filled, now=lambda: clock[0])
+    await worker.open({V0: 0})
+    await feed(worker, 6)
+    await worker.check({V0: 7})
+
+
+class Checks:
+    """What each check of a worker finds, one after the other."""
+
+    def __init__(self, *found):
+        self._found = list(found)
+        self.committed = []
+
+    async def check(self, committed):
+        self.committed.append(committed)
+        if isinstance(found := self._found.pop(0), Exception):
+            raise found
+
+
+async def test_an_older_index_ends_the_checks_and_one_that_does_not_answer_does_not():
+    checks = Checks(None, IndexUnavailable("away"), None, IndexOlder("an older copy"))
+    offsets = [{V0: each} for each in range(4)]
+    waiting = list(offsets)
+
+    async def committed():
+        return waiting.pop(0)
+
+    with capture_logs() as logs, pytest.raises(IndexOlder):
+        await keep_checking(checks, committed, seconds=0)
+    assert checks.committed == offsets
+    assert [(line["event"], line["error"]) for line in logs] == [("index_unchecked", "away")]
+
+
+async def test_between_two_checks_it_waits():
+    checks = Checks()
+
+    async def committed():
+        raise AssertionError("too early")
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(keep_checking(checks, committed, seconds=60), 0.02)

@@ -37,6 +37,14 @@ def test_before_the_partitions_are_known_nothing_is_said(record):
     assert misplaced([record(b"foobar", 1)], 0) == []
 
 
+def test_of_a_topic_whose_partitions_are_not_known_yet_nothing_is_said(record):
+    assert Placement().check("vacancies", [record(b"foobar", 1)]) == 0
+
+
+def test_a_record_without_a_key_may_be_anywhere(record):
+    assert misplaced([record(None, number) for number in range(4)], 4) == []
+
+
 def test_it_is_logged_once_a_minute_with_how_many_there_were(record):
     clock = [0.0]
     placement = Placement(now=lambda: clock[0])
@@ -44,8 +52,36 @@ def test_it_is_logged_once_a_minute_with_how_many_there_were(record):
     with capture_logs() as logs:
         for _ in range(3):
             placement.check("vacancies", [record(b"foobar", 1)] * 5)
-            clock[0] += 40
+            clock[0] += 30
     assert [line["records"] for line in logs] == [5, 10]
+
+
+def test_the_line_says_where_the_first_of_them_is(record):
+    placement = Placement()
+    placement.partitions = {"vacancies": 4}
+    right, wrong, another = record(b"21", 0), record(b"foobar", 1), record(b"abc", 0)
+    with capture_logs() as logs:
+        assert placement.check("vacancies", [right, wrong, another]) == 2
+    [line] = logs
+    assert (line["topic"], line["partition"], line["offset"]) == ("vacancies", 1, wrong.offset)
+    assert "murmur2" in line["remedy"]
+
+
+def test_each_topic_has_a_minute_of_its_own(record):
+    placement = Placement(now=lambda: 0.0)
+    placement.partitions = {"vacancies": 4, "candidates": 4}
+    with capture_logs() as logs:
+        for topic in ("vacancies", "candidates", "vacancies"):
+            placement.check(topic, [record(b"foobar", 1)])
+    assert [line["topic"] for line in logs] == ["vacancies", "candidates"]
+
+
+def test_of_records_in_their_place_nothing_is_said(record):
+    placement = Placement()
+    placement.partitions = {"vacancies": 4}
+    with capture_logs() as logs:
+        assert placement.check("vacancies", [record(b"foobar", 2)]) == 0
+    assert logs == []
 
 
 class TestErasures:

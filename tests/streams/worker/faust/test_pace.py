@@ -34,6 +34,30 @@ def test_where_smaller_parts_take_as_long_it_grows():
     assert seen == [16, 8, 32, 16, 64, 32, 128, 64, 256, 128]
 
 
+@pytest.mark.parametrize(("took", "after"), [(2.4, 32), (2.5, 16), (10, 16), (10.1, 8)])
+def test_under_a_quarter_of_the_limit_is_quick_and_up_to_the_limit_is_not_slow(took, after):
+    pace = Pace(256, 10)
+    pace.took(16, took)
+    assert pace.size == after
+
+
+@pytest.mark.parametrize(("events", "took", "after"), [(8, 15.1, 32), (8, 15, 4), (9, 20, 4)])
+def test_it_grows_if_at_most_half_the_events_take_more_than_three_quarters_as_long(events, took, after):
+    """The part before took 20 s for 16 events."""
+    pace = Pace(256, 10)
+    pace.took(16, 20)
+    pace.took(events, took)
+    assert pace.size == after
+
+
+def test_where_it_grows_again_it_stays_within_a_batch():
+    pace, seen = Pace(20, 10), []
+    for _ in range(10):
+        seen.append(pace.size)
+        pace.took(pace.size, 20)
+    assert max(seen) == 20
+
+
 def test_it_recovers():
     pace = Pace(256, 10)
     sizes(pace, 3, 6)
@@ -44,6 +68,12 @@ def test_a_part_that_was_not_full_says_nothing_of_larger_ones():
     pace = Pace(256, 10)
     pace.took(1, 0.001)
     assert pace.size == 16
+
+
+def test_a_part_that_was_not_full_and_took_too_long_is_halved():
+    pace = Pace(256, 10)
+    pace.took(6, 20)
+    assert pace.size == 3
 
 
 def test_one_at_least_however_slow():
