@@ -17,7 +17,7 @@ help:
 	@echo "make test   lint, types, import direction, every test"
 	@echo "make test-kafka KAFKA_HOME=path/to/kafka: the stack tests on Apache Kafka (needs Java 17)"
 	@echo "make test-generated  generate code from the JSON Schemas, compile it, read events with it (needs npm)"
-	@echo "make nightly  2,000 random histories of erasures and lost indexes (make test runs 100)"
+	@echo "make nightly  2,000 random histories of erasures, lost indexes and match lists (make test runs 100)"
 	@echo "make check  lint, types, import direction"
 	@echo "make chaos  one fault after another while events flow: nothing may be lost (about 20 minutes)"
 	@echo "make bench  DATA=path/to/data: speed and quality figures"
@@ -57,7 +57,7 @@ test-generated: $(STAMP)
 	ROLECALL_TEST_GENERATED=1 $(BIN)/pytest tests/generated
 
 nightly: $(STAMP)
-	ROLECALL_TEST_HISTORIES=2000 $(BIN)/pytest tests/bench/test_bench_erasure.py
+	ROLECALL_TEST_HISTORIES=2000 $(BIN)/pytest tests/bench/test_bench_erasure.py tests/streams/worker/test_lists_model.py
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.pipeline --vacancies $(DATA)/vacancies/open_jobs.csv --onet $(DATA)/onet

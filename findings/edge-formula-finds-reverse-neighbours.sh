@@ -8,8 +8,8 @@
 #   the new vector enters. The result equals a comparison of all pairs.
 # Source: Qdrant documentation, "Hybrid queries", section "Score boosting" (formulas are made for changing a
 #   ranking); score_threshold applies to the score of the formula.
-# rolecall: not used yet. It is a way to find which stored lists a new entity enters without a search for
-#   each list.
+# rolecall: docs/matching.md. On a Qdrant server, an event finds in this way the stored lists that it enters,
+#   without a search for each list.
 set -euo pipefail
 
 work=$(mktemp -d)

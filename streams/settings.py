@@ -65,6 +65,9 @@ class Settings(BrokerSettings):
     min_reference_score: Annotated[float, Field(ge=0, le=1)] = Field(
         0.86, description="An entity less similar than this to every reference occupation is unfamiliar"
     )
+    max_entered: Count = Field(
+        1000, description="How many lists of the other side one event may enter; the rest are searched later"
+    )
     max_per_employer: Count | None = Field(
         None, description="Most vacancies of one employer in a candidate's list; empty: no limit"
     )
@@ -156,6 +159,7 @@ class Settings(BrokerSettings):
             min_reference_score=self.min_reference_score,
             max_top_k=self.max_top_k,
             lowest_min_confidence=self.lowest_min_confidence,
+            max_entered=self.max_entered,
         )
 
 

@@ -161,14 +161,18 @@ class _Points(PointsServicer):
 
     async def Scroll(self, request: Any, context: Any) -> Any:
         await self._called("Scroll", request, context)
-        records, _ = await self._local.scroll(
+        records, page = await self._local.scroll(
             request.collection_name,
             GrpcToRest.convert_filter(request.filter),
             limit=request.limit,
+            offset=GrpcToRest.convert_point_id(request.offset) if request.HasField("offset") else None,
             with_payload=GrpcToRest.convert_with_payload_selector(request.with_payload),
             with_vectors=request.with_vectors.enable,
         )
-        return messages.ScrollResponse(result=[RestToGrpc.convert_record(record) for record in records])
+        return messages.ScrollResponse(
+            result=[RestToGrpc.convert_record(record) for record in records],
+            next_page_offset=None if page is None else RestToGrpc.convert_extended_point_id(page),
+        )
 
     async def QueryBatch(self, request: Any, context: Any) -> Any:
         await self._called("QueryBatch", request, context)

@@ -70,6 +70,20 @@ class MatchState:
         newest = (max(held, key=_age) for held in counting if held)
         return sorted(newest, key=lambda match: (match.vacancy_id, -match.confidence, match.candidate_id))
 
+    def belonging(self, top_k: int, soft_penalty: float = 0.8) -> list[Match]:
+        """The matches that are among the best `top_k` of one of their sides. As `matches`, but trimmed.
+
+        soft_penalty: of each broken soft rule, as the workers have it (`ROLECALL_SOFT_PENALTY`).
+        """
+        lists: defaultdict[Entity, list[tuple[float, str, str]]] = defaultdict(list)
+        matches = self.matches()
+        for match in matches:
+            merit = -match.score * soft_penalty ** len(match.reasons.soft_rules)
+            lists[Side.VACANCY, match.vacancy_id].append((merit, match.candidate_id, match.id))
+            lists[Side.CANDIDATE, match.candidate_id].append((merit, match.vacancy_id, match.id))
+        kept = {id for each in lists.values() for *_, id in sorted(each)[:top_k]}
+        return [match for match in matches if match.id in kept]
+
     def _counts(self, match: Match) -> bool:
         return self._rollout is None or match.model_version == self._rollout.live.model_version
 

@@ -53,8 +53,13 @@ async def search_allowed(index: Index, space: Space, queries: Sequence[Query]) -
         vectors = await index.vectors(space, sorted(set(asked))) if asked else {}
         short = []
         for i, hits, areas in zip(pending, answers, closed, strict=True):
-            found[i] = (_outside(hits, vectors, areas) if areas and hits else hits)[: queries[i].limit]
-            if len(found[i]) < queries[i].limit and len(hits) == limits[i] < MAX_DEPTH:
+            near, beyond = hits[: limits[i]], hits[limits[i] :]
+            if areas:
+                near, beyond = _outside(near, vectors, areas), _outside(beyond, vectors, areas)
+            limit = queries[i].limit
+            reached = (hit for hit in near[limit:] + beyond if queries[i].reach and hit.reaches)
+            found[i] = [*near[:limit], *reached]
+            if len(near) < limit and len(hits) >= limits[i] and limits[i] < MAX_DEPTH:
                 short.append(i)
                 limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
         pending = short

@@ -73,6 +73,7 @@ Payload = dict[str, object]
 # `since`, `digest` and `edition` are the caller's, and the index compares them.
 PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "float", "integer", "geo"]] = {
     "anchor_of": "keyword",  # of an anchor: a hash that stands for the entity whose vector it has
+    "asks": "integer",  # 1 where the list of the point asks for less confidence than the others; else absent
     "coordinates": "geo",
     "country": "keyword",
     "currency": "keyword",

@@ -35,6 +35,10 @@ def space_named(value: str) -> Space:
 _ENTITIES = UUID("8f3b2a54-6c1d-5e0f-9a7b-2d4c6e8f0a1b")
 
 
+SCORE_UNITS = 100_000  # of a score of 1
+UNREACHABLE = 2**31 - 1
+
+
 def point_id(entity_id: str) -> UUID:
     return uuid5(_ENTITIES, entity_id)
 
@@ -62,13 +66,22 @@ class Mark:
     at_ms: int
 
 
+Least = npt.NDArray[np.int32]
+"""(kinds + 1,): in units, a least score by the `kind` of a point. The last one is the lowest, and for points
+without a kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     vector: npt.NDArray[np.float32]  # (dims,)
     condition: Condition
     limit: int
     min_score: float | None = None
-    useful_score: float | None = None  # hits that score less may be left out
+    useful: Least | None = None  # hits that score less may be left out
+    reach: int = 0  # how many more hits may follow: points whose `floor` the score reaches
+    reach_useful: Least | None = (
+        None  # of these, points that score less may be left out, if they have no `asks`
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,11 @@ class Hit:
     score: float  # dot product
     payload: Payload  # without the fields of PAYLOAD_INDEXES
 
+    @property
+    def reaches(self) -> bool:
+        """Whether the score reaches the hit's `floor`. A point without one is never reached."""
+        return in_units(self.score) >= int(str(self.payload.get("floor", UNREACHABLE)))
+
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
@@ -86,6 +104,18 @@ class Repetition:
     id: str
     revision: int
     digest: str  # of everything that its matches depend on
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The list of a point was searched, and what it lacked is published. Scores are in `SCORE_UNITS`."""
+
+    id: str
+    since: int  # with `digest`: the content that was searched with
+    digest: str
+    listed: int  # how often it was listed before this search began
+    floor: int  # whatever scores as much from now on may enter the list
+    held: int  # everything that scores as much is published
 
 
 class Index(Protocol):
@@ -134,14 +164,21 @@ class Index(Protocol):
         """Ids of those that are stored with this digest, live, settled and not newer. Their stored revisions
         become the given ones."""
 
-    async def settle(self, space: Space, published: Sequence[Repetition]) -> None:
-        """The matches of these points are published. A point that was written again since then, so that its
-        `since` or its digest is another one, stays as it is."""
+    async def settle(self, space: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
+        """The lists of these points are published. A point that was written again since then, so that its
+        `since` or its digest is another one, stays as it is.
+
+        own: the event of the point itself publishes its list. Another one only raises or lowers the floor.
+
+        Returns the ids of those that another listing came between: their floors stay as they are.
+        """
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         """The best hits of each query, best first; tombstones never appear.
 
-        With a `min_score`, none that scores as much is missed, up to the limit.
+        With a `min_score`, none that scores as much is missed, up to the limit. With a `reach`, the points
+        follow whose floor the score reaches, unless they are among the best: the best of these, up to `reach`
+        with those among the best.
         """
 
     async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
@@ -150,6 +187,10 @@ class Index(Protocol):
 
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
         """The stored points, tombstones included; unknown ids are left out."""
+
+    async def page(self, space: Space, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        """Ids of live points, and where the next page begins; None after the last. A point that is there
+        from the first page to the last is on one of them."""
 
     async def vectors(self, space: Space, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
         """Of those ids that are live; nothing else is read."""
@@ -203,6 +244,11 @@ def repeats(stored: Payload, revision: int, digest: str) -> bool:
         and stored.get("settled") == stored.get("since")
         and int(str(stored["revision"])) <= revision
     )
+
+
+def in_units(score: float) -> int:
+    """A score in the unit of floors, rounded: engines and request sizes differ in the last bits."""
+    return round(score * SCORE_UNITS)
 
 
 def mark_id(partition: int) -> str:

@@ -5,6 +5,7 @@ A vector's bytes are the bytes of the message.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from qdrant_client import grpc
 from qdrant_client.conversions.conversion import grpc_to_payload, payload_to_grpc
 
+from rolecall.streams.index.areas import ROUNDING
 from rolecall.streams.index.conditions import (
     PAYLOAD_INDEXES,
     All,
@@ -24,7 +26,7 @@ from rolecall.streams.index.conditions import (
     Payload,
     Within,
 )
-from rolecall.streams.index.port import Hit, Query, point_id
+from rolecall.streams.index.port import SCORE_UNITS, UNREACHABLE, Hit, Least, Query, point_id
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,6 +39,8 @@ _CARRIED = grpc.WithPayloadSelector(
 # Quantized scores are rescored: the confidence is computed from exact ones.
 _HNSW = grpc.SearchParams(hnsw_ef=128, quantization=grpc.QuantizationSearchParams(rescore=True))
 _EXACT = grpc.SearchParams(exact=True)
+_NO_FLOOR = payload_to_grpc({"floor": UNREACHABLE})
+NEAR_ENOUGH = 10_000  # points that may be reached, the nearest
 
 
 def _of_field(field: str, **test: Any) -> grpc.Condition:
@@ -85,13 +89,26 @@ def vector_message(vector: Floats) -> grpc.DenseVector:
 
 
 def search_message(collection: str, queries: Sequence[Query]) -> grpc.QueryBatchPoints:
-    return grpc.QueryBatchPoints(
-        collection_name=collection, query_points=[_query(collection, query) for query in queries]
-    )
+    points = [_query(collection, query) for query in queries if query.limit]
+    points += [_reached_query(collection, query) for query in queries if query.reach]
+    return grpc.QueryBatchPoints(collection_name=collection, query_points=points)
 
 
-def hits(answer: grpc.QueryBatchResponse) -> list[list[Hit]]:
-    return [[_hit(point) for point in each.result] for each in answer.result]
+def hits(queries: Sequence[Query], answer: grpc.QueryBatchResponse) -> list[list[Hit]]:
+    """Of each query, what `search_message` asked for: the best, then what they reach."""
+    found = iter([_hit(point) for point in each.result] for each in answer.result)
+    best = [next(found) if query.limit else [] for query in queries]
+    return [
+        hits + _beyond(hits, query, next(found)) if query.reach else hits
+        for query, hits in zip(queries, best, strict=True)
+    ]
+
+
+def _beyond(best: Sequence[Hit], query: Query, reached: Sequence[Hit]) -> list[Hit]:
+    """The score of such a hit is what is left above its floor, so its own is computed from that."""
+    known = {hit.id for hit in best}
+    own = [replace(hit, score=(hit.score + int(str(hit.payload["floor"]))) / SCORE_UNITS) for hit in reached]
+    return sorted((hit for hit in own if hit.id not in known), key=lambda hit: -hit.score)
 
 
 def point_message(id: str, vector: Floats, payload: Payload) -> grpc.PointStruct:
@@ -156,7 +173,47 @@ def _query(collection: str, query: Query) -> grpc.QueryPoints:
         filter=grpc.Filter(must=[LIVE, condition_message(query.condition)]),
         params=_HNSW if query.min_score is None else _EXACT,
         limit=query.limit,
-        score_threshold=query.useful_score if query.min_score is None else query.min_score,
+        score_threshold=_lowest(query.useful) if query.min_score is None else query.min_score,
+        with_payload=_CARRIED,
+    )
+
+
+def _lowest(least: Least | None) -> float | None:
+    return None if least is None else float(least[-1]) / SCORE_UNITS - ROUNDING
+
+
+def _reached_query(collection: str, query: Query) -> grpc.QueryPoints:
+    """The points whose floor the score reaches: the score in units, less the floor, is 0 or more."""
+    near = grpc.Query(nearest=grpc.VectorInput(dense=vector_message(query.vector)))
+    condition = condition_message(query.condition)
+    those = [
+        grpc.PrefetchQuery(
+            query=near,
+            filter=grpc.Filter(must=[LIVE, condition]),
+            params=_EXACT,
+            score_threshold=_lowest(query.reach_useful),
+            limit=NEAR_ENOUGH,
+        ),
+        grpc.PrefetchQuery(
+            query=near,
+            filter=grpc.Filter(must=[LIVE, condition, equals("asks", 1)]),
+            params=_EXACT,
+            limit=NEAR_ENOUGH,
+        ),
+    ]
+    units = grpc.MultExpression(
+        mult=[grpc.Expression(variable="$score"), grpc.Expression(constant=float(SCORE_UNITS))]
+    )
+    above = grpc.SumExpression(
+        sum=[grpc.Expression(mult=units), grpc.Expression(neg=grpc.Expression(variable="floor"))]
+    )
+    formula = grpc.Formula(expression=grpc.Expression(sum=above), defaults=_NO_FLOOR)
+    return grpc.QueryPoints(
+        collection_name=collection,
+        prefetch=those,
+        query=grpc.Query(formula=formula),
+        limit=query.reach,
+        score_threshold=-0.5,
         with_payload=_CARRIED,
     )
 

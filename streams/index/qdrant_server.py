@@ -25,6 +25,7 @@ from rolecall.streams.index.conditions import (
 from rolecall.streams.index.port import (
     SPACES,
     Hit,
+    Listing,
     Lookup,
     Mark,
     Point,
@@ -221,20 +222,41 @@ class QdrantServer:
             if repeats(stored, by_id[stored["id"]].revision, by_id[stored["id"]].digest)
         }
 
-    async def settle(self, space: Space, published: Sequence[Repetition]) -> None:
-        await self._write(
-            space,
-            [
-                payload_message(
-                    {"settled": each.revision},
-                    with_id(each.id),
-                    LIVE,
-                    equals("since", each.revision),
-                    equals("digest", each.digest),
-                )
-                for each in published
-            ],
-        )
+    async def settle(self, space: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
+        if not listings:
+            return set()
+        operations = []
+        for each in listings:
+            same = with_id(each.id), LIVE, equals("since", each.since), equals("digest", each.digest)
+            if own:
+                operations.append(payload_message({"settled": each.since}, *same))
+            news: Payload = {"floor": each.floor, "held": each.held, "listed": each.listed + 1}
+            operations.append(payload_message(news, *same, equals("listed", each.listed)))
+        await self._write(space, operations)
+        return await self._overtaken(space, {each.id: each for each in listings})
+
+    async def _overtaken(self, space: Space, written: Mapping[str, Listing]) -> set[str]:
+        with translated():
+            records = await self._client.retrieve(
+                self._name(space),
+                [str(point_id(id)) for id in written],
+                with_payload=["id", "live", "since", "digest", "listed", "floor"],
+            )
+        return {
+            stored["id"]
+            for stored in map(_payload, records)
+            for mine in [written[stored["id"]]]
+            if "live" in stored
+            and (stored.get("since"), stored.get("digest")) == (mine.since, mine.digest)
+            and (stored.get("listed"), stored.get("floor")) != (mine.listed + 1, mine.floor)
+        }
+
+    async def page(self, space: Space, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        with translated():
+            records, page = await self._client.scroll(
+                self._name(space), _ALL_LIVE, limit=limit, offset=after, with_payload=["id"]
+            )
+        return [_payload(record)["id"] for record in records], None if page is None else str(page)
 
     async def _write(self, space: Space, operations: list[messages.PointsUpdateOperation]) -> None:
         if operations:
@@ -250,7 +272,7 @@ class QdrantServer:
         message = search_message(self._name(space), queries)
         with translated():
             answer = await self._client.grpc_points.QueryBatch(message, timeout=self._timeout_seconds)
-        return hits(answer)
+        return hits(queries, answer)
 
     async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         return await search_allowed(self, space, queries)

@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 from rolecall.encoder.document import document_of, told
-from rolecall.schemas.candidate import CandidateTerms
+from rolecall.schemas.candidate import Candidate, CandidateTerms
 from rolecall.schemas.common import Contract, Matching
 from rolecall.schemas.match import NearestOccupation, Side
 from rolecall.schemas.receive import edition_of
 from rolecall.schemas.vacancy import Vacancy, VacancyTerms
 from rolecall.streams.events.receive import Entity
 from rolecall.streams.index.conditions import Payload
-from rolecall.streams.index.port import Point
+from rolecall.streams.index.port import UNREACHABLE, Point
 from rolecall.streams.matching import pushdown
 from rolecall.streams.matching.hard_rules import ALL_HARD, RuleBook
 
@@ -75,8 +75,19 @@ class Card(Contract, Generic[Terms]):
 VacancyCard, CandidateCard = Card[VacancyTerms], Card[CandidateTerms]
 
 
-def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
-    """What the index stores: the terms that the filter and `compatible` read. The only texts are skills."""
+def point(
+    embedded: Embedded,
+    book: RuleBook = ALL_HARD,
+    floor: int = UNREACHABLE,
+    *,
+    kind: int = -1,
+    asks: bool = False,
+) -> Point:
+    """What the index stores: the terms that the filter and `compatible` read. The only texts are skills.
+
+    floor: of its list before it is searched (see `Listing`). kind: see `ranking.kind_of`. asks: for less
+    confidence than the policy.
+    """
     entity = embedded.entity
     terms: type[VacancyTerms] | type[CandidateTerms]
     if isinstance(entity, Vacancy):
@@ -97,13 +108,40 @@ def point(embedded: Embedded, book: RuleBook = ALL_HARD) -> Point:
         **fields,
         "card": orjson.dumps(card).decode(),
         "since": entity.revision,
+        "floor": floor,
+        "kind": kind,
+        "listed": 0,
         "edition": embedded.edition or edition_of(entity),
     }
+    if asks:
+        payload["asks"] = 1
     if embedded.digest is not None:
         payload["digest"] = embedded.digest
     if embedded.content is not None:
         payload["content"] = embedded.content.hex()
     return Point(entity.id, entity.revision, embedded.vector, payload)
+
+
+def stored(side: Side, point: Point) -> Embedded:
+    """What `point` was made from, as far as matching needs it."""
+    payload = point.payload or {}
+    assert point.vector is not None
+    text = str(payload["card"])
+    card: Card[VacancyTerms] | Card[CandidateTerms]
+    card = vacancy_card(text) if side is Side.VACANCY else candidate_card(text)
+    fields: dict[str, Any] = {
+        **dict(card.terms),
+        "id": point.id,
+        "revision": int(str(payload["since"])),
+        "skills": card.skills,
+        "matching": card.matching,
+    }
+    entity: Entity
+    if side is Side.VACANCY:
+        entity = Vacancy.model_construct(**fields, employer=card.employer)
+    else:
+        entity = Candidate.model_construct(**fields)
+    return Embedded(entity, point.vector, card.certainty, occupation=card.occupation, told=card.told)
 
 
 def _fitting(skills: Sequence[str]) -> Sequence[str]:

@@ -22,6 +22,7 @@ class Policy:
     min_reference_score: float = 0.86
     max_top_k: int = 1000  # these two limit what an event may ask for
     lowest_min_confidence: float = 0.0
+    max_entered: int = 1000  # how many lists of the other side one event may enter; the rest are searched
     published_to: str = ""  # id of the topic `matches`: one that was made again has no matches yet
 
     @cached_property

@@ -14,7 +14,7 @@ from rolecall.encoder.model import Encoder
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.vacancy import VacancyTerms
 from rolecall.streams.index.conditions import Condition
-from rolecall.streams.index.port import Hit
+from rolecall.streams.index.port import SCORE_UNITS, UNREACHABLE, Hit, Least
 from rolecall.streams.matching import hard_rules as rules
 from rolecall.streams.matching import pushdown
 from rolecall.streams.matching.card import Card, candidate_card, vacancy_card
@@ -39,6 +39,20 @@ class Found:
 
 Choice = tuple[Found, float]
 """With its confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchList:
+    """The list of an entity, and the other lists that it enters itself."""
+
+    best: list[Choice]
+    floor: int  # in units: what scores as much may enter the list; the threshold while there is room
+    held: int  # every pair of the other side that scores as much is in the list
+    entered: list[Choice]  # besides the best: their own lists have a place for the entity
+    stays: frozenset[str]  # lists of the other side in which it stands above the last place
+    cut: list[str]  # by id, lists that it would enter besides, if it might enter more
+    hidden: bool  # there may be more of these than the search returns
+
 
 SCORE_DIGITS = 5
 GRID = np.linspace(0, 1, 1025, dtype=np.float32)  # of scores
@@ -105,24 +119,38 @@ def _penalty(found: Found, policy: Policy) -> float:
 def is_filled(best: Sequence[Choice], last: Hit, least: float, policy: Policy) -> bool:
     """Whether no hit past the `last` one could enter the list, not even by its id.
 
-    best: the list so far. least: the `least_score` of the entity that searches.
+    best: the list so far. least: the lowest of `least_scores` of the entity that searches.
     """
     score = round(last.score, SCORE_DIGITS)
     return score < least or (len(best) == policy.top_k and merit(best[-1][0], policy) > score)
 
 
-def least_score(model: Encoder, certainty: float, told: int, policy: Policy) -> float:
-    """No pair with a lower score has enough confidence, whatever the other side's certainty and level."""
-    return _least_score(model, math.ceil(certainty * STEPS) / STEPS, told, policy.min_confidence)
+def least_scores(model: Encoder, certainty: float, told: int, policy: Policy) -> Least:
+    """By kind of the other side: no pair with a lower score has enough confidence."""
+    return _least_scores(model, math.ceil(certainty * STEPS) / STEPS, told, policy.min_confidence)
 
 
 @lru_cache(maxsize=4096)
-def _least_score(model: Encoder, certainty: float, told: int, min_confidence: float) -> float:
-    """Confidence never falls when the score or a certainty rises. So ask with the highest certainty."""
-    own, sure = np.full_like(GRID, certainty), np.ones_like(GRID)
-    levels = [model.confidence(GRID, own, sure, told, other) for other in range(LEVELS)]
-    reaches = np.flatnonzero(np.max(levels, axis=0) >= min_confidence - SLACK)
-    return float(GRID[max(reaches[0] - 1, 0)]) if len(reaches) else 1.0
+def _least_scores(model: Encoder, certainty: float, told: int, min_confidence: float) -> Least:
+    """Confidence never falls when the score or a certainty rises. So ask with certainties rounded up."""
+    steps = np.linspace(0, 1, STEPS + 1, dtype=np.float32)
+    scores, others = (each.ravel() for each in np.meshgrid(GRID, steps))
+    own = np.full_like(scores, certainty)
+    enough = np.concatenate(
+        [
+            model.confidence(scores, own, others, told, level).reshape(STEPS + 1, len(GRID))
+            >= min_confidence - SLACK
+            for level in range(LEVELS)
+        ]
+    )  # (kinds, scores)
+    first = np.where(enough.any(1), np.maximum(enough.argmax(1) - 1, 0), len(GRID) - 1)
+    least = np.floor(GRID[first] * SCORE_UNITS).astype(np.int32)
+    return np.append(least, least.min())
+
+
+def kind_of(certainty: float, told: int) -> int:
+    """Of a point: its level, and its certainty rounded up."""
+    return told * (STEPS + 1) + math.ceil(certainty * STEPS)
 
 
 def chosen(
@@ -132,6 +160,49 @@ def chosen(
 
     certainty, told: of the entity that searches.
     """
+    sure = confidences(model, certainty, told, found, policy)
+    return best_of(
+        [(each, confidence) for each, confidence in sure if confidence >= policy.min_confidence], policy
+    )
+
+
+def best_of(choices: Sequence[Choice], policy: Policy) -> list[Choice]:
+    """As `ranked`."""
+    confidence = {each.hit.id: p for each, p in choices}
+    return [(each, confidence[each.hit.id]) for each in ranked([each for each, _ in choices], policy)]
+
+
+def bounds(best: Sequence[Choice], least: float, policy: Policy) -> tuple[int, int]:
+    """`floor` and `held` of a list. best: more than `top_k`, if the next one has the merit of the last place.
+
+    The merit of the last place in units, rounded down, is the floor; `least` while there is room.
+    """
+    if len(best) < policy.top_k:
+        return (floor := units_below(least)), floor
+    last, *rest = (units_below(merit(each, policy)) for each, _ in best[policy.top_k - 1 : policy.top_k + 1])
+    return last, last + (rest == [last])
+
+
+def units_below(score: float) -> int:
+    return math.floor(score * SCORE_UNITS + SLACK)
+
+
+def enters(choice: Choice, policy: Policy) -> bool:
+    """Whether the hit's own list has a place for the entity that found it. policy: of the deployment."""
+    found, confidence = choice
+    return found.hit.reaches and confidence >= policy.of(found.card).min_confidence
+
+
+def stays(choice: Choice, policy: Policy) -> bool:
+    """Whether that place is above all that may still be missing from the hit's list."""
+    held = int(str(choice[0].hit.payload.get("held", UNREACHABLE)))
+    return enters(choice, policy) and units_below(merit(choice[0], policy)) >= held
+
+
+def confidences(
+    model: Encoder, certainty: float, told: int, found: Sequence[Found], policy: Policy
+) -> list[Choice]:
+    """certainty, told: of the entity that searches."""
     if not found:
         return []
     raw = model.confidence(
@@ -141,6 +212,4 @@ def chosen(
         told,
         np.array([each.card.told for each in found], np.int8),
     )
-    confidence = {each.hit.id: float(p) * _penalty(each, policy) for each, p in zip(found, raw, strict=True)}
-    kept = [each for each in found if confidence[each.hit.id] >= policy.min_confidence]
-    return [(each, confidence[each.hit.id]) for each in ranked(kept, policy)]
+    return [(each, float(p) * _penalty(each, policy)) for each, p in zip(found, raw, strict=True)]

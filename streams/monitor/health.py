@@ -22,6 +22,7 @@ from rolecall.streams.errors import IndexMismatch, IndexUnavailable, PortUnavail
 from rolecall.streams.index.port import Index
 from rolecall.streams.kafka.lag import Progress
 from rolecall.streams.monitor.contact import Contact
+from rolecall.streams.monitor.tally import ListCounts
 
 PROBE_SECONDS = 5.0
 STUCK_SECONDS = 600.0  # longer than all retries together: an older batch will not end
@@ -40,6 +41,7 @@ class Health:
         self.index: Index | None = None  # once it is prepared
         self.consuming: Callable[[], Progress] | None = None
         self.batches: dict[object, float] = {}  # start times of the batches in hand
+        self.lists: Callable[[], ListCounts] = ListCounts
 
     @contextmanager
     def batch(self) -> Iterator[None]:

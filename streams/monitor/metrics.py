@@ -184,6 +184,18 @@ class _Now:
             "Age of the oldest batch in hand; 0 if there is none.",
             self._health.oldest_batch_seconds(),
         )
+        lists = self._health.lists()
+        yield GaugeMetricFamily(
+            "rolecall_lists_due",
+            "Match lists that are to be searched again; a sweep of all counts as one.",
+            lists.due,
+        )
+        yield CounterMetricFamily(
+            "rolecall_lists_matches", "Matches published because a place in a list was free.", lists.matches
+        )
+        yield CounterMetricFamily(
+            "rolecall_lists_cut", "Events that could enter more lists than they may.", lists.cut
+        )
         yield CounterMetricFamily(
             "rolecall_contested",
             "Events that met their own revision with another content; the higher content hash wins.",

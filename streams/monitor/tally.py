@@ -57,6 +57,15 @@ class Tally:
         self.located += part.located
 
 
+@dataclass(frozen=True, slots=True)
+class ListCounts:
+    """Of the lists that are searched again beside the events."""
+
+    due: int = 0
+    matches: int = 0  # published, in all
+    cut: int = 0  # events that could enter more lists than they may
+
+
 @dataclass(slots=True)
 class DefinitionTally:
     events: int

@@ -79,21 +79,22 @@ def runners(
     publisher: Rehearsing,
 ) -> Runners:
     limits = settings.limits()
+    entities = BatchRunner(
+        encoder=encoder,
+        index=index,
+        cache=cache,
+        publisher=publisher,
+        policy=policy,
+        limits=limits,
+        retry_seconds=settings.retry_seconds,
+        max_poison_in_a_row=settings.max_poison_in_a_row,
+        rehearses=lambda: publisher.silent,
+    )
     return Runners(
-        entities=BatchRunner(
-            encoder=encoder,
-            index=index,
-            cache=cache,
-            publisher=publisher,
-            policy=policy,
-            limits=limits,
-            retry_seconds=settings.retry_seconds,
-            max_poison_in_a_row=settings.max_poison_in_a_row,
-            rehearses=lambda: publisher.silent,
-        ),
+        entities=entities,
         rules=DefinitionRunner(
             ExclusionRule,
-            ExclusionRules(encoder, index).apply,
+            ExclusionRules(encoder, index, entities.lists).apply,
             publisher=publisher,
             limits=limits,
             retry_seconds=settings.retry_seconds,

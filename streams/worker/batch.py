@@ -30,16 +30,18 @@ from rolecall.streams.events.records import (
     withdrawal_record,
 )
 from rolecall.streams.events.withdrawals import Ended, reason_to_go, withdrawals
-from rolecall.streams.index.port import Index, Point, Repetition
+from rolecall.streams.index.port import Index, Listing, Point, Repetition
 from rolecall.streams.kafka.publisher import Publisher
-from rolecall.streams.matching.card import Embedded, digest_of, point
+from rolecall.streams.matching.card import Embedded, digest_of
 from rolecall.streams.matching.match import listed
 from rolecall.streams.matching.policy import Policy
+from rolecall.streams.matching.ranking import MatchList
 from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.retry import patiently
 from rolecall.streams.worker.embed import Embedder
 from rolecall.streams.worker.embedding_cache import Cache, forget
 from rolecall.streams.worker.exclusion_rules import forget_anchors
+from rolecall.streams.worker.lists import REACH, Due, Lists
 from rolecall.streams.worker.occupations import References
 from rolecall.streams.worker.poison import Streak, sift
 from rolecall.streams.worker.search import Search
@@ -56,7 +58,10 @@ LONG_TO_READ = 1_000_000  # bytes of a batch; reading more would keep the event 
 class Done:
     """What the attempts of a part have done so far."""
 
-    found: dict[str, Repetition] = field(default_factory=dict)  # by id, the events whose matches are found
+    found: dict[str, Listing] = field(default_factory=dict)  # by id, the events whose lists are found
+    before: dict[str, Point] = field(default_factory=dict)  # by id, what was stored before the first attempt
+    left: dict[str, set[str]] = field(default_factory=dict)  # by id, the lists that its old content stood in
+    stays: dict[str, frozenset[str]] = field(default_factory=dict)  # by id, those that its new one stands in
     written: dict[str, Ended] = field(default_factory=dict)  # by id, what was written to the index, and why
 
 
@@ -80,6 +85,15 @@ class BatchRunner:
         self._embedder = Embedder(encoder, cache)
         self._index = index
         self._search = Search(encoder, index, policy, retry_seconds)
+        self.lists = Lists(
+            encoder=encoder,
+            index=index,
+            search=self._search,
+            publisher=publisher,
+            policy=policy,
+            retry_seconds=retry_seconds,
+            now=now,
+        )
         self._references = References(index, policy.min_reference_score)
         self._publisher = publisher
         self._policy = policy
@@ -138,9 +152,12 @@ class BatchRunner:
         outgoing += map(withdrawal_record, self._withdrawn_with_letter(side, lost, now))
         await self._publish(outgoing, tally)
         if done.found:
-            published = [*done.found.values()]
+            listings = [*done.found.values()]
             with tally.timed(Stage.UPSERT):
-                await self._patiently(partial(self._index.settle, side, published), tally)
+                overtaken = await self._patiently(partial(self._index.settle, side, listings), tally)
+            self.lists.due(side, overtaken, Due.LOST)
+        for entity_id, left in done.left.items():
+            self.lists.due(side.other, left - done.stays.get(entity_id, frozenset()), Due.LOST)
         return poison
 
     def _withdrawn_with_letter(
@@ -171,10 +188,9 @@ class BatchRunner:
             for each in await self._embed(staying, tally)
         ]
         points = [Point(event.id, event.revision) for event in leaving]
-        points += [point(each, self._policy.book) for each in embedded]
-        with tally.timed(Stage.UPSERT):
-            before = await self._patiently(partial(self._write, side, points), tally)
-        stored = dict(zip((each.id for each in points), before, strict=True))
+        points += [self._search.point(each) for each in embedded]
+        stored = await self._replace(side, points, tally, done)
+        await self._note_left(side, points, stored, done, tally)
         self._tell_stale_erasures(leaving, stored)
         leaving = [event for event in leaving if _is_current(event, stored)]
         await self._forget_anchors(side, [event.id for event in leaving if isinstance(event, Erased)], tally)
@@ -182,7 +198,9 @@ class BatchRunner:
         embedded = [each for each in embedded if _is_current(each.entity, stored)]
         done.written.update((event.id, (event, reasons[event.id])) for event in leaving)
         done.written.update((e.entity.id, (e.entity, WithdrawalReason.SUPERSEDED)) for e in embedded)
-        found = await self._matches(side, embedded, now, tally)
+        lists = await self._lists(side, embedded, now, tally)
+        found = await self._matches(embedded, lists, now, tally)
+        await self._patiently(partial(self.lists.entered, side, lists), tally)
         tally.stale += len(points) - len(embedded) - len(leaving)
         tally.removed += len(leaving)
         ended: list[Ended] = [
@@ -192,7 +210,9 @@ class BatchRunner:
         ]
         ended += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
         withdrawn = [*withdrawals(side, ended, stored, now, rehearses=self._rehearses())]
-        done.found.update((each.entity.id, news[each.entity.id]) for each in embedded)
+        for each, its in zip(embedded, lists, strict=True):
+            done.found[each.entity.id] = _listing(news[each.entity.id], its)
+            done.stays[each.entity.id] = its.stays
         return [*map(withdrawal_record, withdrawn), *found, *_copies(leaving)]
 
     async def _forget_anchors(self, side: Side, erased: Sequence[str], tally: Tally) -> None:
@@ -247,14 +267,44 @@ class BatchRunner:
             for each, occupation in zip(embedded, occupations, strict=True)
         ]
 
-    async def _matches(
+    async def _replace(
+        self, side: Side, points: Sequence[Point], tally: Tally, done: Done
+    ) -> dict[str, int | None]:
+        """Write the points. Returns the revisions that were stored before, by id."""
+        with tally.timed(Stage.UPSERT):
+            unread = [each.id for each in points if each.id not in done.before]
+            before = await self._patiently(partial(self._index.fetch, side, unread), tally)
+            done.before.update({id: before.get(id, Point(id, -1)) for id in unread})
+            revisions = await self._patiently(partial(self._write, side, points), tally)
+        return dict(zip((each.id for each in points), revisions, strict=True))
+
+    async def _note_left(
+        self, side: Side, points: Sequence[Point], stored: Mapping[str, int | None], done: Done, tally: Tally
+    ) -> None:
+        """The other side's lists that the points may have left."""
+        written = [each for each in points if (stored[each.id] or 0) <= each.revision]
+        if any(
+            stored[each.id] not in (None, each.revision, done.before[each.id].revision) for each in written
+        ):
+            self.lists.sweep(Due.LOST)  # another writer came between: nobody knows what it had written
+        before = [was for each in written if (was := done.before[each.id]).vector is not None]
+        with tally.timed(Stage.SEARCH):
+            left = await self._patiently(partial(self.lists.left, side, before), tally)
+        for was, ids in zip(before, left, strict=True):
+            done.left[was.id] = done.left.get(was.id, set()) | ids
+
+    async def _lists(
         self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
+    ) -> list[MatchList]:
+        return await self._search.lists(side, embedded, now, tally, REACH if self._policy.max_entered else 0)
+
+    async def _matches(
+        self, embedded: Sequence[Embedded], lists: Sequence[MatchList], now: datetime, tally: Tally
     ) -> list[Outgoing]:
-        lists = await self._search.lists(side, embedded, now, tally)
         found: list[Outgoing] = []
         async with self._search.match_stage(tally):
-            for each, best in zip(embedded, lists, strict=True):
-                found += map(match_record, listed(self._encoder, each, best, now))
+            for each, its in zip(embedded, lists, strict=True):
+                found += map(match_record, listed(self._encoder, each, its.best + its.entered, now))
                 await asyncio.sleep(0)
         tally.upserted += len(embedded)
         tally.certainties += (each.certainty for each in embedded)
@@ -278,6 +328,10 @@ class BatchRunner:
         answer, retries = await patiently(attempt, tally.stage, self._retry_seconds)
         tally.retries += retries
         return answer
+
+
+def _listing(news: Repetition, found: MatchList) -> Listing:
+    return Listing(news.id, news.revision, news.digest, 0, found.floor, found.held)
 
 
 def _copies(leaving: Iterable[Event]) -> Iterator[Outgoing]:

@@ -34,6 +34,7 @@ from rolecall.streams.events.records import Outgoing, withdrawal_record
 from rolecall.streams.index.areas import DEEPER, DEPTH, Area, Vector, inside
 from rolecall.streams.index.conditions import AnyOf, Payload
 from rolecall.streams.index.port import Hit, Index, Lookup, Point, Query
+from rolecall.streams.worker.lists import Due, Lists
 
 Pair = tuple[Hit, Hit]  # vacancy, candidate
 
@@ -53,6 +54,13 @@ class Forbidden:
         """(vacancies, candidates): each of the one list with each of the other."""
         return (self.vacancies[0], self.candidates[1]), (self.vacancies[1], self.candidates[0])
 
+    def entities(self) -> Iterator[tuple[Side, list[str]]]:
+        """Those that are in a pair."""
+        for vacancies, candidates in self.crossed:
+            if vacancies and candidates:
+                yield Side.VACANCY, [hit.id for hit in vacancies]
+                yield Side.CANDIDATE, [hit.id for hit in candidates]
+
     def pairs(self) -> Iterator[Pair]:
         seen: set[tuple[str, str]] = set()
         for vacancies, candidates in self.crossed:
@@ -66,9 +74,11 @@ class Forbidden:
 class ExclusionRules:
     """Applies rules, and tells which pairs they exclude."""
 
-    def __init__(self, encoder: Encoder, index: Index) -> None:
+    def __init__(self, encoder: Encoder, index: Index, lists: Lists | None = None) -> None:
+        """lists: told who loses a place. Only `apply` needs it."""
         self._encoder = encoder
         self._index = index
+        self._lists = lists
 
     async def apply(self, events: Sequence[Defined[ExclusionRule] | Erased], now: datetime) -> list[Outgoing]:
         """Write the anchors, then withdraw the pairs that they exclude.
@@ -96,6 +106,9 @@ class ExclusionRules:
         before = dict(zip((point.id for point in points), stored, strict=True))
         current = [rule for rule in rules if (before[f"{rule.id}#0"] or 0) <= rule.revision]
         forbidden = await self.forbidden([areas[rule.id] for rule in current])
+        if self._lists:
+            for side, ids in (pair for each in forbidden for pair in each.entities()):
+                self._lists.due(side, ids, Due.LOST)
         return [
             withdrawal_record(withdrawal)
             for each in forbidden

@@ -15,6 +15,7 @@ from rolecall.streams.events.records import Outgoing, withdrawal_record
 from rolecall.streams.index.port import SPACES, Index, Point
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.worker.embedding_cache import Cache, forget
+from rolecall.streams.worker.lists import Due, Lists
 
 log = structlog.get_logger()
 
@@ -37,11 +38,13 @@ class Sweeper:
         index: Index,
         publisher: Publisher,
         cache: Cache | None = None,
+        lists: Lists | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._index = index
         self._publisher = publisher
         self._cache = cache
+        self._lists = lists
         self._now = now
 
     async def sweep(self) -> int:
@@ -54,7 +57,12 @@ class Sweeper:
             tombstones = [Point(id, revision) for id, revision in found]
             if self._cache is not None:
                 await forget(self._index, self._cache, Side.VACANCY, tombstones)
+            stored = await self._index.fetch(Side.VACANCY, [id for id, _ in found])
             await self._index.upsert(Side.VACANCY, tombstones)
+            if self._lists:
+                live = [point for point in stored.values() if point.vector is not None]
+                for ids in await self._lists.left(Side.VACANCY, live):
+                    self._lists.due(Side.CANDIDATE, ids, Due.LOST)
             removed += len(found)
         for space in SPACES:
             await self._index.purge(space, milliseconds(now) - VACANCIES.retention_ms)

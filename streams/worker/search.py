@@ -3,17 +3,32 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
-from rolecall.streams.index.areas import DEEPER, MAX_DEPTH, ROUNDING
-from rolecall.streams.index.port import Index, Query
-from rolecall.streams.matching.card import Embedded
+from rolecall.streams.index.areas import DEEPER, MAX_DEPTH
+from rolecall.streams.index.port import SCORE_UNITS, Hit, Index, Point, Query
+from rolecall.streams.matching.card import Embedded, point
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import Choice, chosen, compatible_hits, is_filled, least_score, wanted
+from rolecall.streams.matching.ranking import (
+    Choice,
+    MatchList,
+    best_of,
+    bounds,
+    compatible_hits,
+    confidences,
+    enters,
+    is_filled,
+    kind_of,
+    least_scores,
+    merit,
+    stays,
+    wanted,
+)
 from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.retry import patiently
 
@@ -29,45 +44,48 @@ class Search:
         self._matching = asyncio.Lock()
 
     async def lists(
-        self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
-    ) -> list[list[Choice]]:
-        """The list of each: searched deep enough to fill `top_k` wherever that many have the confidence."""
-        found: list[list[Choice]] = [[] for _ in embedded]
-        policies = [self._policy.of(each.entity) for each in embedded]
-        limits = [first_limit(policy.top_k) for policy in policies]
-        pending = list(range(len(embedded)))
-        conditions = [wanted(each.entity, now, self._policy.book) for each in embedded]
-        least = [
-            least_score(self._encoder, each.certainty, each.told, policy)
-            for each, policy in zip(embedded, policies, strict=True)
-        ]
-        useful = [
-            score - ROUNDING if policy.min_confidence else None
-            for score, policy in zip(least, policies, strict=True)
-        ]
+        self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally, reach: int = 0
+    ) -> list[MatchList]:
+        """The list of each: searched deep enough to fill `top_k` wherever that many have the confidence.
+
+        reach: how many lists of the other side an entity may enter.
+        """
+        asks = [self._asked(each, now) for each in embedded]
+        pending = asks
         while pending:
             with tally.timed(Stage.SEARCH):
-                queries = [
-                    Query(embedded[i].vector, conditions[i], limits[i], useful_score=useful[i])
-                    for i in pending
-                ]
+                queries = [ask.query(reach if pending is asks else 0) for ask in pending]
                 search = partial(self._index.search_allowed, side.other, queries)
                 answers, retries = await patiently(search, tally.stage, self._retry_seconds)
                 tally.retries += retries
-            short: list[int] = []
             async with self.match_stage(tally):
-                for i, hits in zip(pending, answers, strict=True):
-                    each, policy = embedded[i], policies[i]
-                    compatible = compatible_hits(each.entity, hits, now, self._policy.book)
-                    best = chosen(self._encoder, each.certainty, each.told, compatible, policy)
-                    found[i] = best[: policy.top_k]
-                    more = len(hits) == limits[i] < MAX_DEPTH
-                    if more and not is_filled(found[i], hits[-1], least[i], policy):
-                        short.append(i)
-                        limits[i] = min(limits[i] * DEEPER, MAX_DEPTH)
+                for ask, hits in zip(pending, answers, strict=True):
+                    ask.take(hits, now)
+                    ask.hidden |= 0 < reach <= sum(hit.reaches for hit in hits)
                     await asyncio.sleep(0)
-            pending = short
-        return found
+            pending = [ask for ask in pending if ask.short]
+        return [ask.result() for ask in asks]
+
+    def point(self, embedded: Embedded) -> Point:
+        return point(
+            embedded,
+            self._policy.book,
+            self.threshold(embedded),
+            kind=kind_of(embedded.certainty, embedded.told),
+            asks=self._policy.of(embedded.entity).min_confidence < self._policy.min_confidence,
+        )
+
+    def reaching(self, embedded: Embedded, reach: int, now: datetime) -> Query:
+        """Whose lists it may enter, and nothing else."""
+        return replace(self._asked(embedded, now).query(reach), limit=0)
+
+    def threshold(self, embedded: Embedded) -> int:
+        """The floor of a list that nothing is in yet."""
+        policy = self._policy.of(embedded.entity)
+        return int(least_scores(self._encoder, embedded.certainty, embedded.told, policy)[-1])
+
+    def _asked(self, embedded: Embedded, now: datetime) -> "_Ask":
+        return _Ask(self._encoder, embedded, self._policy, now)
 
     @asynccontextmanager
     async def match_stage(self, tally: Tally) -> AsyncIterator[None]:
@@ -76,6 +94,65 @@ class Search:
         async with self._matching:
             with tally.timed(Stage.MATCH):
                 yield
+
+
+class _Ask:
+    """The search for one list."""
+
+    def __init__(self, encoder: Encoder, embedded: Embedded, policy: Policy, now: datetime) -> None:
+        self._encoder = encoder
+        self.embedded = embedded
+        self._base = policy
+        self._policy = policy.of(embedded.entity)
+        self._limit = first_limit(self._policy.top_k)
+        self._condition = wanted(embedded.entity, now, policy.book)
+        self._useful = least_scores(encoder, embedded.certainty, embedded.told, self._policy)
+        self._least = float(self._useful[-1]) / SCORE_UNITS
+        self._best: list[Choice] = []
+        self._bounds = (0, 0)
+        self._entered: list[Choice] = []
+        self.hidden = False
+        self.short = True
+
+    def query(self, reach: int) -> Query:
+        vector, limit = self.embedded.vector, self._limit
+        useful = self._useful if self._policy.min_confidence else None
+        if not reach:
+            return Query(vector, self._condition, limit, useful=useful)
+        theirs = least_scores(self._encoder, self.embedded.certainty, self.embedded.told, self._base)
+        return Query(vector, self._condition, limit, useful=useful, reach=reach, reach_useful=theirs)
+
+    def take(self, hits: Sequence[Hit], now: datetime) -> None:
+        each, policy = self.embedded, self._policy
+        found = compatible_hits(each.entity, hits, now, policy.book)
+        sure = confidences(self._encoder, each.certainty, each.told, found, policy)
+        near = {hit.id for hit in hits[: self._limit]}
+        self._entered += [choice for choice in sure if enters(choice, self._base)]
+        own = [choice for choice in sure if choice[0].hit.id in near and choice[1] >= policy.min_confidence]
+        ordered = best_of(own, policy)
+        self._best = ordered[: policy.top_k]
+        self._bounds = bounds(ordered, self._least, policy)
+        more = len(hits) >= self._limit < MAX_DEPTH
+        self.short = more and not is_filled(self._best, hits[: self._limit][-1], self._least, policy)
+        if self.short:
+            self._limit = min(self._limit * DEEPER, MAX_DEPTH)
+
+    def result(self) -> MatchList:
+        best = {found.hit.id for found, _ in self._best}
+        others = {choice[0].hit.id: choice for choice in self._entered if choice[0].hit.id not in best}
+        ordered = sorted(others.values(), key=self._place)
+        entered, cut = ordered[: self._base.max_entered], ordered[self._base.max_entered :]
+        return MatchList(
+            self._best,
+            *self._bounds,
+            entered,
+            stays=frozenset(each[0].hit.id for each in self._best + entered if stays(each, self._base)),
+            cut=[found.hit.id for found, _ in cut],
+            hidden=self.hidden,
+        )
+
+    def _place(self, choice: Choice) -> tuple[float, str]:
+        return -merit(choice[0], self._base), choice[0].hit.id
 
 
 def first_limit(top_k: int) -> int:

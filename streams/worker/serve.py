@@ -129,7 +129,8 @@ async def _serve(
     batches = Batches(ready, metrics, placement, intact, settings.retry_seconds)
     if silent:  # a replay: the references come before the entities that they describe
         await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))
-    app = create_app(settings, named, _handler(batches, health))
+    health.lists = lambda: ready.entities.lists.counts
+    app = create_app(settings, named, _handler(batches, health), ready.entities.lists.sweep)
     stop = Stop(asyncio.get_running_loop(), settings.stop_seconds)
     contact.answered()
     watch = Watch(settings, named, rollouts, contact, health.progress, placement)
@@ -141,10 +142,12 @@ async def _serve(
     gc.collect()
     gc.freeze()  # a full collection past the libraries' objects takes longer than a batch
     # An expired vacancy has expired whichever model says so: its withdrawal never goes to a rehearsal.
-    sweeper = Sweeper(index=index, publisher=confirmed, cache=cache)
+    lists = ready.entities.lists
+    sweeper = Sweeper(index=index, publisher=confirmed, cache=cache, lists=lists)
     beside.start(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
     beside.start(keep_rolling(confirmed.publish, lambda: health.progress().lag))
     beside.start(keep_checking(intact, committed))
+    beside.start(lists.keep(lambda: bool(health.batches)))
     _log_start(encoder, deployment)
     await app.wait_for_stopped(stop.event)
     health.consuming = None

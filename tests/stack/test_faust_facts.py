@@ -115,7 +115,7 @@ class TestSending:
 class TestSettings:
     @pytest.fixture
     def worker(self):
-        return create_app(Settings(_env_file=None), "facts", untouched).conf
+        return create_app(Settings(_env_file=None), "facts", untouched, list).conf
 
     @pytest.mark.parametrize(
         ("name", "default", "ours"),
@@ -130,6 +130,6 @@ class TestSettings:
         assert (getattr(app.conf, name), getattr(worker, name)) == (default, ours)
 
     def test_acks_are_at_least_once_and_there_are_no_tables(self):
-        app = create_app(Settings(_env_file=None), "facts", untouched)
+        app = create_app(Settings(_env_file=None), "facts", untouched, list)
         assert not app.in_transaction
         assert not app.tables

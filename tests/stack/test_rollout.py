@@ -107,11 +107,15 @@ class Market:
             await index.close()
 
     def points(self, name):
-        """What must be equal, and the vectors, which batches of other sizes round otherwise."""
+        """What must be equal, and the vectors, which batches of other sizes round otherwise.
+
+        How far each list was searched depends on the order in which the events came.
+        """
         exact, vectors = {}, {}
         for side, points in asyncio.run(self._points(name)).items():
             for id, point in points.items():
-                payload = dict(point.payload or {})
+                stored = dict(point.payload or {})
+                payload = {field: stored[field] for field in stored.keys() - {"floor", "held", "listed"}}
                 card = json.loads(payload.pop("card", "{}"))
                 exact[side, id] = (point.revision, payload, card.get("terms"), card.get("skills"))
                 if point.vector is not None:

@@ -23,7 +23,18 @@ from rolecall.streams.events.receive import Limits
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing
 from rolecall.streams.index.areas import search_allowed
-from rolecall.streams.index.port import SPACES, Hit, Point, Query, Repetition, Space, repeats, write_decision
+from rolecall.streams.index.port import (
+    SPACES,
+    Hit,
+    Listing,
+    Point,
+    Query,
+    Repetition,
+    Space,
+    in_units,
+    repeats,
+    write_decision,
+)
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.worker.batch import BatchRunner
@@ -125,16 +136,26 @@ class FakeIndex(FailsOnDemand):
                 self.points[side][each.id] = replace(known, revision=each.revision)
         return found
 
-    async def settle(self, side: Space, published: Sequence[Repetition]) -> None:
+    async def settle(self, side: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
         self.called("settle")
-        for each in published:
+        overtaken = set()
+        for each in listings:
             known = self.points[side].get(each.id)
             if known is None or not known.payload:
                 continue
-            if (known.payload.get("since"), known.payload.get("digest")) == (each.revision, each.digest):
-                self.points[side][each.id] = replace(
-                    known, payload={**known.payload, "settled": each.revision}
-                )
+            if (known.payload.get("since"), known.payload.get("digest")) != (each.since, each.digest):
+                continue
+            news: dict[str, Any] = {"settled": each.since} if own else {}
+            if known.payload["listed"] == each.listed:
+                news |= {"floor": each.floor, "held": each.held, "listed": each.listed + 1}
+            else:
+                overtaken.add(each.id)
+            self.points[side][each.id] = replace(known, payload={**known.payload, **news})
+        return overtaken
+
+    async def page(self, side: Space, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        ids = sorted(id for id in self.live(side) if after is None or id >= after)
+        return ids[:limit], ids[limit] if len(ids) > limit else None
 
     async def fetch(self, side: Space, ids: Sequence[str]) -> dict[str, Point]:
         return {id: self.points[side][id] for id in ids if id in self.points[side]}
@@ -176,7 +197,18 @@ class FakeIndex(FailsOnDemand):
         ]
         if query.min_score is not None:
             hits = [hit for hit in hits if hit.score >= query.min_score]
-        return sorted(hits, key=lambda hit: -hit.score)[: query.limit]
+        hits.sort(key=lambda hit: -hit.score)
+        least = query.reach_useful
+        near = (
+            hit
+            for hit in hits
+            if least is None
+            or in_units(hit.score) + 1 >= least[hit.payload.get("kind", -1)]
+            or "asks" in hit.payload
+        )
+        reached = [hit for hit in near if hit.reaches][: query.reach]
+        best = hits[: query.limit]
+        return best + [hit for hit in reached if hit not in best]
 
     def revisions(self, side: Space) -> dict[str, int]:
         return {point.id: point.revision for point in self.points[side].values()}
@@ -262,6 +294,10 @@ class World:
     @property
     def matches(self) -> list[Match]:
         return [Match.model_validate_json(value) for value in self._published("match")]
+
+    def own_list(self, length: int) -> list[Match]:
+        """The matches of an event's own list. Those behind it are in lists of the other side."""
+        return [match for match in self.matches if match.rank <= length]
 
     @property
     def withdrawn(self) -> list[MatchesWithdrawn]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Connection, Fr
 from rolecall.streams.index.port import (
     SPACES,
     Hit,
+    Listing,
     Mark,
     Point,
     Query,
@@ -63,10 +65,11 @@ class QdrantEdge:
         found, _ = await self._ask("repeated", space, repetitions=rows)
         return set(found)
 
-    async def settle(self, space: Space, published: Sequence[Repetition]) -> None:
-        await self._ask(
-            "settle", space, published=[(each.id, each.revision, each.digest) for each in published]
+    async def settle(self, space: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
+        overtaken, _ = await self._ask(
+            "settle", space, listings=[astuple(each) for each in listings], own=own
         )
+        return set(overtaken)
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         return await self._search("search", space, queries)
@@ -77,16 +80,39 @@ class QdrantEdge:
     async def _search(self, operation: str, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         if not queries:
             return []
+        tables = {id(each): each for query in queries for each in (query.useful, query.reach_useful)}
+        tables.pop(id(None), None)
+        place = {key: number for number, key in enumerate(tables)}
         rows = [
-            (_encode(query.condition), query.limit, query.min_score, query.useful_score) for query in queries
+            (
+                _encode(query.condition),
+                query.limit,
+                query.min_score,
+                place.get(id(query.useful)),
+                query.reach,
+                place.get(id(query.reach_useful)),
+            )
+            for query in queries
         ]
-        found, _ = await self._ask(operation, space, [query.vector for query in queries], queries=rows)
+        found, _ = await self._ask(
+            operation,
+            space,
+            [query.vector for query in queries],
+            queries=rows,
+            tables=[each.tolist() for each in tables.values() if each is not None],
+        )
         return [[_hit(score, payload) for score, payload in hits] for hits in found]
 
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
         payloads, body = await self._ask("fetch", space, ids=list(ids))
         vectors = iter(np.frombuffer(body, np.float32).reshape(-1, self._dims))
         return {payload["id"]: _point(payload, vectors) for payload in payloads}
+
+    async def page(self, space: Space, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        (ids, page), _ = await self._ask(
+            "page", space, after=None if after is None else int(after), limit=limit
+        )
+        return ids, None if page is None else str(page)
 
     async def vectors(self, space: Space, ids: Sequence[str]) -> dict[str, Vectors]:
         live, body = await self._ask("vectors", space, ids=list(ids))

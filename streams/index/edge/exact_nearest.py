@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rolecall.streams.index.areas import INSIDE, ROUNDING
+from rolecall.streams.index.port import SCORE_UNITS, UNREACHABLE, Least
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -31,6 +32,9 @@ FEW = 16  # hits of a query that are scored first, for a better bound
 class Nearest:
     def __init__(self, dims: int) -> None:
         self._vectors: Vectors = np.empty((1024, dims), np.float32)
+        self._floors: npt.NDArray[np.int32] = np.zeros(1024, np.int32)
+        self._asks: npt.NDArray[np.bool_] = np.zeros(1024, np.bool_)
+        self._kinds: npt.NDArray[np.int16] = np.zeros(1024, np.int16)
         self._ids: list[Id] = []
         self._rows: dict[Id, int] = {}
         self._axes: Vectors = np.empty((dims, min(AXES, dims)), np.float32)
@@ -44,16 +48,24 @@ class Nearest:
     def __contains__(self, id: Id) -> bool:
         return id in self._rows
 
-    def put(self, id: Id, vector: Vectors) -> None:
+    def put(
+        self, id: Id, vector: Vectors, floor: int = UNREACHABLE, kind: int = -1, *, asks: bool = False
+    ) -> None:
         row = self._rows.setdefault(id, len(self._ids))
         if row == len(self._ids):
             self._ids.append(id)
         if row == len(self._vectors):
-            for name in ("_vectors", "_sketches"):
+            for name in ("_vectors", "_sketches", "_floors", "_asks", "_kinds"):
                 held = getattr(self, name)
                 setattr(self, name, np.concatenate([held, np.zeros_like(held)]))
         self._vectors[row] = vector
+        self._floors[row] = floor
+        self._asks[row] = asks
+        self._kinds[row] = kind
         self._stale.add(row)
+
+    def set_floor(self, id: Id, floor: int) -> None:
+        self._floors[self._rows[id]] = floor
 
     def vectors(self, ids: Sequence[Id]) -> Vectors:
         return self._vectors[[self._rows[id] for id in ids]]  # (ids, dims)
@@ -68,6 +80,9 @@ class Nearest:
             self._ids[row] = last
             self._rows[last] = row
             self._vectors[row] = self._vectors[len(self._ids)]
+            self._floors[row] = self._floors[len(self._ids)]
+            self._asks[row] = self._asks[len(self._ids)]
+            self._kinds[row] = self._kinds[len(self._ids)]
             self._stale.add(row)
 
     def scores(self, queries: Vectors) -> Vectors:
@@ -78,6 +93,18 @@ class Nearest:
     def highest(self, scores: Vectors, count: int, closed: Vectors) -> set[Id]:
         """Of the points with the `count` highest scores, at most as many as there are, those in no area."""
         return self._outside(_highest(scores, count), closed)
+
+    def useful(self, scores: Vectors, least: Least) -> npt.NDArray[np.bool_]:
+        """(points,): whether they score as much as is asked of their kind. One unit is for rounding."""
+        enough: npt.NDArray[np.bool_] = scores * SCORE_UNITS + 1 >= least[self._kinds[: len(self)]]
+        return enough
+
+    def reached(self, scores: Vectors, least: Least | None, closed: Vectors) -> set[Id]:
+        """The points whose floor their score reaches, and that are in no area. One unit is for rounding."""
+        enough = scores * SCORE_UNITS + 1 >= self._floors[: len(self)]
+        if least is not None:
+            enough &= self.useful(scores, least) | self._asks[: len(self)]
+        return self._outside(np.flatnonzero(enough), closed)
 
     def outside(self, ids: Sequence[Id], closed: Vectors) -> set[Id]:
         """Those of the points that are in no area."""

@@ -7,6 +7,7 @@ closed area, and lets the engine filter the rest (0.6 ms a query in all, at 10,0
 Only queries that are then short of hits are asked in full. Past 100,000 points use a Qdrant server.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,21 +17,26 @@ from qdrant_edge import EdgeShard, FieldCondition, Filter, HasIdCondition, Match
 from rolecall.streams.index.areas import ROUNDING
 from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
 from rolecall.streams.index.edge.exact_nearest import QUERIES_AT_ONCE, Id, Nearest, Vectors
+from rolecall.streams.index.port import SCORE_UNITS, Least
 
 LIKELY_PER_HIT = 8
+USELESS = np.float32(-np.inf)
 DEEPER = 8
 CARRIED = engine.PayloadSelector.Exclude(sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
 LIVE = FieldCondition("live", match=MatchValue(1))
 
-Asked = tuple[list[Any], int, float | None, float | None]  # condition, limit, least and useful score
+Asked = tuple[list[Any], int, float | None, int | None, int, int | None]
+"""As the fields of `Query`; positions of tables for these."""
 
 
 class FilteredQuery(NamedTuple):
     condition: Filter
     limit: int
     min_score: float | None
-    useful_score: float | None  # lower ones may be left out
+    useful: Least | None
     closed: Vectors  # (areas, dims): no hit may lie in one of them
+    reach: int
+    reach_useful: Least | None
 
 
 class Search:
@@ -53,46 +59,86 @@ class Search:
         return [[(score, payloads[id]) for id, score in hits] for hits in ranked]
 
     def filtered(
-        self, vectors: Vectors, queries: list[Asked], closed: list[Vectors]
+        self, vectors: Vectors, queries: list[Asked], closed: list[Vectors], tables: list[list[int]]
     ) -> list[list[tuple[float, Payload | None]]]:
+        least: dict[int | None, Least | None] = {None: None}
+        least |= {number: np.array(table, np.int32) for number, table in enumerate(tables)}
         asked = [
-            FilteredQuery(Filter(must=[LIVE, decode(condition)]), limit, least, useful, areas)
-            for (condition, limit, least, useful), areas in zip(queries, closed, strict=True)
+            FilteredQuery(
+                Filter(must=[LIVE, decode(condition)]),
+                limit,
+                lowest,
+                least[useful],
+                areas,
+                reach,
+                least[those],
+            )
+            for (condition, limit, lowest, useful, reach, those), areas in zip(queries, closed, strict=True)
         ]
         hits: list[list[ScoredPoint]] = []
         for start in range(0, len(asked), QUERIES_AT_ONCE):
             part = slice(start, start + QUERIES_AT_ONCE)
-            hits += self._near(vectors[part], asked[part])
+            scores = self._nearest.scores(vectors[part])
+            reached = [
+                self._nearest.reached(mine, query.reach_useful, query.closed) if query.reach else set()
+                for query, mine in zip(asked[part], scores, strict=True)
+            ]
+            near, beyond = self._near(vectors[part], asked[part], scores, reached)
+            beyond |= self._reached(vectors[part], asked[part], reached, beyond)
+            hits += [_joined(best, beyond.get(row, ())) for row, best in enumerate(near)]
         return [[(hit.score, hit.payload) for hit in each] for each in hits]
 
-    def _near(self, vectors: Vectors, asked: list[FilteredQuery]) -> list[list[ScoredPoint]]:
-        """Among the nearest first; where they leave too few hits, among more useful ones, then all."""
+    def _near(
+        self, vectors: Vectors, asked: list[FilteredQuery], scores: Vectors, reached: list[set[Id]]
+    ) -> tuple[list[list[ScoredPoint]], dict[int, list[ScoredPoint]]]:
+        """Among the nearest first; where they leave too few hits, among more useful ones, then all.
+
+        The first look is for the points that are reached too. Returns also these, by row.
+        """
         hits: list[list[ScoredPoint]] = [[] for _ in asked]
-        short = list(range(len(asked)))
+        beyond: dict[int, list[ScoredPoint]] = {}
+        short = [row for row, query in enumerate(asked) if query.limit]
         likely = LIKELY_PER_HIT * max(query.limit for query in asked)
-        if likely * DEEPER <= len(self._nearest):
-            scores = self._nearest.scores(vectors)
-            useful = [_useful(query, mine) for query, mine in zip(asked, scores, strict=True)]
+        if short and likely * DEEPER <= len(self._nearest):
+            scores = np.stack([self._useful(query, mine) for query, mine in zip(asked, scores, strict=True)])
+            useful = np.count_nonzero(scores > USELESS, axis=1).tolist()
             while short and likely * DEEPER <= len(self._nearest):
                 some = [row for row in short if useful[row]]
-                near = [
-                    asked[row]._replace(
-                        condition=self._among_nearest(asked[row], scores[row], min(likely, useful[row]))
-                    )
+                near = {
+                    row: self._nearest.highest(scores[row], min(likely, useful[row]), asked[row].closed)
                     for row in some
-                ]
-                for row, found in zip(some, self._query(vectors[some], near), strict=True):
-                    hits[row] = found
+                }
+                first = not beyond
+                also = {row: reached[row] if first else set() for row in some}
+                among = [_among(asked[row], near[row] | also[row], len(also[row])) for row in some]
+                for row, found in zip(some, self._query(vectors[some], among), strict=True):
+                    hits[row] = [hit for hit in found if hit.id in near[row]][: asked[row].limit]
+                    if first:
+                        beyond[row] = [hit for hit in found if hit.id in also[row]]
                 short = [row for row in some if len(hits[row]) < asked[row].limit and useful[row] > likely]
                 likely *= DEEPER
         allowed = [asked[row]._replace(condition=self._allowed(asked[row])) for row in short]
         for row, found in zip(short, self._query(vectors[short], allowed), strict=True):
             hits[row] = found
-        return hits
+        return hits, beyond
 
-    def _among_nearest(self, query: FilteredQuery, scores: Vectors, likely: int) -> Filter:
-        ids = self._nearest.highest(scores, likely, query.closed)
-        return Filter(must=[HasIdCondition(ids), query.condition])
+    def _reached(
+        self,
+        vectors: Vectors,
+        asked: list[FilteredQuery],
+        reached: list[set[Id]],
+        known: dict[int, list[ScoredPoint]],
+    ) -> dict[int, list[ScoredPoint]]:
+        """Of the rows that are not known."""
+        rows = [row for row, ids in enumerate(reached) if ids and row not in known]
+        among = [_among(asked[row]._replace(limit=0), reached[row], len(reached[row])) for row in rows]
+        return dict(zip(rows, self._query(vectors[rows], among), strict=True))
+
+    def _useful(self, query: FilteredQuery, scores: Vectors) -> Vectors:
+        """(points,): scores, less those of no use."""
+        if query.useful is None:
+            return scores
+        return np.where(self._nearest.useful(scores, query.useful), scores, USELESS)
 
     def _allowed(self, query: FilteredQuery) -> Filter:
         if not len(query.closed):
@@ -113,7 +159,7 @@ class Search:
                 limit=query.limit,
                 query=engine.Query.Nearest(vector),
                 filter=query.condition,
-                score_threshold=query.useful_score if query.min_score is None else query.min_score,
+                score_threshold=_least_score(query),
                 with_payload=CARRIED,
             )
             for vector, query in zip(vectors.tolist(), asked, strict=True)
@@ -121,11 +167,22 @@ class Search:
         return self._shard.query_batch(engine.QueryBatchRequest(requests))
 
 
-def _useful(query: FilteredQuery, scores: Vectors) -> int:
-    """How many points have a useful score."""
-    if query.useful_score is None:
-        return len(scores)
-    return int(np.count_nonzero(scores >= query.useful_score - ROUNDING))
+def _among(query: FilteredQuery, ids: set[Id], more: int) -> FilteredQuery:
+    """Of these points only; so many more hits, and then of any score: their lists may ask for less."""
+    condition = Filter(must=[HasIdCondition(ids), query.condition])
+    limit = query.limit + min(more, query.reach)
+    return query._replace(condition=condition, limit=limit, useful=None if more else query.useful)
+
+
+def _joined(best: list[ScoredPoint], beyond: Sequence[ScoredPoint]) -> list[ScoredPoint]:
+    known = {hit.id for hit in best}
+    return best + [hit for hit in beyond if hit.id not in known]
+
+
+def _least_score(query: FilteredQuery) -> float | None:
+    if query.min_score is not None or query.useful is None:
+        return query.min_score
+    return float(query.useful[-1]) / SCORE_UNITS - ROUNDING
 
 
 def decode(condition: list[Any]) -> FieldCondition | Filter:

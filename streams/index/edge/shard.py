@@ -21,7 +21,15 @@ from rolecall.streams.index.areas import INSIDE, other_anchor
 from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
 from rolecall.streams.index.edge.exact_nearest import NOWHERE, Id, Nearest, Vectors
 from rolecall.streams.index.edge.search import LIVE, Asked, Search
-from rolecall.streams.index.port import Stored, mark_id, now_ms, point_id, repeats, write_decision
+from rolecall.streams.index.port import (
+    UNREACHABLE,
+    Stored,
+    mark_id,
+    now_ms,
+    point_id,
+    repeats,
+    write_decision,
+)
 
 POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
 SEARCH_THREADS = 1  # of a shard; there is one segment to search, and the other cores are the workers'
@@ -54,12 +62,19 @@ class Shard:
         page: Id | None = None
         while True:
             records, page = self._shard.scroll(
-                engine.ScrollRequest(page, 1000, Filter(must=[LIVE]), with_payload=False, with_vector=True)
+                engine.ScrollRequest(
+                    page, 1000, Filter(must=[LIVE]), with_payload=["floor", "kind", "asks"], with_vector=True
+                )
             )
             for record in records:
-                nearest.put(record.id, np.array(record.vector, np.float32))
+                self._put(nearest, record.id, np.array(record.vector, np.float32), record.payload or {})
             if page is None:
                 return nearest
+
+    @staticmethod
+    def _put(nearest: Nearest, id: Id, vector: Vectors, payload: Payload) -> None:
+        floor, kind = (int(str(payload.get(*each))) for each in (("floor", UNREACHABLE), ("kind", -1)))
+        nearest.put(id, vector, floor, kind, asks="asks" in payload)
 
     def prepare(self, _: Vectors) -> Answer:
         return None, b""
@@ -130,11 +145,11 @@ class Shard:
                 ]
             )
         )
-        for id, vector, _ in points:
+        for id, vector, payload in points:
             if vector is None:
                 self._nearest.drop(id)
             else:
-                self._nearest.put(id, vector)
+                self._put(self._nearest, id, vector, payload)
         self._wrote(len(points))
 
     def _wrote(self, points: int) -> None:
@@ -156,13 +171,22 @@ class Shard:
                     self._set(_short_id(id), {"revision": revision})
         return found, b""
 
-    def settle(self, _: Vectors, published: list[tuple[str, int, str]]) -> Answer:
-        stored = self._payloads([id for id, *_ in published], ["live", "since", "digest"])
-        for id, revision, digest in published:
+    def settle(self, _: Vectors, listings: list[tuple[str, int, str, int, int, int]], own: bool) -> Answer:
+        stored = self._payloads([id for id, *_ in listings], ["live", "since", "digest", "listed"])
+        overtaken: list[str] = []
+        for id, since, digest, listed, floor, held in listings:
             was = stored.get(_short_id(id), {})
-            if "live" in was and (was.get("since"), was.get("digest")) == (revision, digest):
-                self._set(_short_id(id), {"settled": revision})
-        return None, b""
+            if "live" not in was or (was.get("since"), was.get("digest")) != (since, digest):
+                continue
+            news: Payload = {"settled": since} if own else {}
+            if was.get("listed", 0) == listed:
+                news |= {"floor": floor, "held": held, "listed": listed + 1}
+                self._nearest.set_floor(_short_id(id), floor)
+            else:
+                overtaken.append(id)
+            if news:
+                self._set(_short_id(id), news)
+        return overtaken, b""
 
     def _payloads(self, ids: list[str], fields: list[str]) -> dict[Id, Payload]:
         short: list[Id] = [_short_id(id) for id in ids]
@@ -173,13 +197,15 @@ class Shard:
         self._shard.update(UpdateOperation.set_payload([id], payload))
         self._wrote(1)
 
-    def search(self, vectors: Vectors, queries: list[Asked]) -> Answer:
-        if all(condition == ["all"] for condition, *_ in queries):
-            return self._search.unfiltered(vectors, [(limit, least) for _, limit, least, _ in queries]), b""
-        return self._search.filtered(vectors, queries, [NOWHERE] * len(queries)), b""
+    def search(self, vectors: Vectors, queries: list[Asked], tables: list[list[int]]) -> Answer:
+        if all(condition == ["all"] and not reach for condition, _, _, _, reach, _ in queries):
+            return self._search.unfiltered(vectors, [(limit, least) for _, limit, least, *_ in queries]), b""
+        return self._search.filtered(vectors, queries, [NOWHERE] * len(queries), tables), b""
 
-    def search_allowed(self, vectors: Vectors, queries: list[Asked], anchors: "Shard") -> Answer:
-        return self._search.filtered(vectors, queries, anchors.across(vectors)), b""
+    def search_allowed(
+        self, vectors: Vectors, queries: list[Asked], tables: list[list[int]], anchors: "Shard"
+    ) -> Answer:
+        return self._search.filtered(vectors, queries, anchors.across(vectors), tables), b""
 
     def across(self, vectors: Vectors) -> list[Vectors]:
         """For each vector, the areas across from those that it is in. (areas, dims)"""
@@ -197,6 +223,12 @@ class Shard:
         records = self._shard.retrieve(wanted, with_payload=True, with_vector=False)
         live = [record.id for record in records if record.payload and "live" in record.payload]
         return [record.payload for record in records], self._nearest.vectors(live).tobytes()
+
+    def page(self, _: Vectors, after: int | None, limit: int) -> Answer:
+        records, page = self._shard.scroll(
+            engine.ScrollRequest(after, limit, Filter(must=[LIVE]), with_payload=["id"], with_vector=False)
+        )
+        return ([record.payload["id"] for record in records if record.payload], page), b""
 
     def vectors(self, _: Vectors, ids: list[str]) -> Answer:
         """Without asking the engine."""
@@ -238,6 +270,7 @@ OPERATIONS: dict[str, Callable[..., Answer]] = {
         Shard.search,
         Shard.search_allowed,
         Shard.fetch,
+        Shard.page,
         Shard.vectors,
         Shard.count,
         Shard.expired,

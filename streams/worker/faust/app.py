@@ -1,9 +1,11 @@
 """The Faust app: settings that were measured, nothing that keeps state."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import faust
+from faust.types import TP
 
 from rolecall.schemas.topics import VACANCIES
 from rolecall.streams.settings import Settings
@@ -13,10 +15,11 @@ from rolecall.streams.worker.faust.transport import Transport, credentials
 METADATA_MS = 30_000  # how long partitions that were added stay unread at most
 
 
-def create_app(settings: Settings, group: str, handle: Handle) -> faust.App:
+def create_app(settings: Settings, group: str, handle: Handle, sweep: Callable[[], None]) -> faust.App:
     """An app that hands every batch to `handle`. It has no tables, web server or topic declarations.
 
-    docs/operations.md has the reason for each timeout.
+    docs/operations.md has the reason for each timeout. After every rebalance one worker of the group calls
+    `sweep`: the one that gets the first partition of the vacancies.
     """
     session = settings.session_timeout_seconds
     app = faust.App(
@@ -42,6 +45,12 @@ def create_app(settings: Settings, group: str, handle: Handle) -> faust.App:
         datadir=Path(tempfile.gettempdir(), "rolecall-faust"),
     )
     app.transport = Transport(app, fetch_max_wait_ms=settings.fetch_max_wait_ms)
+
+    async def assigned(_: faust.App, partitions: set[TP], **__: object) -> None:
+        if TP(VACANCIES.name, 0) in partitions:
+            sweep()
+
+    app.on_partitions_assigned.connect(assigned, weak=False)
     add_agents(
         app,
         handle,

@@ -84,7 +84,7 @@ async def test_the_list_is_filled_past_what_is_excluded(world, make, now):
         await office.publish("candidate", make.candidate(f"c{number}", title=title))
     await office.publish("rule", rule_record(make, anchor("cook"), anchor("cook")))
     await office.publish("vacancy", make.vacancy("v1", title="cook"))
-    found = [match for match in world.matches if match.vacancy_revision == 1 and match.found_by == "vacancy"]
+    found = world.own_list(3)
     vector = world.encoder.vector
     nearest = sorted(range(30, 40), key=lambda n: -float(vector("cook") @ vector(f"other {n}")))
     assert [match.candidate_id for match in found] == [f"c{number}" for number in nearest[:3]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rolecall.schemas.match import Side
-from rolecall.streams.index.port import Index, Point, Repetition
+from rolecall.streams.index.port import Index, Listing, Point, Repetition
 from tests.streams.index.contract.common import DIMS, LOCAL_QDRANT_WARNS
 
 pytestmark = LOCAL_QDRANT_WARNS
@@ -20,7 +20,7 @@ async def write(index: Index):
             Side.VACANCY, [Point("v1", revision, vector, {"since": revision, "digest": digest})]
         )
         if settled:
-            await index.settle(Side.VACANCY, [Repetition("v1", revision, digest)])
+            await index.settle(Side.VACANCY, [Listing("v1", revision, digest, 0, 0, 0)])
 
     return one
 
@@ -69,7 +69,7 @@ async def test_before_it_is_settled_it_does_not(index, write, repeats):
 async def test_what_was_written_again_is_not_settled_by_the_earlier_matches(index, write, repeats):
     await write(settled=False)
     await write(6, settled=False)
-    await index.settle(Side.VACANCY, [Repetition("v1", 5, "one")])
+    await index.settle(Side.VACANCY, [Listing("v1", 5, "one", 0, 0, 0)])
     assert not await repeats(9)
 
 
@@ -79,16 +79,16 @@ async def test_another_content_of_one_revision_is_not_settled_by_the_matches_of_
     for edition, digest in (("a", "one"), ("b", "two")):
         payload = {"since": 5, "edition": edition, "digest": digest}
         await index.upsert(Side.VACANCY, [Point("v1", 5, vector, payload)])
-    await index.settle(Side.VACANCY, [Repetition("v1", 5, "one")])
+    await index.settle(Side.VACANCY, [Listing("v1", 5, "one", 0, 0, 0)])
     assert not await repeats(5, "two")
-    await index.settle(Side.VACANCY, [Repetition("v1", 5, "two")])
+    await index.settle(Side.VACANCY, [Listing("v1", 5, "two", 0, 0, 0)])
     assert await repeats(5, "two")
 
 
 async def test_settling_adds_nothing_to_a_tombstone(index, write, repeats):
     await write(settled=False)
     await index.upsert(Side.VACANCY, [Point("v1", 6)])
-    await index.settle(Side.VACANCY, [Repetition("v1", 5, "one")])
+    await index.settle(Side.VACANCY, [Listing("v1", 5, "one", 0, 0, 0)])
     found = (await index.fetch(Side.VACANCY, ["v1"]))["v1"]
     assert (found.vector, found.payload, await repeats(9)) == (None, None, False)
 

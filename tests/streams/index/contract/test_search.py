@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rolecall.streams.index.conditions import All, AnyOf, AtLeast, Condition
-from rolecall.streams.index.port import Index, Lookup, Point, Query
+from rolecall.streams.index.port import SCORE_UNITS, Index, Lookup, Point, Query
 from tests.streams.index.contract.common import DIMS, EAST, EVERYTHING, LOCAL_QDRANT_WARNS, SIDE, live
 
 pytestmark = LOCAL_QDRANT_WARNS
@@ -126,7 +126,10 @@ async def test_of_the_useful_scores_none_is_missing(index: Index) -> None:
         await index.upsert(SIDE, points[start : start + 500])
     useful = (0.95, 0.8, 0.2, -0.5, 1.1)
     query = [
-        Query(vectors[n], AnyOf("country", ("NL",)), 12, useful_score=each) for n, each in enumerate(useful)
+        Query(
+            vectors[n], AnyOf("country", ("NL",)), 12, useful=np.array([round(each * SCORE_UNITS)], np.int32)
+        )
+        for n, each in enumerate(useful)
     ]
     for n, (hits, least) in enumerate(zip(await index.search_allowed(SIDE, query), useful, strict=True)):
         scores = {f"{m}": float(vectors[m] @ vectors[n]) for m in range(1, 1500, 2)}

@@ -15,7 +15,7 @@ from tests.streams.worker.faust.messages import untouched
 @pytest.fixture
 async def configured():
     def made(**settings):
-        app = create_app(Settings(_env_file=None, **settings), "rolecall-g2", untouched)
+        app = create_app(Settings(_env_file=None, **settings), "rolecall-g2", untouched, list)
         return app.conf
 
     return made
@@ -70,7 +70,7 @@ async def test_a_part_may_take_half_of_the_shorter_of_session_and_stop(monkeypat
         batch_size=100,
         batch_within_seconds=0.02,
     )
-    create_app(settings, "rolecall", untouched)
+    create_app(settings, "rolecall", untouched, list)
     assert given == {"batch_size": 100, "within_seconds": 0.02, "part_seconds": part}
 
 

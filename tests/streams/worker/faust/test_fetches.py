@@ -48,7 +48,7 @@ class Fetched:
     """Our consumer on that client. A thread of its own is not needed: one thing happens after the other."""
 
     def __init__(self, monkeypatch, committed):
-        self.app = create_app(Settings(_env_file=None), "rolecall", untouched)
+        self.app = create_app(Settings(_env_file=None), "rolecall", untouched, list)
         self.consumer = self.app.consumer
         self.thread = self.consumer._thread
         self.thread.thread_loop.close()

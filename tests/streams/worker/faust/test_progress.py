@@ -139,7 +139,7 @@ async def test_the_client_reads_committed_records_and_waits_as_the_settings_say(
     async def untouched(topic, records, acknowledge):
         raise AssertionError("no batch arrives here")
 
-    app = create_app(Settings(_env_file=None, fetch_max_wait_ms=123), "rolecall", untouched)
+    app = create_app(Settings(_env_file=None, fetch_max_wait_ms=123), "rolecall", untouched, list)
     thread = app.consumer._thread
     thread.thread_loop.close()  # of a thread that never starts
     client = thread._create_worker_consumer(app.transport)

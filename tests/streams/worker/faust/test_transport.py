@@ -17,7 +17,7 @@ class Partition:
     """Messages of one partition, acked by hand; commits are only remembered."""
 
     def __init__(self, consumer_class, offsets, committed):
-        app = create_app(Settings(_env_file=None), "rolecall", untouched)
+        app = create_app(Settings(_env_file=None), "rolecall", untouched, list)
         app.topics._acking_topics.add(HERE.topic)
         app.transport.Consumer = consumer_class
         self.consumer = app.consumer
