@@ -139,22 +139,19 @@ async def _serve(
     dropped.add_done_callback(lambda _: stop.now(Ending.DROPPED))
     await app.start()
     health.consuming = partial(progress, app)
-    gc.collect()
-    gc.freeze()  # a full collection past the libraries' objects takes longer than a batch
+    _freeze_libraries()
     # An expired vacancy has expired whichever model says so: its withdrawal never goes to a rehearsal.
-    lists = ready.entities.lists
-    sweeper = Sweeper(index=index, publisher=confirmed, cache=cache, lists=lists)
+    sweeper = Sweeper(index=index, publisher=confirmed, cache=cache, lists=ready.entities.lists)
     beside.start(keep_sweeping(sweeper.sweep, settings.expiry_interval_seconds))
     beside.start(keep_rolling(confirmed.publish, lambda: health.progress().lag))
     beside.start(keep_checking(intact, committed))
-    beside.start(lists.keep(lambda: bool(health.batches)))
+    beside.start(ready.entities.lists.keep(lambda: bool(health.batches)))
     _log_start(encoder, deployment)
     await app.wait_for_stopped(stop.event)
     health.consuming = None
     beside.cancel()
     await app.stop()
-    await _close(index, cache)
-    http.close()
+    await _close(index, cache, http)
     log.info("worker_stopped", crashed=app.crashed)
     if app.crashed:
         raise SystemExit(EXIT_FAILED)
@@ -177,6 +174,12 @@ async def _handled_live(
     return await handled(settings, group(live, settings.consumer_group))
 
 
+def _freeze_libraries() -> None:
+    """A full collection past the libraries' objects takes longer than a batch."""
+    gc.collect()
+    gc.freeze()
+
+
 def _log_start(encoder: Encoder, deployment: Deployment) -> None:
     log.info(
         "worker_started",
@@ -187,10 +190,11 @@ def _log_start(encoder: Encoder, deployment: Deployment) -> None:
     )
 
 
-async def _close(index: Index, cache: Cache | None) -> None:
+async def _close(index: Index, cache: Cache | None, http: HealthServer) -> None:
     await index.close()
     if cache is not None:
         await cache.close()
+    http.close()
 
 
 class Beside:
