@@ -2,7 +2,7 @@
 
 `city_names.npz` covers cities of at least 50,000 people. It has a row for each name of each city: a hash of
 the name, and GeoNames' number of the city. Every worker loads it, in milliseconds.
-`python -m bench.city_names` builds it.
+`python -m bench.rig.city_names` builds it.
 """
 
 from functools import cache, lru_cache
