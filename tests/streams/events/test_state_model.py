@@ -78,249 +78,247 @@ class Interleaved:
         return in_turn
 
 
-def history_machine(new_world: Any, make: Any, start: Any, limits: Any) -> type[RuleBasedStateMachine]:
-    class Histories(RuleBasedStateMachine):
-        def __init__(self) -> None:
-            super().__init__()
-            self.now = start
-            self.chance = random.Random(0)
-            self.loop = asyncio.new_event_loop()
-            self.loop.set_default_executor(Inline())
-            self.workers = [new_world(), new_world()]
-            self.index, self.publisher, self.cache = (
-                self.workers[0].index,
-                self.workers[0].publisher,
-                DictCache(),
-            )
-            self.ports = []
-            for world in self.workers:
-                ports = [Interleaved(port, self.chance) for port in (self.index, self.publisher, self.cache)]
-                index, publisher, cache = ports
-                world.use(index=index, publisher=publisher, cache=cache, now=lambda: self.now)
-                self.ports.append(ports)
-            self.sweeper = Sweeper(
-                index=Interleaved(self.index, self.chance),
-                publisher=Interleaved(self.publisher, self.chance),
-                cache=Interleaved(self.cache, self.chance),
-                now=lambda: self.now,
-            )
-            self.rule_ports = [Interleaved(port, self.chance) for port in (self.index, self.publisher)]
-            self.definitions = DefinitionRunner(
-                ExclusionRule,
-                ExclusionRules(self.workers[0].encoder, self.rule_ports[0]).apply,
-                publisher=self.rule_ports[1],
-                limits=limits,
-                now=lambda: self.now,
-            )
-            self.rules: dict[int, tuple[int, bool, Any]] = {}  # newest: revision, erased, forbidden titles
-            self.forbidden: set[tuple[str, str]] = set()  # titles that must not meet
-            self.once_forbidden: set[tuple[str, str, str, str]] = set()
-            self.published: dict[tuple[Side, int, int], Any] = {}  # one content for each revision
-            self.editions: dict[tuple[str, int], str] = {}  # by id and revision, the hash of the content
-            self.newest: dict[tuple[Side, int], tuple[int, bool, Any]] = {}
-            self.state = MatchState()
-            self.read = 0
+class Histories(RuleBasedStateMachine):
+    new_world: Any
+    make: Any
+    start: Any
+    limits: Any
 
-        def teardown(self) -> None:
-            self.loop.close()
-
-        @rule(
-            events=st.lists(EVENTS, min_size=1, max_size=6),
-            again=st.booleans(),
-            sweep=st.booleans(),
-            rules=st.lists(RULES, max_size=2, unique_by=lambda drawn: drawn[:2]),
-            dies_in=st.sampled_from((None, None, *DIES_IN)),
-            seed=st.integers(0, 2**16),
-            data=st.data(),
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.start
+        self.chance = random.Random(0)
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(Inline())
+        self.workers = [self.new_world(), self.new_world()]
+        self.index, self.publisher, self.cache = (
+            self.workers[0].index,
+            self.workers[0].publisher,
+            DictCache(),
         )
-        def events_arrive(self, events, again, sweep, rules, dies_in, seed, data):
-            self.chance.seed(seed)
-            records = [(side, id, self.record(*event, data)) for event in events for side, id, *_ in [event]]
-            if again:
-                records += records[::2]
-            work = [self.work(worker, records, dies_in if worker == 0 else None) for worker in (0, 1)]
-            if sweep:
-                work.append(self.sweeper.sweep())
-            before = self.forbidden
-            if rules:
-                work.append(self.define([self.rule_record(*each) for each in rules], dies_in))
-            self.forbidden = {
-                titles for _, erased, pairs in self.rules.values() if not erased for titles in pairs
-            }
-            self.loop.run_until_complete(self.all_of(work))
-            self.once_forbidden |= self.pairs_of(before | self.forbidden)
-            self.read_on()
+        self.ports = []
+        for world in self.workers:
+            ports = [Interleaved(port, self.chance) for port in (self.index, self.publisher, self.cache)]
+            index, publisher, cache = ports
+            world.use(index=index, publisher=publisher, cache=cache, now=lambda: self.now)
+            self.ports.append(ports)
+        self.sweeper = Sweeper(
+            index=Interleaved(self.index, self.chance),
+            publisher=Interleaved(self.publisher, self.chance),
+            cache=Interleaved(self.cache, self.chance),
+            now=lambda: self.now,
+        )
+        self.rule_ports = [Interleaved(port, self.chance) for port in (self.index, self.publisher)]
+        self.definitions = DefinitionRunner(
+            ExclusionRule,
+            ExclusionRules(self.workers[0].encoder, self.rule_ports[0]).apply,
+            publisher=self.rule_ports[1],
+            limits=self.limits,
+            now=lambda: self.now,
+        )
+        self.rules: dict[int, tuple[int, bool, Any]] = {}  # newest: revision, erased, forbidden titles
+        self.forbidden: set[tuple[str, str]] = set()  # titles that must not meet
+        self.once_forbidden: set[tuple[str, str, str, str]] = set()
+        self.published: dict[tuple[Side, int, int], Any] = {}  # one content for each revision
+        self.editions: dict[tuple[str, int], str] = {}  # by id and revision, the hash of the content
+        self.newest: dict[tuple[Side, int], tuple[int, bool, Any]] = {}
+        self.state = MatchState()
+        self.read = 0
 
-        def rule_record(self, number, revision, first):
-            """Keeps `first` apart from welders; None removes the rule. One content for each revision."""
-            id, other = f"rule-{number}", "welder"
-            known = self.rules.get(number, (0, False, ()))
-            pairs = () if first is None else ((first, other), (other, first))
-            if revision > known[0]:
-                self.rules[number] = (revision, first is None, pairs)
-            elif revision == known[0]:
-                first = None if known[1] else known[2][0][0]
-            if first is None:
-                return make.erasure(id, at=revision)
-            anchors = [{"text": text, "min_similarity": 0.999} for text in (first, other)]
-            return make.json(id=id, revision=revision, occurred_at=start.isoformat(), anchors=anchors)
+    def teardown(self) -> None:
+        self.loop.close()
 
-        async def define(self, records, dies_in):
+    @rule(
+        events=st.lists(EVENTS, min_size=1, max_size=6),
+        again=st.booleans(),
+        sweep=st.booleans(),
+        rules=st.lists(RULES, max_size=2, unique_by=lambda drawn: drawn[:2]),
+        dies_in=st.sampled_from((None, None, *DIES_IN)),
+        seed=st.integers(0, 2**16),
+        data=st.data(),
+    )
+    def events_arrive(self, events, again, sweep, rules, dies_in, seed, data):
+        self.chance.seed(seed)
+        records = [(side, id, self.record(*event, data)) for event in events for side, id, *_ in [event]]
+        if again:
+            records += records[::2]
+        work = [self.work(worker, records, dies_in if worker == 0 else None) for worker in (0, 1)]
+        if sweep:
+            work.append(self.sweeper.sweep())
+        before = self.forbidden
+        if rules:
+            work.append(self.define([self.rule_record(*each) for each in rules], dies_in))
+        self.forbidden = {
+            titles for _, erased, pairs in self.rules.values() if not erased for titles in pairs
+        }
+        self.loop.run_until_complete(self.all_of(work))
+        self.once_forbidden |= self.pairs_of(before | self.forbidden)
+        self.read_on()
+
+    def rule_record(self, number, revision, first):
+        """Keeps `first` apart from welders; None removes the rule. One content for each revision."""
+        id, other = f"rule-{number}", "welder"
+        known = self.rules.get(number, (0, False, ()))
+        pairs = () if first is None else ((first, other), (other, first))
+        if revision > known[0]:
+            self.rules[number] = (revision, first is None, pairs)
+        elif revision == known[0]:
+            first = None if known[1] else known[2][0][0]
+        if first is None:
+            return self.make.erasure(id, at=revision)
+        anchors = [{"text": text, "min_similarity": 0.999} for text in (first, other)]
+        return self.make.json(id=id, revision=revision, occurred_at=self.start.isoformat(), anchors=anchors)
+
+    async def define(self, records, dies_in):
+        for port in self.rule_ports:
+            port.dies_in = dies_in
+        try:
+            await self.definitions.run(records)
+        except Killed:
             for port in self.rule_ports:
-                port.dies_in = dies_in
-            try:
-                await self.definitions.run(records)
-            except Killed:
-                for port in self.rule_ports:
-                    port.dies_in = None
-                await self.definitions.run(records)
+                port.dies_in = None
+            await self.definitions.run(records)
 
-        def pairs_of(self, forbidden):
-            return {pair for pair, titles in self.compatible_pairs().items() if titles in forbidden}
+    def pairs_of(self, forbidden):
+        return {pair for pair, titles in self.compatible_pairs().items() if titles in forbidden}
 
-        def compatible_pairs(self):
-            """By ids and contents, the titles of both."""
-            return {
-                (vacancy.id, edition_of(vacancy), candidate.id, edition_of(candidate)): (
-                    vacancy.title,
-                    candidate.titles[0],
-                )
-                for vacancy in self.live(Side.VACANCY)
-                for candidate in self.live(Side.CANDIDATE)
-                if compatible(vacancy, candidate, self.now)
-            }
-
-        async def all_of(self, work):
-            await asyncio.gather(*work)
-
-        async def work(self, worker, records, dies_in):
-            """An entity's events go to one worker, each side in a batch of its own."""
-            runner = self.workers[worker].runner
-            for port in self.ports[worker]:
-                port.dies_in = dies_in
-            for side in Side:
-                batch = [record for each, id, record in records if each is side and id % 2 == worker]
-                try:
-                    await runner.run(side, batch)
-                except Killed:
-                    for port in self.ports[worker]:
-                        port.dies_in = None
-                    await runner.run(side, batch)
-
-        def record(self, side, number, revision, erases, data):
-            id = f"{side}-{number}"
-            if erases:
-                self.note(side, number, revision, None)
-                return make.erasure(id, at=revision)
-            if (side, number, revision) not in self.published:
-                self.published[side, number, revision] = data.draw(self.contents(side))
-            fields = self.published[side, number, revision]
-            if side is Side.VACANCY:
-                record, contract = make.vacancy(id, revision, **fields), Vacancy
-            else:
-                record, contract = make.candidate(id, revision, **fields), Candidate
-            entity = contract.model_validate_json(record.value)
-            self.editions[id, revision] = edition_of(entity)
-            self.note(side, number, revision, entity)
-            return record
-
-        def contents(self, side):
-            terms = {
-                "status": st.sampled_from(("open", "open", "open", "closed")),
-                "seniority": st.sampled_from((None, "junior", "lead")),
-                "languages": st.sampled_from(((), ({"code": "nl"},), ({"code": "de", "level": "B2"},))),
-            }
-            if side is Side.VACANCY:
-                minutes = st.sampled_from((None, -1, 5, 30))
-                terms["expires_at"] = minutes.map(
-                    lambda after: None if after is None else (self.now + timedelta(minutes=after)).isoformat()
-                )
-            return st.fixed_dictionaries({"title": st.sampled_from(TITLES), **terms})
-
-        def note(self, side, number, revision, entity):
-            known = self.newest.get((side, number), (0, False, None))
-            self.newest[side, number] = max(known, (revision, entity is None, entity), key=lambda k: k[:2])
-
-        @rule(minutes=st.sampled_from((1, 10, 40)), seed=st.integers(0, 2**16))
-        def time_passes(self, minutes, seed):
-            self.chance.seed(seed)
-            self.now += timedelta(minutes=minutes)
-            self.loop.run_until_complete(self.all_of([self.sweeper.sweep(), self.sweeper.sweep()]))
-            self.read_on()
-
-        def read_on(self):
-            for record in self.publisher.records[self.read :]:
-                if record.besides is not None:  # an erasure, for the other partitions of its topic
-                    continue
-                assert record.topic == MATCHES.name, "nothing is dead-lettered"
-                event = read_event(record.value)
-                assert isinstance(event, Match | MatchesWithdrawn)
-                self.state.apply(event)
-            self.read = len(self.publisher.records)
-
-        def live(self, side):
-            entities = [entity for (each, _), (_, _, entity) in self.newest.items() if each is side]
-            return [
-                entity
-                for entity in entities
-                if entity and entity.status == "open" and not self.expired(entity)
-            ]
-
-        def expired(self, entity):
-            until = getattr(entity, "expires_at", None)
-            return until is not None and until <= self.now
-
-        @invariant()
-        def the_state_is_what_brute_force_finds(self):
-            """What expired is withdrawn by the next sweep; until then it may still be there.
-
-            A match may name an older revision, if the newer ones only repeat its content.
-            """
-            waiting = {id for id, _ in self.swept_next()}
-            held = {
-                (
-                    match.vacancy_id,
-                    self.editions[match.vacancy_id, match.vacancy_revision],
-                    match.candidate_id,
-                    self.editions[match.candidate_id, match.candidate_revision],
-                )
-                for match in self.state.matches()
-                if match.vacancy_id not in waiting
-            }
-            allowed = self.compatible_pairs().keys() - self.pairs_of(self.forbidden)
-            assert allowed - self.once_forbidden <= held <= allowed
-
-        def swept_next(self):
-            return self.loop.run_until_complete(
-                self.index.expired(Side.VACANCY, milliseconds(self.now) + 1, 100)
+    def compatible_pairs(self):
+        """By ids and contents, the titles of both."""
+        return {
+            (vacancy.id, edition_of(vacancy), candidate.id, edition_of(candidate)): (
+                vacancy.title,
+                candidate.titles[0],
             )
+            for vacancy in self.live(Side.VACANCY)
+            for candidate in self.live(Side.CANDIDATE)
+            if compatible(vacancy, candidate, self.now)
+        }
 
-        @invariant()
-        def the_index_holds_who_is_open(self):
-            waiting = {id for id, _ in self.swept_next()}
-            for side in Side:
-                assert self.index.live(side) - waiting == {entity.id for entity in self.live(side)}
+    async def all_of(self, work):
+        await asyncio.gather(*work)
 
-        @invariant()
-        def the_cache_holds_no_text_but_theirs(self):
-            stored = [
-                (point.payload or {}).get("content")
-                for side in Side
-                for point in self.index.points[side].values()
-            ]
-            assert {key.hex() for key in self.cache.rows} <= set(stored)
-            texts = {content_hash(document_of(entity)).hex() for side in Side for entity in self.live(side)}
-            waiting = {id for id, _ in self.swept_next()}
-            if not waiting:
-                assert {key.hex() for key in self.cache.rows} <= texts
+    async def work(self, worker, records, dies_in):
+        """An entity's events go to one worker, each side in a batch of its own."""
+        runner = self.workers[worker].runner
+        for port in self.ports[worker]:
+            port.dies_in = dies_in
+        for side in Side:
+            batch = [record for each, id, record in records if each is side and id % 2 == worker]
+            try:
+                await runner.run(side, batch)
+            except Killed:
+                for port in self.ports[worker]:
+                    port.dies_in = None
+                await runner.run(side, batch)
 
-    return Histories
+    def record(self, side, number, revision, erases, data):
+        id = f"{side}-{number}"
+        if erases:
+            self.note(side, number, revision, None)
+            return self.make.erasure(id, at=revision)
+        if (side, number, revision) not in self.published:
+            self.published[side, number, revision] = data.draw(self.contents(side))
+        fields = self.published[side, number, revision]
+        if side is Side.VACANCY:
+            record, contract = self.make.vacancy(id, revision, **fields), Vacancy
+        else:
+            record, contract = self.make.candidate(id, revision, **fields), Candidate
+        entity = contract.model_validate_json(record.value)
+        self.editions[id, revision] = edition_of(entity)
+        self.note(side, number, revision, entity)
+        return record
+
+    def contents(self, side):
+        terms = {
+            "status": st.sampled_from(("open", "open", "open", "closed")),
+            "seniority": st.sampled_from((None, "junior", "lead")),
+            "languages": st.sampled_from(((), ({"code": "nl"},), ({"code": "de", "level": "B2"},))),
+        }
+        if side is Side.VACANCY:
+            minutes = st.sampled_from((None, -1, 5, 30))
+            terms["expires_at"] = minutes.map(
+                lambda after: None if after is None else (self.now + timedelta(minutes=after)).isoformat()
+            )
+        return st.fixed_dictionaries({"title": st.sampled_from(TITLES), **terms})
+
+    def note(self, side, number, revision, entity):
+        known = self.newest.get((side, number), (0, False, None))
+        self.newest[side, number] = max(known, (revision, entity is None, entity), key=lambda k: k[:2])
+
+    @rule(minutes=st.sampled_from((1, 10, 40)), seed=st.integers(0, 2**16))
+    def time_passes(self, minutes, seed):
+        self.chance.seed(seed)
+        self.now += timedelta(minutes=minutes)
+        self.loop.run_until_complete(self.all_of([self.sweeper.sweep(), self.sweeper.sweep()]))
+        self.read_on()
+
+    def read_on(self):
+        for record in self.publisher.records[self.read :]:
+            if record.besides is not None:  # an erasure, for the other partitions of its topic
+                continue
+            assert record.topic == MATCHES.name, "nothing is dead-lettered"
+            event = read_event(record.value)
+            assert isinstance(event, Match | MatchesWithdrawn)
+            self.state.apply(event)
+        self.read = len(self.publisher.records)
+
+    def live(self, side):
+        entities = [entity for (each, _), (_, _, entity) in self.newest.items() if each is side]
+        return [
+            entity for entity in entities if entity and entity.status == "open" and not self.expired(entity)
+        ]
+
+    def expired(self, entity):
+        until = getattr(entity, "expires_at", None)
+        return until is not None and until <= self.now
+
+    @invariant()
+    def the_state_is_what_brute_force_finds(self):
+        """What expired is withdrawn by the next sweep; until then it may still be there.
+
+        A match may name an older revision, if the newer ones only repeat its content.
+        """
+        waiting = {id for id, _ in self.swept_next()}
+        held = {
+            (
+                match.vacancy_id,
+                self.editions[match.vacancy_id, match.vacancy_revision],
+                match.candidate_id,
+                self.editions[match.candidate_id, match.candidate_revision],
+            )
+            for match in self.state.matches()
+            if match.vacancy_id not in waiting
+        }
+        allowed = self.compatible_pairs().keys() - self.pairs_of(self.forbidden)
+        assert allowed - self.once_forbidden <= held <= allowed
+
+    def swept_next(self):
+        return self.loop.run_until_complete(self.index.expired(Side.VACANCY, milliseconds(self.now) + 1, 100))
+
+    @invariant()
+    def the_index_holds_who_is_open(self):
+        waiting = {id for id, _ in self.swept_next()}
+        for side in Side:
+            assert self.index.live(side) - waiting == {entity.id for entity in self.live(side)}
+
+    @invariant()
+    def the_cache_holds_no_text_but_theirs(self):
+        stored = [
+            (point.payload or {}).get("content")
+            for side in Side
+            for point in self.index.points[side].values()
+        ]
+        assert {key.hex() for key in self.cache.rows} <= set(stored)
+        texts = {content_hash(document_of(entity)).hex() for side in Side for entity in self.live(side)}
+        waiting = {id for id, _ in self.swept_next()}
+        if not waiting:
+            assert {key.hex() for key in self.cache.rows} <= texts
 
 
 @pytest.mark.timeout(300)
 def test_the_state_is_exact_whatever_happens(new_world, make, now, limits):
-    world = new_world
+    parts = {"new_world": new_world, "make": make, "start": now, "limits": limits}
     run_state_machine_as_test(
-        lambda: history_machine(world, make, now, limits)(),
+        type("Histories", (Histories,), parts),
         settings=settings(max_examples=150, stateful_step_count=30, deadline=None),
     )
