@@ -17,6 +17,7 @@ from rolecall.streams.diagnose import explain as diagnosis
 from rolecall.streams.diagnose.explain import Explanation
 from rolecall.streams.settings import Settings
 
+LEAST_SHARE = 0.005  # less is 0 % when it is rounded
 LONGEST_NAME = 70
 
 
@@ -91,9 +92,12 @@ def lines(found: Explanation, titles: Titles) -> Iterator[str]:
     yield f"exclusion rules  {', '.join(found.exclusion_rules) or 'none'}"
     yield f"shared skills    {', '.join(found.shared_skills) or 'none'}"
     yield f"missing skills   {', '.join(found.missing_skills) or 'none'}"
-    for name, share in found.features or (("none", None),):
+    features = [(name, share) for name, share in found.features if share >= LEAST_SHARE]
+    for name, share in features:
         shown = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
-        yield f"feature          {shown}" + ("" if share is None else f" ({share:.0%} of the score)")
+        yield f"feature          {shown} ({share:.0%} of the score)"
+    if not features:
+        yield "feature          none"
 
 
 def _near(occupation: NearestOccupation | None) -> str:

@@ -1,5 +1,6 @@
 """The command line: `rolecall`. A command's module is imported when the command is run."""
 
+import difflib
 import os
 import sys
 from importlib import import_module
@@ -64,6 +65,14 @@ class Sections(click.Group):
         command = getattr(import_module(f"rolecall.streams.cli.{module}"), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and near:
+            ctx.fail(f"there is no command {args[0]!r}; did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -60,10 +60,11 @@ async def report(at: RolloutSession) -> Figures:
                 live.take(event, record.timestamp)
             elif event.model_version == other.model_version:
                 beside.take(event, record.timestamp)
+    top_k, penalty = at.settings.top_k, at.settings.soft_penalty
     return {
         "live": rollout.live.model_dump(),
         "other": other.model_dump(),
-        **compare(live.state.matches(), beside.state.matches(), at.settings.top_k),
+        **compare(*(seen.state.belonging(top_k, penalty) for seen in (live, beside)), top_k),
         **times(live, beside),
     }
 

@@ -104,3 +104,15 @@ def test_a_command_of_training_tells_an_unknown_setting_too(tmp_path: Path) -> N
     given = os.environ | {"ROLECALL_BROKR": "kafka:9092"}
     said = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=True)
     assert said.stderr == "rolecall: no such setting: ROLECALL_BROKR; did you mean ROLECALL_BROKER?\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("pubish", "Error: there is no command 'pubish'; did you mean 'publish'?"),
+        ("quux", "Error: No such command 'quux'."),
+    ],
+)
+def test_a_misspelt_command_is_told_with_the_nearest_right_one(typed: str, said: str) -> None:
+    result = CliRunner().invoke(rolecall, [typed])
+    assert (result.stderr.splitlines()[-1], result.exit_code) == (said, 2)

@@ -221,6 +221,11 @@ async def test_on_the_embedded_index(new_world, make, edge_socket, now):
         await explain(world.encoder, index, "v2", "c1", POLICY, now)
     await index.close()
 
+    async def test_a_feature_that_adds_nothing_is_not_shown(self, told):
+        found = replace(await told(), features=(("nursing", 0.3), ("welding", 0.004)))
+        shown = [click.unstyle(line) for line in lines(found, {}) if line.startswith("feature")]
+        assert shown == ["feature          nursing (30% of the score)"]
+
 
 class TestCommand:
     @pytest.fixture
