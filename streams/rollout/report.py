@@ -60,11 +60,11 @@ async def report(at: RolloutSession) -> Figures:
                 live.take(event, record.timestamp)
             elif event.model_version == other.model_version:
                 beside.take(event, record.timestamp)
-    top_k, penalty = at.settings.top_k, at.settings.soft_penalty
+    k, penalty = at.settings.top_k, at.settings.soft_penalty
     return {
         "live": rollout.live.model_dump(),
         "other": other.model_dump(),
-        **compare(*(seen.state.belonging(top_k, penalty) for seen in (live, beside)), top_k),
+        **compare(live.state.belonging(k, penalty), beside.state.belonging(k, penalty), k),
         **times(live, beside),
     }
 

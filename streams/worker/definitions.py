@@ -1,8 +1,9 @@
 """Bring records of the topics `rules` and `occupations` to their effect or to the dead letters."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from typing import Generic
 
 import structlog
@@ -18,11 +19,14 @@ from rolecall.streams.worker.poison import sift
 
 log = structlog.get_logger()
 
-Apply = Callable[[Sequence[Defined[D] | Erased], datetime], Awaitable[list[Outgoing]]]
+Apply = Callable[[Sequence[Defined[D] | Erased], datetime], Awaitable[Iterable[Outgoing]]]
+
+PUBLISHED_TOGETHER = 200  # a wide rule withdraws millions of pairs: they are never in memory together
 
 
 class DefinitionRunner(Generic[D]):
-    """`apply` brings events with distinct ids to their effect. It is idempotent, so it can be retried."""
+    """`apply` brings events with distinct ids to their effect. It is idempotent, so it can be retried. It may
+    make its records one by one, while they are published."""
 
     def __init__(
         self,
@@ -46,15 +50,12 @@ class DefinitionRunner(Generic[D]):
         now = self._now()
         events, rejects = receive_definitions(self._contract, records, self._limits)
         tally = DefinitionTally(len(records), rejects=rejects)
-        outgoing, poison = await sift(
+        _, poison = await sift(
             newest(events), lambda some: self._effects(some, now, tally), lambda: Stage.UPSERT
         )
         rejects += poison
         letters = [dead_letter(reject) for reject in rejects]
-        publish = partial(self._publisher.publish, [*outgoing, *letters])
-        _, retries = await patiently(publish, Stage.PUBLISH, self._retry_seconds)
-        tally.published = len(outgoing)
-        tally.retries += retries
+        await self._publish(letters, tally)
         for reject in rejects:
             log.warning(
                 "dead_letter",
@@ -72,4 +73,13 @@ class DefinitionRunner(Generic[D]):
         apply = partial(self._apply, events, now)
         outgoing, retries = await patiently(apply, Stage.UPSERT, self._retry_seconds)
         tally.retries += retries
-        return outgoing
+        rest = iter(outgoing)
+        while part := list(islice(rest, PUBLISHED_TOGETHER)):
+            await self._publish(part, tally)
+            tally.published += len(part)
+        return []
+
+    async def _publish(self, records: Sequence[Outgoing], tally: DefinitionTally) -> None:
+        publish = partial(self._publisher.publish, records)
+        _, retries = await patiently(publish, Stage.PUBLISH, self._retry_seconds)
+        tally.retries += retries

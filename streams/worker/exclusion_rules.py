@@ -80,8 +80,10 @@ class ExclusionRules:
         self._index = index
         self._lists = lists
 
-    async def apply(self, events: Sequence[Defined[ExclusionRule] | Erased], now: datetime) -> list[Outgoing]:
-        """Write the anchors, then withdraw the pairs that they exclude.
+    async def apply(
+        self, events: Sequence[Defined[ExclusionRule] | Erased], now: datetime
+    ) -> Iterator[Outgoing]:
+        """Write the anchors, then withdraw the pairs that they exclude. The withdrawals are made one by one.
 
         Raises `Unacceptable` for an anchor without a vector.
         """
@@ -109,12 +111,12 @@ class ExclusionRules:
         if self._lists:
             for side, ids in (pair for each in forbidden for pair in each.entities()):
                 self._lists.due(side, ids, Due.LOST)
-        return [
+        return (
             withdrawal_record(withdrawal)
             for each in forbidden
             for vacancies, candidates in each.crossed
             for withdrawal in _withdrawals(vacancies, candidates, now, self._encoder.version)
-        ]
+        )
 
     async def _forget_erased(self, rules: Sequence[ExclusionRule], sides: Mapping[str, Side]) -> None:
         """Of what was erased while its vector was written: its own erasure may have looked before that."""

@@ -90,6 +90,25 @@ async def test_the_list_is_filled_past_what_is_excluded(world, make, now):
     assert [match.candidate_id for match in found] == [f"c{number}" for number in nearest[:3]]
 
 
+async def test_a_wide_rule_is_withdrawn_in_parts(office, world, make, holding):
+    """600 x 600 pairs, two withdrawals for each vacancy: no more than 200 at a time."""
+    ids = range(600)
+    await world.vacancies(*(make.vacancy(f"v{n}", title="cook", languages=[{"code": "nl"}]) for n in ids))
+    await world.candidates(*(make.candidate(f"c{n}", title="baker", languages=[{"code": "de"}]) for n in ids))
+    sizes = []
+    publish = world.publisher.publish
+
+    async def measured(records):
+        records = list(records)
+        sizes.append(len(records))
+        await publish(records)
+
+    world.publisher.publish = measured
+    await office.publish("rule", rule_record(make, anchor("cook"), anchor("baker")))
+    assert sizes == [200] * 6 + [0]
+    assert sum(len(each.counterparts) for each in world.withdrawn) == 600 * 600
+
+
 async def test_a_removed_rule_lets_the_pair_meet_again(office, world, make, holding):
     await world.vacancies(make.vacancy("v1", title="nurse"))
     await world.candidates(make.candidate("c1", title="cook"))
