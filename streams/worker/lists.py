@@ -45,7 +45,7 @@ from rolecall.streams.monitor.tally import ListCounts, Tally
 from rolecall.streams.retry import patiently
 from rolecall.streams.worker.search import Search
 
-LISTS_AT_ONCE = 32
+LISTS_AT_ONCE = 16  # an event that arrives waits for them
 ENTERED_BEFORE_RAISE = 10  # a list that so many have entered gets a higher floor
 MARGIN = 500  # units; how far a floor is lowered before a list is searched for what it lacks
 SHARE = 0.25  # of a worker's time, while events are processed
