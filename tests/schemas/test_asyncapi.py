@@ -7,6 +7,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 from rolecall.schemas import asyncapi
+from rolecall.schemas.feedback import VerdictReason
 from rolecall.schemas.match import MatchesWithdrawn, WithdrawalReason
 from rolecall.schemas.topics import TOPICS
 
@@ -153,6 +154,13 @@ class TestTomorrow:
         reason = schema_file("matches_withdrawn")["properties"]["reason"]
         assert "enum" not in reason
         assert reason["x-extensible-enum"] == [each.value for each in WithdrawalReason]
+
+    def test_the_reason_of_a_verdict_may_grow_too(self):
+        [reason] = [
+            each for each in schema_file("feedback")["properties"]["reason"]["anyOf"] if len(each) > 1
+        ]
+        assert "enum" not in reason
+        assert reason["x-extensible-enum"] == [each.value for each in VerdictReason]
 
     def test_maps_have_typed_values(self):
         maps = schema_file("matches_withdrawn")["properties"]["counterparts"]["anyOf"]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from rolecall.schemas.candidate import Candidate
+from rolecall.schemas.feedback import Feedback, VerdictReason
 from rolecall.schemas.match import Match, MatchesWithdrawn
 from rolecall.schemas.topics import DAY_MS, TOPICS
 from rolecall.schemas.vacancy import Vacancy
@@ -14,6 +15,7 @@ CONTRACTS = {
     "candidate": Candidate,
     "match": Match,
     "matches_withdrawn": MatchesWithdrawn,
+    "feedback": Feedback,
 }
 EXAMPLES = re.findall(r"```json (\w+)\n(.*?)```", DOC, re.DOTALL)
 ROWS = {
@@ -23,7 +25,7 @@ ROWS = {
 }
 
 
-def test_there_is_an_example_of_each_side_and_each_result():
+def test_there_is_an_example_of_each_side_each_result_and_a_verdict():
     assert {name for name, _ in EXAMPLES} == set(CONTRACTS)
 
 
@@ -31,6 +33,11 @@ def test_there_is_an_example_of_each_side_and_each_result():
 def test_an_example_is_a_valid_event(name, example):
     event = CONTRACTS[name].model_validate_json(example, strict=True)
     assert not event.model_extra
+
+
+def test_the_table_of_reasons_has_every_reason():
+    table = DOC.partition("| `reason` of a verdict |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [each.value for each in VerdictReason]
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)

@@ -21,7 +21,7 @@ from rolecall.schemas.common import (
     Workplace,
 )
 from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
-from rolecall.schemas.feedback import Feedback, Verdict
+from rolecall.schemas.feedback import Feedback, Verdict, VerdictReason
 from rolecall.schemas.match import Match, MatchesWithdrawn, NearestOccupation, Reasons, Side, WithdrawalReason
 from rolecall.schemas.occupation import Occupation
 from rolecall.schemas.rollout import Deployment, Rollout
@@ -210,6 +210,15 @@ EVENTS: dict[str, Contract] = {
         actor_id="recruiter-7",
         match_id="5f3c1e0a-8f0e-5b0e-9d9e-0a8f2b6f7c12",
         rank=3,
+    ),
+    "feedback_with_reason": Feedback(
+        id="f-3",
+        occurred_at=HALF_PAST_NINE,
+        vacancy_id="v-1",
+        candidate_id="c-1",
+        verdict=Verdict.REJECTED,
+        actor=Side.VACANCY,
+        reason=VerdictReason.FILLED,
     ),
     "exclusion_rule_minimal": ExclusionRule(
         id="r-1",

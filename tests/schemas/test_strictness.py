@@ -163,6 +163,18 @@ def test_feedback_counts_ranks_from_one():
     assert found == {"rank": "Input should be greater than or equal to 1"}
 
 
+def test_a_reason_that_only_a_later_producer_knows_is_taken_as_it_is():
+    event = Feedback.model_validate_json(json.dumps(FEEDBACK | {"reason": "pay_too_low"}), strict=True)
+    assert event.reason == "pay_too_low"
+
+
+@pytest.mark.parametrize("reason", ["Ms Smith was late", "Filled", "", "a" * 51, 7])
+def test_a_reason_is_a_short_name_and_no_text(reason):
+    found = problems(Feedback, json.dumps(FEEDBACK | {"reason": reason}))
+    assert list(found) == ["reason"]
+    assert "lower case letters, digits and _, at most 50 characters" in found["reason"]
+
+
 def test_an_occupation_has_at_most_a_thousand_alternative_labels():
     found = problems(Occupation, json.dumps(OCCUPATION | {"alternative_labels": ["x"] * 1001}))
     assert "at most 1000 items" in found["alternative_labels"]

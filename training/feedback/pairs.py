@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rolecall.schemas.common import milliseconds
-from rolecall.schemas.feedback import Feedback, Verdict
+from rolecall.schemas.feedback import Feedback, Verdict, VerdictReason
 from rolecall.schemas.match import Side
 from rolecall.training.feedback.entities import Entities
 
@@ -22,6 +22,8 @@ GRADES = {
     Verdict.DISMISSED: -0.5,
     Verdict.REJECTED: -1.0,
 }
+# A "no" with any other reason, also one that this version does not know, says nothing about the texts.
+ABOUT_THE_FIT = {None, VerdictReason.NOT_A_FIT, VerdictReason.MISSING_SKILLS}
 INTEREST = GRADES[Verdict.APPLIED]  # from here on a pair counts as a match
 DAY = timedelta(days=1)
 CLOCK_SKEW = timedelta(minutes=5)
@@ -155,14 +157,16 @@ def actor_of(event: Feedback) -> Actor:
 
 def _usable(events: Iterable[Feedback], entities: Entities, dropped: Counter[str]) -> Iterator[Feedback]:
     for event in events:
-        reasons = (_reason(Side.VACANCY, event, entities), _reason(Side.CANDIDATE, event, entities))
-        if reason := next(filter(None, reasons), None):
-            dropped[reason] += 1
+        gone = (_why_gone(Side.VACANCY, event, entities), _why_gone(Side.CANDIDATE, event, entities))
+        if why := next(filter(None, gone), None):
+            dropped[why] += 1
+        elif GRADES[event.verdict] < 0 and event.reason not in ABOUT_THE_FIT:
+            dropped["not about the fit"] += 1
         else:
             yield event
 
 
-def _reason(side: Side, event: Feedback, entities: Entities) -> str | None:
+def _why_gone(side: Side, event: Feedback, entities: Entities) -> str | None:
     """Why the event cannot be used any more; None if it can. Verdicts from before a vacancy closed still
     count, because hiring closes vacancies. No verdict on a candidate who has withdrawn counts."""
     key = side, event.vacancy_id if side is Side.VACANCY else event.candidate_id

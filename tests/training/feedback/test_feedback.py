@@ -170,6 +170,44 @@ def test_a_yes_after_a_no_is_a_second_thought() -> None:
     assert feedback.second_thoughts(events, HERE, RULES) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("reason", "counts"),
+    [
+        (None, True),
+        ("not_a_fit", True),
+        ("missing_skills", True),
+        ("unsuitable_terms", False),
+        ("filled", False),
+        ("already_applied", False),
+        ("withdrawn_by_candidate", False),
+        ("known_to_later_producers_only", False),
+    ],
+)
+def test_a_no_is_a_lesson_only_if_its_reason_is_about_the_fit(reason: str | None, counts: bool) -> None:
+    event = said("rejected", reason=reason)
+    assert [pair.grade for pair in pairs(event)] == ([-1.0] if counts else [])
+    assert dropped(event) == ({} if counts else {"not about the fit": 1})
+
+
+def test_a_yes_counts_whatever_its_reason() -> None:
+    assert pairs(said("hired", reason="filled"))[0].grade == 1.0
+
+
+def test_a_filled_vacancy_takes_no_earlier_verdict_back() -> None:
+    events = said("shortlisted", day=1), said("rejected", day=2, reason="filled")
+    assert [pair.grade for pair in pairs(*events)] == [0.6]
+
+
+def test_who_turns_everyone_down_because_the_vacancy_is_filled_is_no_flood() -> None:
+    others = (said("rejected", c=f"c{n}", reason="filled") for n in range(2, 400))
+    assert [pair.grade for pair in pairs(said("hired"), *others)] == [1.0]
+
+
+def test_a_yes_after_a_no_that_was_not_about_the_fit_is_no_second_thought() -> None:
+    events = ordered([said("rejected", day=1, reason="filled"), said("hired", day=2)])
+    assert feedback.second_thoughts(events, HERE, RULES) == (0, 0)
+
+
 def test_a_busy_recruiter_is_no_flood() -> None:
     found = dropped(*(said("hired", v=f"v{n}", day=n / 300) for n in range(300)))
     assert found == {"past the actor's limit": 100}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from rolecall.schemas.feedback import Feedback, Verdict
+from rolecall.schemas.feedback import Feedback, Verdict, VerdictReason
 from rolecall.schemas.match import Side
 from rolecall.training.feedback import snapshot, verdicts
 
@@ -16,6 +16,14 @@ EVENTS = [
     Feedback(
         id="f2", occurred_at=AT, vacancy_id="v", candidate_id="ü", verdict=Verdict.VIEWED,
         actor=Side.CANDIDATE, actor_id="someone", match_id="m", rank=3,
+    ),
+    Feedback(
+        id="f3", occurred_at=AT, vacancy_id="v", candidate_id="d", verdict=Verdict.REJECTED,
+        actor=Side.VACANCY, reason=VerdictReason.FILLED,
+    ),
+    Feedback(
+        id="f4", occurred_at=AT, vacancy_id="v", candidate_id="e", verdict=Verdict.REJECTED,
+        actor=Side.VACANCY, reason="known_to_later_producers_only",
     ),
 ]  # fmt: skip
 
@@ -31,9 +39,9 @@ def test_what_was_written_is_read(name: str, events: list[Feedback], tmp_path: P
 def test_parquet_has_times_and_numbers_as_such(tmp_path: Path) -> None:
     snapshot.write(tmp_path / "x.parquet", EVENTS)
     table = parquet.read_table(tmp_path / "x.parquet")
-    assert table.column("occurred_at").to_pylist() == [AT, AT]
-    assert table.column("rank").to_pylist() == [None, 3]
-    assert table.column("verdict").to_pylist() == ["hired", "viewed"]
+    assert table.column("occurred_at").to_pylist() == [AT] * 4
+    assert table.column("rank").to_pylist() == [None, 3, None, None]
+    assert table.column("verdict").to_pylist() == ["hired", "viewed", "rejected", "rejected"]
 
 
 def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
