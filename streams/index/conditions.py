@@ -79,6 +79,7 @@ PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "float", "integer", "geo"]] = {
     "currency": "keyword",
     "employment_types": "keyword",
     "expires": "float",
+    "floor": "integer",  # see port.Listing
     "languages": "keyword",
     "live": "integer",  # 1, absent from tombstones; not a bool: qdrant-edge 0.9 reads MatchValue(True) as 1
     "pay": "float",

@@ -89,7 +89,7 @@ class Hit:
     id: str
     revision: int
     score: float  # dot product
-    payload: Payload  # without the fields of PAYLOAD_INDEXES
+    payload: Payload  # of the fields of PAYLOAD_INDEXES, only `floor`
 
     @property
     def reaches(self) -> bool:

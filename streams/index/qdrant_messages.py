@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float32]
 _DATA = b"\x0a"  # DenseVector.data: field 1, packed (protobuf's encoding of repeated numbers)
 _CARRIED = grpc.WithPayloadSelector(
     exclude=grpc.PayloadExcludeSelector(
-        fields=sorted((PAYLOAD_INDEXES.keys() | {"write", "edition"}) - {"revision"})
+        fields=sorted((PAYLOAD_INDEXES.keys() | {"write", "edition"}) - {"revision", "floor"})
     )
 )
 # Quantized scores are rescored: the confidence is computed from exact ones.
@@ -64,6 +64,10 @@ def equals(field: str, value: int | str) -> grpc.Condition:
 def with_id(id: str) -> grpc.Condition:
     """id: the entity's."""
     return grpc.Condition(has_id=grpc.HasIdCondition(has_id=[_point_id(str(point_id(id)))]))
+
+
+def absent(field: str) -> grpc.Condition:
+    return grpc.Condition(is_empty=grpc.IsEmptyCondition(key=field))
 
 
 LIVE = equals("live", 1)
@@ -183,7 +187,10 @@ def _lowest(least: Least | None) -> float | None:
 
 
 def _reached_query(collection: str, query: Query) -> grpc.QueryPoints:
-    """The points whose floor the score reaches: the score in units, less the floor, is 0 or more."""
+    """The points whose floor the score reaches: the score in units, less the floor, is 0 or more.
+
+    In a formula, `$score` is the one of the first prefetch, so both are one prefetch.
+    """
     near = grpc.Query(nearest=grpc.VectorInput(dense=vector_message(query.vector)))
     condition = condition_message(query.condition)
     those = [
@@ -210,7 +217,7 @@ def _reached_query(collection: str, query: Query) -> grpc.QueryPoints:
     formula = grpc.Formula(expression=grpc.Expression(sum=above), defaults=_NO_FLOOR)
     return grpc.QueryPoints(
         collection_name=collection,
-        prefetch=those,
+        prefetch=[grpc.PrefetchQuery(prefetch=those, query=near, params=_EXACT, limit=NEAR_ENOUGH)],
         query=grpc.Query(formula=formula),
         limit=query.reach,
         score_threshold=-0.5,

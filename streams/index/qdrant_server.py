@@ -43,7 +43,9 @@ from rolecall.streams.index.qdrant_collections import INSERTED_TOGETHER, check_c
 from rolecall.streams.index.qdrant_errors import translated
 from rolecall.streams.index.qdrant_messages import (
     LIVE,
+    absent,
     all_of,
+    any_of,
     below,
     between,
     equals,
@@ -71,6 +73,7 @@ _ALREADY_THERE = 409
 _ABSENT = below("revision", -1)  # no stored point fulfils it
 _BEFORE = ["revision", "live", "edition", "write"]
 _NOTHING: tuple[Stored | None, str] = (None, "")
+SEARCHED_TOGETHER = 32  # each may be two queries of a request, and a server may take 64
 _TRIES = 32  # of a write whose point others keep changing
 
 
@@ -231,7 +234,10 @@ class QdrantServer:
             if own:
                 operations.append(payload_message({"settled": each.since}, *same))
             news: Payload = {"floor": each.floor, "held": each.held, "listed": each.listed + 1}
-            operations.append(payload_message(news, *same, equals("listed", each.listed)))
+            as_often = equals("listed", each.listed)
+            if not each.listed:
+                as_often = any_of(as_often, absent("listed"))
+            operations.append(payload_message(news, *same, as_often))
         await self._write(space, operations)
         return await self._overtaken(space, {each.id: each for each in listings})
 
@@ -240,7 +246,7 @@ class QdrantServer:
             records = await self._client.retrieve(
                 self._name(space),
                 [str(point_id(id)) for id in written],
-                with_payload=["id", "live", "since", "digest", "listed", "floor"],
+                with_payload=["id", "live", "since", "digest", "listed", "floor", "held"],
             )
         return {
             stored["id"]
@@ -248,7 +254,8 @@ class QdrantServer:
             for mine in [written[stored["id"]]]
             if "live" in stored
             and (stored.get("since"), stored.get("digest")) == (mine.since, mine.digest)
-            and (stored.get("listed"), stored.get("floor")) != (mine.listed + 1, mine.floor)
+            and [stored.get(field) for field in ("listed", "floor", "held")]
+            != [mine.listed + 1, mine.floor, mine.held]
         }
 
     async def page(self, space: Space, after: str | None, limit: int) -> tuple[list[str], str | None]:
@@ -269,10 +276,14 @@ class QdrantServer:
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         if not queries:
             return []
-        message = search_message(self._name(space), queries)
-        with translated():
-            answer = await self._client.grpc_points.QueryBatch(message, timeout=self._timeout_seconds)
-        return hits(queries, answer)
+        found: list[list[Hit]] = []
+        for start in range(0, len(queries), SEARCHED_TOGETHER):
+            some = queries[start : start + SEARCHED_TOGETHER]
+            message = search_message(self._name(space), some)
+            with translated():
+                answer = await self._client.grpc_points.QueryBatch(message, timeout=self._timeout_seconds)
+            found += hits(some, answer)
+        return found
 
     async def search_allowed(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         return await search_allowed(self, space, queries)

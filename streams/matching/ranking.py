@@ -196,6 +196,8 @@ def enters(choice: Choice, policy: Policy) -> bool:
 def stays(choice: Choice, policy: Policy) -> bool:
     """Whether that place is above all that may still be missing from the hit's list."""
     held = int(str(choice[0].hit.payload.get("held", UNREACHABLE)))
+    if policy.max_per_employer is not None:
+        return False  # it may give its place to another vacancy of its employer
     return enters(choice, policy) and units_below(merit(choice[0], policy)) >= held
 
 

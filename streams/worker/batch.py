@@ -190,7 +190,6 @@ class BatchRunner:
         points = [Point(event.id, event.revision) for event in leaving]
         points += [self._search.point(each) for each in embedded]
         stored = await self._replace(side, points, tally, done)
-        await self._note_left(side, points, stored, done, tally)
         self._tell_stale_erasures(leaving, stored)
         leaving = [event for event in leaving if _is_current(event, stored)]
         await self._forget_anchors(side, [event.id for event in leaving if isinstance(event, Erased)], tally)
@@ -198,6 +197,7 @@ class BatchRunner:
         embedded = [each for each in embedded if _is_current(each.entity, stored)]
         done.written.update((event.id, (event, reasons[event.id])) for event in leaving)
         done.written.update((e.entity.id, (e.entity, WithdrawalReason.SUPERSEDED)) for e in embedded)
+        await self._note_left(side, points, stored, done, tally)
         lists = await self._lists(side, embedded, now, tally)
         found = await self._matches(embedded, lists, now, tally)
         await self._patiently(partial(self.lists.entered, side, lists), tally)

@@ -61,7 +61,12 @@ class Sweeper:
             await self._index.upsert(Side.VACANCY, tombstones)
             if self._lists:
                 live = [point for point in stored.values() if point.vector is not None]
-                for ids in await self._lists.left(Side.VACANCY, live):
+                try:
+                    left = await self._lists.left(Side.VACANCY, live)
+                except IndexUnavailable:
+                    self._lists.sweep(Due.LOST)  # the next sweep does not find these vacancies any more
+                    raise
+                for ids in left:
                     self._lists.due(Side.CANDIDATE, ids, Due.LOST)
             removed += len(found)
         for space in SPACES:

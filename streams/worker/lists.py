@@ -25,8 +25,12 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from functools import partial
 
+import structlog
+
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.match import Side
+from rolecall.schemas.vacancy import Vacancy
+from rolecall.streams.errors import FatalError, TransientError
 from rolecall.streams.events.records import MatchFields, Outgoing, match_record
 from rolecall.streams.index.port import UNREACHABLE, Index, Listing, Point
 from rolecall.streams.kafka.publisher import Publisher
@@ -45,11 +49,14 @@ from rolecall.streams.monitor.tally import ListCounts, Tally
 from rolecall.streams.retry import patiently
 from rolecall.streams.worker.search import Search
 
+log = structlog.get_logger()
+
 LISTS_AT_ONCE = 16  # an event that arrives waits for them
 ENTERED_BEFORE_RAISE = 10  # a list that so many have entered gets a higher floor
 MARGIN = 500  # units; how far a floor is lowered before a list is searched for what it lacks
 SHARE = 0.25  # of a worker's time, while events are processed
 REACH = 10_000  # lists that are looked at for one entity
+LEFT_AT_ONCE = 16  # entities whose lists are looked for in one request
 
 
 class Due(IntEnum):
@@ -144,31 +151,39 @@ class Lists:
         self.due(side, doubted, Due.LOST)  # not before: a search of before the note could not know of it
 
     async def left(self, side: Side, before: Sequence[Point]) -> list[set[str]]:
-        """For each point that was replaced or taken out: the other side's lists that it may have stood in."""
-        if not before:
-            return []
+        """For each point that was replaced or taken out: the other side's lists that it may have stood in.
+
+        If these cannot be told, every list is searched again. What cannot be read of others must not keep an
+        erasure from being done.
+        """
+        found: list[set[str]] = []
+        try:
+            for start in range(0, len(before), LEFT_AT_ONCE):
+                found += await self._left(side, before[start : start + LEFT_AT_ONCE])
+        except (FatalError, TransientError):
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            log.warning("lists_unread", side=side, error=type(error).__name__)
+            self.sweep(Due.LOST)
+            return [set() for _ in before]
+        return found
+
+    async def _left(self, side: Side, before: Sequence[Point]) -> list[set[str]]:
         now, book = self._now(), self._policy.book
-        old = [stored(side, point) for point in before]
+        old = [_timeless(stored(side, point)) for point in before]
         answers = await self._index.search_allowed(
             side.other,
             [self._search.reaching(each, REACH, now) for each in old],
         )
         if any(sum(hit.reaches for hit in hits) >= REACH for hits in answers):
             self.sweep(Due.LOST)
-        return [
-            {
-                choice[0].hit.id
-                for choice in confidences(
-                    self._encoder,
-                    each.certainty,
-                    each.told,
-                    compatible_hits(each.entity, hits, now, book),
-                    self._policy,
-                )
-                if enters(choice, self._policy)
-            }
-            for each, hits in zip(old, answers, strict=True)
-        ]
+        found = []
+        for each, hits in zip(old, answers, strict=True):
+            compatible = compatible_hits(each.entity, hits, now, book)
+            sure = confidences(self._encoder, each.certainty, each.told, compatible, self._policy)
+            found.append({choice[0].hit.id for choice in sure if enters(choice, self._policy)})
+            await asyncio.sleep(0)
+        return found
 
     async def keep(self, busy: Callable[[], bool]) -> None:
         """Until cancelled. Takes a share of the time while events are processed, else all of it."""
@@ -186,20 +201,34 @@ class Lists:
             if some := dict(list(due.items())[:LISTS_AT_ONCE]):
                 for id in some:
                     del due[id]
-                await self._relist(side, some)
+                await self._relist_sound(side, some)
                 return True
         for side, sweep in self._sweeps.items():
             page = partial(self._index.page, side, sweep.after, LISTS_AT_ONCE)
             (ids, sweep.after), _ = await patiently(page, "lists", self._retry_seconds)
             if sweep.after is None:
                 del self._sweeps[side]
-            await self._relist(side, dict.fromkeys(ids, sweep.due))
+                self._entered.clear()
+            await self._relist_sound(side, dict.fromkeys(ids, sweep.due))
             return True
         if self._again is not None:
             again, self._again = self._again, None
             self.sweep(again)
             return True
         return False
+
+    async def _relist_sound(self, side: Side, due: Mapping[str, Due]) -> None:
+        """A list that cannot be searched keeps no other one from it, and no worker from its work."""
+        try:
+            await self._relist(side, due)
+        except FatalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above; the index may be asked for too much at once
+            if len(due) == 1:
+                log.warning("list_skipped", side=side, error=type(error).__name__)
+                return
+            for id, why in due.items():
+                await self._relist_sound(side, {id: why})
 
     async def _relist(self, side: Side, due: Mapping[str, Due]) -> None:
         points, _ = await patiently(partial(self._index.fetch, side, list(due)), "lists", self._retry_seconds)
@@ -229,7 +258,7 @@ class Lists:
         listings = []
         for each in lists:
             last = each.held if each.found is None else each.found.floor
-            each.floor = min(each.floor, max(self._search.threshold(each.embedded), last - MARGIN))
+            each.floor = min(each.floor, max(min(self._search.threshold(each.embedded), last), last - MARGIN))
             listings.append(each.listing(each.floor))
             each.listed += 1
         return await self._settle(side, listings)
@@ -263,6 +292,13 @@ class Lists:
         overtaken, _ = await patiently(settle, "lists", self._retry_seconds)
         self.due(side, overtaken, Due.LOST)
         return overtaken
+
+
+def _timeless(embedded: Embedded) -> Embedded:
+    """As it was before it expired."""
+    if not isinstance(embedded.entity, Vacancy):
+        return embedded
+    return replace(embedded, entity=embedded.entity.model_copy(update={"expires_at": None}))
 
 
 def _live(point: Point) -> bool:

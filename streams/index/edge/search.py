@@ -22,7 +22,7 @@ from rolecall.streams.index.port import SCORE_UNITS, Least
 LIKELY_PER_HIT = 8
 USELESS = np.float32(-np.inf)
 DEEPER = 8
-CARRIED = engine.PayloadSelector.Exclude(sorted(PAYLOAD_INDEXES.keys() - {"revision"}))
+CARRIED = engine.PayloadSelector.Exclude(sorted(PAYLOAD_INDEXES.keys() - {"revision", "floor"}))
 LIVE = FieldCondition("live", match=MatchValue(1))
 
 Asked = tuple[list[Any], int, float | None, int | None, int, int | None]
@@ -83,20 +83,14 @@ class Search:
                 self._nearest.reached(mine, query.reach_useful, query.closed) if query.reach else set()
                 for query, mine in zip(asked[part], scores, strict=True)
             ]
-            near, beyond = self._near(vectors[part], asked[part], scores, reached)
-            beyond |= self._reached(vectors[part], asked[part], reached, beyond)
-            hits += [_joined(best, beyond.get(row, ())) for row, best in enumerate(near)]
+            near = self._near(vectors[part], asked[part], scores)
+            beyond = self._reached(vectors[part], asked[part], reached)
+            hits += map(_joined, near, beyond)
         return [[(hit.score, hit.payload) for hit in each] for each in hits]
 
-    def _near(
-        self, vectors: Vectors, asked: list[FilteredQuery], scores: Vectors, reached: list[set[Id]]
-    ) -> tuple[list[list[ScoredPoint]], dict[int, list[ScoredPoint]]]:
-        """Among the nearest first; where they leave too few hits, among more useful ones, then all.
-
-        The first look is for the points that are reached too. Returns also these, by row.
-        """
+    def _near(self, vectors: Vectors, asked: list[FilteredQuery], scores: Vectors) -> list[list[ScoredPoint]]:
+        """Among the nearest first; where they leave too few hits, among more useful ones, then all."""
         hits: list[list[ScoredPoint]] = [[] for _ in asked]
-        beyond: dict[int, list[ScoredPoint]] = {}
         short = [row for row, query in enumerate(asked) if query.limit]
         likely = LIKELY_PER_HIT * max(query.limit for query in asked)
         if short and likely * DEEPER <= len(self._nearest):
@@ -104,35 +98,35 @@ class Search:
             useful = np.count_nonzero(scores > USELESS, axis=1).tolist()
             while short and likely * DEEPER <= len(self._nearest):
                 some = [row for row in short if useful[row]]
-                near = {
-                    row: self._nearest.highest(scores[row], min(likely, useful[row]), asked[row].closed)
+                near = [
+                    _among(
+                        asked[row],
+                        self._nearest.highest(scores[row], min(likely, useful[row]), asked[row].closed),
+                    )
                     for row in some
-                }
-                first = not beyond
-                also = {row: reached[row] if first else set() for row in some}
-                among = [_among(asked[row], near[row] | also[row], len(also[row])) for row in some]
-                for row, found in zip(some, self._query(vectors[some], among), strict=True):
-                    hits[row] = [hit for hit in found if hit.id in near[row]][: asked[row].limit]
-                    if first:
-                        beyond[row] = [hit for hit in found if hit.id in also[row]]
+                ]
+                for row, found in zip(some, self._query(vectors[some], near), strict=True):
+                    hits[row] = found
                 short = [row for row in some if len(hits[row]) < asked[row].limit and useful[row] > likely]
                 likely *= DEEPER
         allowed = [asked[row]._replace(condition=self._allowed(asked[row])) for row in short]
         for row, found in zip(short, self._query(vectors[short], allowed), strict=True):
             hits[row] = found
-        return hits, beyond
+        return hits
 
     def _reached(
-        self,
-        vectors: Vectors,
-        asked: list[FilteredQuery],
-        reached: list[set[Id]],
-        known: dict[int, list[ScoredPoint]],
-    ) -> dict[int, list[ScoredPoint]]:
-        """Of the rows that are not known."""
-        rows = [row for row, ids in enumerate(reached) if ids and row not in known]
-        among = [_among(asked[row]._replace(limit=0), reached[row], len(reached[row])) for row in rows]
-        return dict(zip(rows, self._query(vectors[rows], among), strict=True))
+        self, vectors: Vectors, asked: list[FilteredQuery], reached: list[set[Id]]
+    ) -> list[list[ScoredPoint]]:
+        """In a request of their own: all that are near would come before those that are not."""
+        hits: list[list[ScoredPoint]] = [[] for _ in asked]
+        rows = [row for row, ids in enumerate(reached) if ids]
+        # Of any score: their own lists may ask for less.
+        among = [
+            _among(asked[row], reached[row])._replace(limit=asked[row].reach, useful=None) for row in rows
+        ]
+        for row, found in zip(rows, self._query(vectors[rows], among), strict=True):
+            hits[row] = found
+        return hits
 
     def _useful(self, query: FilteredQuery, scores: Vectors) -> Vectors:
         """(points,): scores, less those of no use."""
@@ -167,11 +161,8 @@ class Search:
         return self._shard.query_batch(engine.QueryBatchRequest(requests))
 
 
-def _among(query: FilteredQuery, ids: set[Id], more: int) -> FilteredQuery:
-    """Of these points only; so many more hits, and then of any score: their lists may ask for less."""
-    condition = Filter(must=[HasIdCondition(ids), query.condition])
-    limit = query.limit + min(more, query.reach)
-    return query._replace(condition=condition, limit=limit, useful=None if more else query.useful)
+def _among(query: FilteredQuery, ids: set[Id]) -> FilteredQuery:
+    return query._replace(condition=Filter(must=[HasIdCondition(ids), query.condition]))
 
 
 def _joined(best: list[ScoredPoint], beyond: Sequence[ScoredPoint]) -> list[ScoredPoint]:

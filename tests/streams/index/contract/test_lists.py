@@ -48,6 +48,30 @@ async def test_after_the_best_come_the_points_whose_floor_is_reached(index: Inde
         assert found == sorted(found, key=lambda hit: -hit.score)
 
 
+async def test_those_behind_many_nearer_ones_are_reached_too(index: Index) -> None:
+    """A thousand near points whose lists are full, and five farther ones with room."""
+    half = (EAST + NORTH) / np.float32(2**0.5)
+    points = [floored(f"near {n}", EAST, 1.1) for n in range(1000)]
+    await index.upsert(SIDE, points + [floored(f"far {n}", half, 0.5) for n in range(5)])
+    [found] = await index.search_allowed(SIDE, [Query(EAST, EVERYTHING, 12, reach=100)])
+    assert {hit.id for hit in found[12:]} == {f"far {n}" for n in range(5)}
+
+
+async def test_of_what_scores_too_little_only_who_asks_for_less_is_reached(index: Index) -> None:
+    half = (EAST + NORTH) / np.float32(2**0.5)
+    await index.upsert(
+        SIDE,
+        [
+            floored("asks", half, 0.5, asks=1),
+            floored("asks for more", half, 0.8, asks=1),
+            floored("does not", half, 0.5),
+        ],
+    )
+    least = np.array([0.9 * SCORE_UNITS], np.int32)
+    [found] = await index.search_allowed(SIDE, [Query(EAST, EVERYTHING, 0, reach=9, reach_useful=least)])
+    assert [hit.id for hit in found] == ["asks"]
+
+
 async def test_no_more_are_reached_than_asked_for(index: Index) -> None:
     await index.upsert(SIDE, [floored(f"{n}", EAST, 0.5) for n in range(20)])
     [found] = await index.search_allowed(SIDE, [Query(EAST, EVERYTHING, 2, reach=6)])
@@ -85,6 +109,19 @@ async def test_of_two_listings_that_began_together_the_second_is_overtaken(index
     assert await floor(index) == (60_000, 60_000, 1)
     assert await index.settle(SIDE, [Listing("a", 1, "d", 1, 80_000, 80_000)]) == set()
     assert await floor(index) == (80_000, 80_000, 1)
+
+
+async def test_one_with_the_same_floor_is_overtaken_too(index: Index) -> None:
+    await index.upsert(SIDE, [floored("a", EAST, 0.5)])
+    await index.settle(SIDE, [Listing("a", 1, "d", 0, 50_000, 50_000)])
+    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 50_000, UNREACHABLE)], own=False) == {"a"}
+
+
+async def test_a_point_that_was_never_listed_can_be(index: Index) -> None:
+    """Written by a version that had no lists."""
+    await index.upsert(SIDE, [Point("a", 1, EAST, {"since": 1, "digest": "d"})])
+    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 7, 8)], own=False) == set()
+    assert await floor(index) == (7, 8, None)
 
 
 async def test_a_listing_of_another_content_does_nothing(index: Index) -> None:

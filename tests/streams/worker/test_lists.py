@@ -1,0 +1,157 @@
+"""Lists that are searched again: single cases. Random histories are in test_lists_model.py."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from rolecall.schemas.match import Side
+from rolecall.streams.events.match_state import MatchState
+from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
+from rolecall.streams.matching.policy import Policy
+from rolecall.streams.worker.expiry import Sweeper
+from tests.streams.conftest import NOW, FakeEncoder
+from tests.streams.fakes import AWAY
+
+
+async def drain(world):
+    while world.runner.lists.behind:
+        await world.runner.lists.work()
+
+
+def belonging(world, top_k):
+    state = MatchState([*world.matches, *world.withdrawn])
+    return {(match.vacancy_id, match.candidate_id) for match in state.belonging(top_k)}
+
+
+def nearest_first(encoder, title, count=60):
+    titles = [f"job {number}" for number in range(count)]
+    return sorted(titles, key=lambda each: -float(encoder.vector(each) @ encoder.vector(title)))
+
+
+@pytest.fixture
+async def filled(new_world, make):
+    """The candidate's one place has `first`, and `second` is next. Each of the two has someone else."""
+    world = new_world(policy=Policy(1, 0.1))
+    near, far = nearest_first(world.encoder, "nurse")[:2]
+    soon = (NOW + timedelta(hours=1)).isoformat()
+    await world.candidates(make.candidate("own 1", title=near), make.candidate("own 2", title=far))
+    await world.vacancies(
+        make.vacancy("first", title=near, expires_at=soon), make.vacancy("second", title=far)
+    )
+    await world.candidates(make.candidate("c", title="nurse"))
+    await drain(world)
+    assert belonging(world, 1) == {("first", "own 1"), ("second", "own 2"), ("first", "c")}
+    return world
+
+
+AFTER = {("second", "own 2"), ("second", "c"), ("second", "own 1")}
+
+
+async def test_the_next_best_takes_the_place_of_what_is_closed(filled, make):
+    await filled.vacancies(make.vacancy("first", 2, status="closed"))
+    await drain(filled)
+    assert belonging(filled, 1) == AFTER
+
+
+async def test_and_of_what_has_expired(filled):
+    later = NOW + timedelta(hours=2)
+    filled.use(now=lambda: later)
+    lists = filled.runner.lists
+    await Sweeper(index=filled.index, publisher=filled.publisher, lists=lists, now=lambda: later).sweep()
+    await drain(filled)
+    assert belonging(filled, 1) == AFTER
+
+
+async def test_and_of_what_had_expired_before_it_was_closed(filled, make):
+    filled.use(now=lambda: NOW + timedelta(hours=2))
+    await filled.vacancies(make.vacancy("first", 2, status="closed"))
+    await drain(filled)
+    assert belonging(filled, 1) == AFTER
+
+
+async def test_after_a_failed_search_of_the_sweeper_every_list_is_searched(filled):
+    later = NOW + timedelta(hours=2)
+    filled.use(now=lambda: later)
+    filled.index.fail("search", AWAY)
+    lists = filled.runner.lists
+    with pytest.raises(type(AWAY)):
+        await Sweeper(index=filled.index, publisher=filled.publisher, lists=lists, now=lambda: later).sweep()
+    await drain(filled)
+    assert belonging(filled, 1) == AFTER
+
+
+async def test_when_nothing_is_missing_a_search_of_every_list_publishes_nothing(filled):
+    before = len(filled.publisher.records)
+    filled.runner.lists.sweep()
+    await drain(filled)
+    assert len(filled.publisher.records) == before
+
+
+async def test_another_vacancy_of_the_employer_takes_the_place_of_one_that_is_worse_now(new_world, make):
+    world = new_world(policy=Policy(2, 0.1, max_per_employer=1))
+    best, second, worse, last = nearest_first(world.encoder, "nurse")[:4]
+    people = {"v1": best, "v2": second, "v3": last}
+    await world.candidates(
+        *(make.candidate(f"{id} {n}", title=t) for id, t in people.items() for n in (1, 2))
+    )
+    await world.vacancies(
+        make.vacancy("v1", title=best, employer="Acme"),
+        make.vacancy("v2", title=second, employer="Acme"),
+        make.vacancy("v3", title=last, employer="Globex"),
+    )
+    await world.candidates(make.candidate("c", title="nurse"))
+    await drain(world)
+    await world.vacancies(make.vacancy("v1", 2, title=worse, employer="Acme"))
+    await drain(world)
+    state = MatchState([*world.matches, *world.withdrawn])
+    assert {match.vacancy_id for match in state.matches() if match.candidate_id == "c"} >= {"v2", "v3"}
+
+
+class Steep(FakeEncoder):
+    """Sure from .7 on."""
+
+    def confidence(self, score, *_):
+        return np.clip((score - 0.4) / 0.3, 0, 1).astype(np.float32)
+
+
+@pytest.mark.timeout(20)
+async def test_a_last_place_below_the_threshold_of_scores_ends_the_search(new_world, make):
+    """A broken soft rule takes the merit of the pair below the least score."""
+    world = new_world()
+    policy = Policy(1, 0.75, RuleBook({HardRule.LANGUAGES: Mode.SOFT}))
+    world.use(encoder=Steep(), policy=policy)
+    titles = nearest_first(world.encoder, "nurse", 400)
+    near = [t for t in titles if 0.7 < float(world.encoder.vector(t) @ world.encoder.vector("nurse")) < 0.75]
+    speaks = {"languages": [{"code": "de"}]}
+    await world.candidates(*(make.candidate(f"c{n}", title=t, **speaks) for n, t in enumerate(near[:3])))
+    await world.vacancies(make.vacancy("v", languages=[{"code": "en"}]))
+    await world.candidates(make.erasure("c0", at=5))
+    async with asyncio.timeout(10):
+        await drain(world)
+    assert belonging(world, 1) == {("v", "c1"), ("v", "c2")}
+
+
+class TestAnUnreadableCard:
+    @pytest.fixture
+    async def world(self, new_world, make):
+        world = new_world(policy=Policy(2, 0.3))
+        await world.vacancies(make.vacancy("v1"), make.vacancy("v2"))
+        await world.candidates(make.candidate("c"))
+        await drain(world)
+        stored = world.index.points[Side.VACANCY]
+        stored["v2"] = replace(stored["v2"], payload={**stored["v2"].payload, "card": "{}"})
+        return world
+
+    async def test_of_others_does_not_keep_an_erasure_from_being_done(self, world, make):
+        await world.candidates(make.erasure("c", at=5))
+        assert world.index.live(Side.CANDIDATE) == set()
+        assert world.dead_letters == []
+        assert [each.entity_id for each in world.withdrawn] == ["c"]
+
+    async def test_keeps_no_other_list_from_being_searched(self, world, make):
+        world.runner.lists.sweep()
+        await drain(world)
+        assert world.runner.lists.behind == 0
