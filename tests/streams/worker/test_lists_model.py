@@ -13,6 +13,7 @@ from rolecall.schemas.rule import ExclusionRule
 from rolecall.streams.events.match_state import MatchState
 from rolecall.streams.events.receive import Defined, read_event
 from rolecall.streams.matching.card import candidate_card, vacancy_card
+from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.worker.batch import BatchRunner
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
@@ -21,6 +22,7 @@ from tests.streams.conftest import LIMITS, NOW, FakeEncoder, FakeIndex, FakePubl
 HISTORIES = int(os.environ.get("ROLECALL_TEST_HISTORIES", "100"))
 TOP_K = 2
 MIN_CONFIDENCE = 0.75
+PENALTY = 0.95
 TITLES = [f"title {number}" for number in range(8)]
 IDS = "abcdef"
 LANGUAGES = ((), ("de",), ("en",), ("de", "en"))
@@ -56,6 +58,7 @@ for each in ("upsert", "fetch", "settle", "search", "search_allowed", "page", "r
 class Market:
     def __init__(self, seed):
         self.chance = random.Random(seed)
+        self.soft = self.chance.random() < 0.3
         self.index = Yielding(random.Random(seed))
         self.publisher = FakePublisher()
         self.encoder = FakeEncoder()
@@ -70,7 +73,13 @@ class Market:
             encoder=self.encoder,
             index=self.index,
             publisher=self.publisher,
-            policy=Policy(TOP_K, MIN_CONFIDENCE, max_entered=self.chance.choice([1, 3, 100])),
+            policy=Policy(
+                TOP_K,
+                MIN_CONFIDENCE,
+                RuleBook({HardRule.LANGUAGES: Mode.SOFT} if self.soft else {}),
+                soft_penalty=PENALTY,
+                max_entered=self.chance.choice([1, 3, 100]),
+            ),
             limits=LIMITS,
             now=lambda: NOW,
         )
@@ -138,7 +147,7 @@ class Market:
     def held(self):
         values = (record.value for record in self.publisher.records if record.topic == "matches")
         state = MatchState(event for value in values if (event := read_event(value)))
-        return {(match.vacancy_id, match.candidate_id) for match in state.belonging(TOP_K)}
+        return {(match.vacancy_id, match.candidate_id) for match in state.belonging(TOP_K, PENALTY)}
 
     def belonging(self):
         """Oracle: every stored pair."""
@@ -147,9 +156,8 @@ class Market:
             for side in Side
         }
         scores = {
-            (v, c): round(float(vacancy.vector @ candidate.vector), 5)
+            (v, c): round(float(vacancy.vector @ candidate.vector), 5) * self.share(vacancy, candidate)
             for (v, vacancy), (c, candidate) in product(*(live[side].items() for side in Side))
-            if self.may_match(vacancy, candidate)
         }
         scores = {pair: score for pair, score in scores.items() if score >= MIN_CONFIDENCE}
         pairs = set()
@@ -159,14 +167,19 @@ class Market:
                 pairs |= set(sorted(own, key=lambda pair: (-scores[pair], pair[1 - place]))[:TOP_K])
         return pairs
 
-    def may_match(self, vacancy, candidate):
+    def share(self, vacancy, candidate):
+        """Of the score and the confidence; 0 if the two may not match."""
         asked = {each.code for each in vacancy_card(vacancy.payload["card"]).terms.languages}
         spoken = {each.code for each in candidate_card(candidate.payload["card"]).terms.languages}
-        return (not spoken or asked <= spoken) and not any(
+        if any(
             self.says(vacancy, one) and self.says(candidate, other)
             for rule in self.rules
             for one, other in (rule, rule[::-1])
-        )
+        ):
+            return 0
+        if not spoken or asked <= spoken:
+            return 1
+        return PENALTY if self.soft else 0
 
     def says(self, point, title):
         return float(point.vector @ self.encoder.vector(title)) >= SAME
