@@ -127,6 +127,7 @@ class BatchRunner:
         rejects += poisoned
         tally.rejects = rejects
         await self._publish([dead_letter(reject) for reject in rejects], tally)
+        await self.lists.catch_up()
         for reject in rejects:
             log.warning(
                 "dead_letter",

@@ -53,6 +53,7 @@ log = structlog.get_logger()
 
 LISTS_AT_ONCE = 16  # an event that arrives waits for them
 ENTERED_BEFORE_RAISE = 10  # a list that so many have entered gets a higher floor
+CROWD = 50  # lists of the other side that an event enters; more are a sign of floors that are too low
 MARGIN = 500  # units; how far a floor is lowered before a list is searched for what it lacks
 SHARE = 0.25  # of a worker's time, while events are processed
 REACH = 10_000  # lists that are looked at for one entity
@@ -97,6 +98,8 @@ class Lists:
         self._again: Due | None = None  # a sweep that was asked for during another one
         self._entered: Counter[tuple[Side, str]] = Counter()
         self._wake = asyncio.Event()
+        self._working = asyncio.Lock()
+        self._crowded = False
         self._matches = 0
         self._cut = 0
 
@@ -133,6 +136,7 @@ class Lists:
                     del self._entered[key]
                     self.due(side.other, [found.hit.id], Due.RAISE)
         self._cut += sum(bool(each.cut) or each.hidden for each in lists)
+        self._crowded |= sum(len(each.entered) for each in lists) > CROWD * len(lists)
         if cut := {id for each in lists for id in each.cut}:
             await self._doubt(side.other, cut)
 
@@ -195,8 +199,18 @@ class Lists:
             elif busy():
                 await asyncio.sleep((time.perf_counter() - started) * (1 / SHARE - 1))
 
+    async def catch_up(self) -> None:
+        """If events enter very many lists, floors are too low: search what is due before more events come."""
+        while self._crowded and await self.work():
+            pass
+        self._crowded = False
+
     async def work(self) -> bool:
         """Search some of the lists that are due. False if there are none."""
+        async with self._working:
+            return await self._work()
+
+    async def _work(self) -> bool:
         for side, due in self._due.items():
             if some := dict(list(due.items())[:LISTS_AT_ONCE]):
                 for id in some:
