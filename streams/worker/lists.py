@@ -53,7 +53,7 @@ log = structlog.get_logger()
 
 LISTS_AT_ONCE = 16  # an event that arrives waits for them
 ENTERED_BEFORE_RAISE = 10  # a list that so many have entered gets a higher floor
-CROWD = 50  # lists of the other side that an event enters; more are a sign of floors that are too low
+CROWD = 200  # lists of the other side that an event enters; more are a sign of floors that are too low
 MARGIN = 500  # units; how far a floor is lowered before a list is searched for what it lacks
 SHARE = 0.25  # of a worker's time, while events are processed
 REACH = 10_000  # lists that are looked at for one entity
