@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.candidates import candidates
-from bench.pipeline import newer, read_vacancies
+from bench.pipeline import market_parser, newer, read_vacancies
 from bench.worker import LIMITS, batches
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.common import Status
@@ -190,12 +190,7 @@ async def measure(connect: Callable[[str, int], QdrantEdge], options: argparse.N
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--vacancies", type=Path, required=True, help="CSV of open jobs")
-    parser.add_argument("--onet", type=Path, required=True, help="folder of the O*NET text files")
-    parser.add_argument("--candidates", type=int, default=10_000)
+    parser = market_parser(__doc__)
     parser.add_argument("--points", type=int, default=26_000, help="so many of both sides, at random")
     parser.add_argument("--orders", type=int, default=3)
     parser.add_argument("--top-k", type=int, default=10)

@@ -303,13 +303,19 @@ async def measure(
     }
 
 
-def main() -> None:
+def market_parser(description: str | None) -> argparse.ArgumentParser:
+    """Of a bench with real vacancies and generated candidates."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--vacancies", type=Path, required=True, help="CSV of open jobs")
     parser.add_argument("--onet", type=Path, required=True, help="folder of the O*NET text files")
     parser.add_argument("--candidates", type=int, default=10_000)
+    return parser
+
+
+def main() -> None:
+    parser = market_parser(__doc__)
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="default: one per core")
     options = parser.parse_args()
     with (

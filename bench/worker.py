@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 from bench.candidates import candidates
-from bench.pipeline import newer, read_vacancies
+from bench.pipeline import market_parser, newer, read_vacancies
 from rolecall.encoder.document import document_of
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.match import Side
@@ -136,12 +136,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--vacancies", type=Path, required=True, help="CSV of open jobs")
-    parser.add_argument("--onet", type=Path, required=True, help="folder of the O*NET text files")
-    parser.add_argument("--candidates", type=int, default=10_000)
+    parser = market_parser(__doc__)
     parser.add_argument("--points", type=int, default=1_000_000, help="at most so many are in the index")
     parser.add_argument("--events", type=int, default=4_000)
     parser.add_argument("--batch", type=int, default=128, help="records a batch")

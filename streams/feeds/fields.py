@@ -26,8 +26,9 @@ from rolecall.streams.matching.hard_rules import CITY_KM, distance_km
 Raw = Mapping[str, Any]  # a field of ours -> text, a number, a truth or a list of these, as the feed has it
 
 FAR_KM = 300  # a point farther from the city that it comes with is somewhere else
-LONGEST_WRITTEN_LIST = 100_000
 MOST_SKILLS, LONGEST_SKILL = 500, 200
+_MEMBER = r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|-?\d+(?:\.\d+)?)"""
+_FLAT_LIST = re.compile(rf"\[\s*(?:{_MEMBER}\s*(?:,\s*|(?=\])))*+\]")
 _KM = r"km|kilometer|kilometre|kilometers|kilometres"
 _YEARS = r"years?|yrs?|jahre?|ans?|anni|años|jaar|lat|anos"
 
@@ -47,10 +48,8 @@ def _written_list(text: str) -> list[Any] | None:
     if re.fullmatch(r"\{[^{}:]*\}", text):
         return next(csv.reader([text[1:-1]], skipinitialspace=True), [])
     try:
-        found = literal_eval(text) if len(text) <= LONGEST_WRITTEN_LIST else None
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return None
-    if not isinstance(found, list) or not all(isinstance(each, str | int | float) for each in found):
+        found: list[Any] | None = literal_eval(text) if _FLAT_LIST.fullmatch(text) else None
+    except (ValueError, SyntaxError):
         return None
     return found
 

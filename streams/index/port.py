@@ -79,9 +79,7 @@ class Query:
     min_score: float | None = None
     useful: Least | None = None  # hits that score less may be left out
     reach: int = 0  # how many more hits may follow: points whose `floor` the score reaches
-    reach_useful: Least | None = (
-        None  # of these, points that score less may be left out, if they have no `asks`
-    )
+    reach_useful: Least | None = None  # of these, those that score less and have no `asks` may be left out
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,7 +276,9 @@ class BatchRunner:
             unread = [each.id for each in points if each.id not in done.before]
             before = await self._patiently(partial(self._index.fetch, side, unread), tally)
             done.before.update({id: before.get(id, Point(id, -1)) for id in unread})
-            revisions = await self._patiently(partial(self._write, side, points), tally)
+            if self._cache is not None:
+                await forget(self._cache, done.before, points)
+            revisions = await self._patiently(partial(self._index.upsert, side, points), tally)
         return dict(zip((each.id for each in points), revisions, strict=True))
 
     async def _note_left(
@@ -319,11 +321,6 @@ class BatchRunner:
         if self._cache is not None:
             stale = (each for each in embedded if not _is_current(each.entity, stored))
             await self._cache.forget([each.content for each in stale if each.content])
-
-    async def _write(self, side: Side, points: Sequence[Point]) -> list[int | None]:
-        if self._cache is not None:
-            await forget(self._index, self._cache, side, points)
-        return await self._index.upsert(side, points)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:
         answer, retries = await patiently(attempt, tally.stage, self._retry_seconds)

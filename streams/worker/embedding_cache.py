@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from rolecall.streams.index.port import Index, Point, Space
+from rolecall.streams.index.port import Point
 from rolecall.streams.settings import Settings
 
 log = structlog.get_logger()
@@ -132,13 +132,12 @@ def connect_cache(settings: Settings, version: str, dims: int) -> Cache | None:
     )
 
 
-async def forget(index: Index, cache: Cache, space: Space, points: Sequence[Point]) -> None:
-    """Delete the cached embeddings of the content that these points are about to replace.
+async def forget(cache: Cache, stored: Mapping[str, Point], points: Sequence[Point]) -> None:
+    """Delete the cached embeddings of the content that these points are about to replace. stored: by id.
 
     Call this before the write. After the write the index no longer holds the hash of the old content. So if
     the process died between write and delete, the old embedding would stay in the cache.
     """
-    stored = await index.fetch(space, [point.id for point in points])
     replaced = [
         was
         for point in points

@@ -55,9 +55,9 @@ class Sweeper:
             # Before the index forgets that there is something to withdraw.
             await self._publisher.publish([_withdrawal(id, revision, now) for id, revision in found])
             tombstones = [Point(id, revision) for id, revision in found]
-            if self._cache is not None:
-                await forget(self._index, self._cache, Side.VACANCY, tombstones)
             stored = await self._index.fetch(Side.VACANCY, [id for id, _ in found])
+            if self._cache is not None:
+                await forget(self._cache, stored, tombstones)
             await self._index.upsert(Side.VACANCY, tombstones)
             if self._lists:
                 live = [point for point in stored.values() if point.vector is not None]

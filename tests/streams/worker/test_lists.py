@@ -47,6 +47,15 @@ async def filled(new_world, make):
     return world
 
 
+@pytest.fixture
+def sweep(filled):
+    """Two hours later."""
+    later = NOW + timedelta(hours=2)
+    filled.use(now=lambda: later)
+    lists = filled.runner.lists
+    return Sweeper(index=filled.index, publisher=filled.publisher, lists=lists, now=lambda: later).sweep
+
+
 AFTER = {("second", "own 2"), ("second", "c"), ("second", "own 1")}
 
 
@@ -56,11 +65,8 @@ async def test_the_next_best_takes_the_place_of_what_is_closed(filled, make):
     assert belonging(filled, 1) == AFTER
 
 
-async def test_and_of_what_has_expired(filled):
-    later = NOW + timedelta(hours=2)
-    filled.use(now=lambda: later)
-    lists = filled.runner.lists
-    await Sweeper(index=filled.index, publisher=filled.publisher, lists=lists, now=lambda: later).sweep()
+async def test_and_of_what_has_expired(filled, sweep):
+    await sweep()
     await drain(filled)
     assert belonging(filled, 1) == AFTER
 
@@ -72,13 +78,10 @@ async def test_and_of_what_had_expired_before_it_was_closed(filled, make):
     assert belonging(filled, 1) == AFTER
 
 
-async def test_after_a_failed_search_of_the_sweeper_every_list_is_searched(filled):
-    later = NOW + timedelta(hours=2)
-    filled.use(now=lambda: later)
+async def test_after_a_failed_search_of_the_sweeper_every_list_is_searched(filled, sweep):
     filled.index.fail("search", AWAY)
-    lists = filled.runner.lists
     with pytest.raises(type(AWAY)):
-        await Sweeper(index=filled.index, publisher=filled.publisher, lists=lists, now=lambda: later).sweep()
+        await sweep()
     await drain(filled)
     assert belonging(filled, 1) == AFTER
 
