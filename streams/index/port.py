@@ -115,6 +115,16 @@ class Listing:
     floor: int  # whatever scores as much from now on may enter the list
     held: int  # everything that scores as much is published
 
+    @classmethod
+    def stored(cls, id: str, payload: Payload) -> "Listing":
+        """As the index holds it. Of a point that was never listed, nothing is published."""
+
+        def number(field: str, default: int = UNREACHABLE) -> int:
+            return int(str(payload.get(field, default)))
+
+        digest, listed = str(payload.get("digest", "")), number("listed", 0)
+        return cls(id, number("since"), digest, listed, number("floor"), number("held"))
+
 
 class Index(Protocol):
     """The points of one deployment, each in its space. Every method may raise `IndexUnavailable`.

@@ -14,7 +14,7 @@ from rolecall.encoder.model import Encoder
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.vacancy import VacancyTerms
 from rolecall.streams.index.conditions import Condition
-from rolecall.streams.index.port import SCORE_UNITS, UNREACHABLE, Hit, Least
+from rolecall.streams.index.port import SCORE_UNITS, Hit, Least, Listing
 from rolecall.streams.matching import hard_rules as rules
 from rolecall.streams.matching import pushdown
 from rolecall.streams.matching.card import Card, candidate_card, vacancy_card
@@ -49,9 +49,19 @@ class MatchList:
     floor: int  # in units: what scores as much may enter the list; the threshold while there is room
     held: int  # every pair of the other side that scores as much is in the list
     entered: list[Choice]  # besides the best: their own lists have a place for the entity
-    stays: frozenset[str]  # lists of the other side in which it stands above the last place
+    places: list["Place"]  # in lists of the other side, of the best and of the entered
     cut: list[str]  # by id, lists that it would enter besides, if it might enter more
     hidden: bool  # there may be more of these than the search returns
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Of an entity in a list of the other side, when it was searched."""
+
+    listing: Listing
+    settled: bool  # whether the list is published
+    top_k: int
+    score: int  # its merit in units
 
 
 SCORE_DIGITS = 5
@@ -193,12 +203,14 @@ def enters(choice: Choice, policy: Policy) -> bool:
     return found.hit.reaches and confidence >= policy.of(found.card).min_confidence
 
 
-def stays(choice: Choice, policy: Policy) -> bool:
-    """Whether that place is above all that may still be missing from the hit's list."""
-    held = int(str(choice[0].hit.payload.get("held", UNREACHABLE)))
-    if policy.max_per_employer is not None:
-        return False  # it may give its place to another vacancy of its employer
-    return enters(choice, policy) and units_below(merit(choice[0], policy)) >= held
+def place_in(found: Found, policy: Policy) -> Place:
+    payload = found.hit.payload
+    return Place(
+        Listing.stored(found.hit.id, payload),
+        settled=payload.get("settled") == payload.get("since"),
+        top_k=policy.of(found.card).top_k,
+        score=units_below(merit(found, policy)),
+    )
 
 
 def confidences(

@@ -41,7 +41,7 @@ from rolecall.streams.retry import patiently
 from rolecall.streams.worker.embed import Embedder
 from rolecall.streams.worker.embedding_cache import Cache, forget
 from rolecall.streams.worker.exclusion_rules import forget_anchors
-from rolecall.streams.worker.lists import REACH, Due, Lists
+from rolecall.streams.worker.lists import REACH, Lists
 from rolecall.streams.worker.occupations import References
 from rolecall.streams.worker.poison import Streak, sift
 from rolecall.streams.worker.search import Search
@@ -58,10 +58,11 @@ LONG_TO_READ = 1_000_000  # bytes of a batch; reading more would keep the event 
 class Done:
     """What the attempts of a part have done so far."""
 
-    found: dict[str, Listing] = field(default_factory=dict)  # by id, the events whose lists are found
+    found: dict[str, tuple[Repetition, MatchList]] = field(default_factory=dict)  # by id, the lists of events
     before: dict[str, Point] = field(default_factory=dict)  # by id, what was stored before the first attempt
-    left: dict[str, set[str]] = field(default_factory=dict)  # by id, the lists that its old content stood in
-    stays: dict[str, frozenset[str]] = field(default_factory=dict)  # by id, those that its new one stands in
+    left: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # by id, the lists it was in, with its score
     written: dict[str, Ended] = field(default_factory=dict)  # by id, what was written to the index, and why
 
 
@@ -152,13 +153,13 @@ class BatchRunner:
         ]
         outgoing += map(withdrawal_record, self._withdrawn_with_letter(side, lost, now))
         await self._publish(outgoing, tally)
-        if done.found:
-            listings = [*done.found.values()]
-            with tally.timed(Stage.UPSERT):
+        with tally.timed(Stage.UPSERT):
+            if done.found:
+                listings = [_listing(news, found) for news, found in done.found.values()]
                 overtaken = await self._patiently(partial(self._index.settle, side, listings), tally)
-            self.lists.due(side, overtaken, Due.LOST)
-        for entity_id, left in done.left.items():
-            self.lists.due(side.other, left - done.stays.get(entity_id, frozenset()), Due.LOST)
+                self.lists.due(side, overtaken)
+            lists = {entity_id: found for entity_id, (_, found) in done.found.items()}
+            await self._patiently(partial(self.lists.published, side, lists, done.left), tally)
         return poison
 
     def _withdrawn_with_letter(
@@ -201,7 +202,6 @@ class BatchRunner:
         await self._note_left(side, points, stored, done, tally)
         lists = await self._lists(side, embedded, now, tally)
         found = await self._matches(embedded, lists, now, tally)
-        await self._patiently(partial(self.lists.entered, side, lists), tally)
         tally.stale += len(points) - len(embedded) - len(leaving)
         tally.removed += len(leaving)
         ended: list[Ended] = [
@@ -212,8 +212,7 @@ class BatchRunner:
         ended += [(each.entity, WithdrawalReason.SUPERSEDED) for each in embedded]
         withdrawn = [*withdrawals(side, ended, stored, now, rehearses=self._rehearses())]
         for each, its in zip(embedded, lists, strict=True):
-            done.found[each.entity.id] = _listing(news[each.entity.id], its)
-            done.stays[each.entity.id] = its.stays
+            done.found[each.entity.id] = news[each.entity.id], its
         return [*map(withdrawal_record, withdrawn), *found, *_copies(leaving)]
 
     async def _forget_anchors(self, side: Side, erased: Sequence[str], tally: Tally) -> None:
@@ -289,12 +288,12 @@ class BatchRunner:
         if any(
             stored[each.id] not in (None, each.revision, done.before[each.id].revision) for each in written
         ):
-            self.lists.sweep(Due.LOST)  # another writer came between: nobody knows what it had written
+            self.lists.sweep(lost=True)  # another writer came between: nobody knows what it had written
         before = [was for each in written if (was := done.before[each.id]).vector is not None]
         with tally.timed(Stage.SEARCH):
             left = await self._patiently(partial(self.lists.left, side, before), tally)
         for was, ids in zip(before, left, strict=True):
-            done.left[was.id] = done.left.get(was.id, set()) | ids
+            done.left.setdefault(was.id, {}).update(ids)
 
     async def _lists(
         self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally

@@ -34,7 +34,7 @@ from rolecall.streams.events.records import Outgoing, withdrawal_record
 from rolecall.streams.index.areas import DEEPER, DEPTH, Area, Vector, inside
 from rolecall.streams.index.conditions import AnyOf, Payload
 from rolecall.streams.index.port import Hit, Index, Lookup, Point, Query
-from rolecall.streams.worker.lists import Due, Lists
+from rolecall.streams.worker.lists import Lists
 
 Pair = tuple[Hit, Hit]  # vacancy, candidate
 
@@ -110,7 +110,7 @@ class ExclusionRules:
         forbidden = await self.forbidden([areas[rule.id] for rule in current])
         if self._lists:
             for side, ids in (pair for each in forbidden for pair in each.entities()):
-                self._lists.due(side, ids, Due.LOST)
+                self._lists.due(side, ids)
         return (
             withdrawal_record(withdrawal)
             for each in forbidden

@@ -15,7 +15,7 @@ from rolecall.streams.events.records import Outgoing, withdrawal_record
 from rolecall.streams.index.port import SPACES, Index, Point
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.worker.embedding_cache import Cache, forget
-from rolecall.streams.worker.lists import Due, Lists
+from rolecall.streams.worker.lists import Lists
 
 log = structlog.get_logger()
 
@@ -64,10 +64,10 @@ class Sweeper:
                 try:
                     left = await self._lists.left(Side.VACANCY, live)
                 except IndexUnavailable:
-                    self._lists.sweep(Due.LOST)  # the next sweep does not find these vacancies any more
+                    self._lists.sweep(lost=True)  # the next sweep does not find these vacancies any more
                     raise
                 for ids in left:
-                    self._lists.due(Side.CANDIDATE, ids, Due.LOST)
+                    self._lists.due(Side.CANDIDATE, ids)
             removed += len(found)
         for space in SPACES:
             await self._index.purge(space, milliseconds(now) - VACANCIES.retention_ms)

@@ -26,7 +26,7 @@ from rolecall.streams.matching.ranking import (
     kind_of,
     least_scores,
     merit,
-    stays,
+    place_in,
     wanted,
 )
 from rolecall.streams.monitor.tally import Tally
@@ -139,14 +139,15 @@ class _Ask:
 
     def result(self) -> MatchList:
         best = {found.hit.id for found, _ in self._best}
-        others = {choice[0].hit.id: choice for choice in self._entered if choice[0].hit.id not in best}
-        ordered = sorted(others.values(), key=self._place)
+        enters = {choice[0].hit.id: choice for choice in self._entered}
+        ordered = sorted((choice for id, choice in enters.items() if id not in best), key=self._place)
         entered, cut = ordered[: self._base.max_entered], ordered[self._base.max_entered :]
+        published = [enters[id] for id in best & enters.keys()] + entered
         return MatchList(
             self._best,
             *self._bounds,
             entered,
-            stays=frozenset(each[0].hit.id for each in self._best + entered if stays(each, self._base)),
+            places=[place_in(found, self._base) for found, _ in published],
             cut=[found.hit.id for found, _ in cut],
             hidden=self.hidden,
         )
