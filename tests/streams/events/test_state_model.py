@@ -64,13 +64,13 @@ class Interleaved:
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._port, name)
 
-        async def in_turn(*args: Any) -> Any:
+        async def in_turn(*args: Any, **named: Any) -> Any:
             for _ in range(self._chance.randrange(4)):
                 await asyncio.sleep(0)
             dies = self.dies_in == name
             if dies and self._chance.random() < 0.5:
                 raise Killed
-            answer = await call(*args)
+            answer = await call(*args, **named)
             if dies:
                 raise Killed
             return answer
