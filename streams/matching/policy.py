@@ -10,6 +10,12 @@ from rolecall.streams.matching.card import Card
 from rolecall.streams.matching.hard_rules import ALL_HARD, RuleBook
 
 
+def spare(top_k: int) -> int:
+    """How many members beyond its last place a list may keep. While it has some, one that leaves costs no
+    search."""
+    return top_k // 2
+
+
 @dataclass(frozen=True)
 class Policy:
     """Which pairs become matches."""
@@ -46,3 +52,7 @@ class Policy:
         if asked.min_confidence is not None:
             min_confidence = max(asked.min_confidence, self.lowest_min_confidence)
         return replace(self, top_k=top_k, min_confidence=min_confidence)
+
+    def longer(self) -> "Policy":
+        """With the members that a list may have to spare."""
+        return replace(self, top_k=self.top_k + spare(self.top_k))

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -62,6 +62,7 @@ class Place:
     settled: bool  # whether the list is published
     top_k: int
     score: int  # its merit in units
+    least: int  # in units: no pair of the list's owner that scores less has enough confidence
 
 
 SCORE_DIGITS = 5
@@ -193,6 +194,19 @@ def bounds(best: Sequence[Choice], least: float, policy: Policy) -> tuple[int, i
     return last, last + (rest == [last])
 
 
+def above(found: MatchList, floor: int, policy: Policy) -> MatchList:
+    """A list with members to spare, without those below `floor`; all of it, if it has none to spare there.
+
+    policy: of the list, without what it has to spare.
+    """
+    if found.floor >= floor or len(found.best) < policy.top_k:
+        return found
+    if units_below(merit(found.best[policy.top_k - 1][0], policy)) < floor:
+        return found
+    best = [choice for choice in found.best if units_below(merit(choice[0], policy)) >= floor]
+    return replace(found, best=best, floor=floor, held=floor)
+
+
 def units_below(score: float) -> int:
     return math.floor(score * SCORE_UNITS + SLACK)
 
@@ -203,13 +217,14 @@ def enters(choice: Choice, policy: Policy) -> bool:
     return found.hit.reaches and confidence >= policy.of(found.card).min_confidence
 
 
-def place_in(found: Found, policy: Policy) -> Place:
-    payload = found.hit.payload
+def place_in(found: Found, model: Encoder, policy: Policy) -> Place:
+    payload, card, own = found.hit.payload, found.card, policy.of(found.card)
     return Place(
         Listing.stored(found.hit.id, payload),
         settled=payload.get("settled") == payload.get("since"),
-        top_k=policy.of(found.card).top_k,
+        top_k=own.top_k,
         score=units_below(merit(found, policy)),
+        least=int(least_scores(model, card.certainty, card.told, own)[-1]),
     )
 
 

@@ -35,7 +35,7 @@ from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.matching.card import Embedded, digest_of
 from rolecall.streams.matching.match import listed
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import MatchList
+from rolecall.streams.matching.ranking import MatchList, Place
 from rolecall.streams.monitor.tally import Tally
 from rolecall.streams.retry import patiently
 from rolecall.streams.worker.embed import Embedder
@@ -60,9 +60,7 @@ class Done:
 
     found: dict[str, tuple[Repetition, MatchList]] = field(default_factory=dict)  # by id, the lists of events
     before: dict[str, Point] = field(default_factory=dict)  # by id, what was stored before the first attempt
-    left: dict[str, dict[str, int]] = field(
-        default_factory=dict
-    )  # by id, the lists it was in, with its score
+    left: dict[str, dict[str, Place]] = field(default_factory=dict)  # by id, its places, by the list's id
     written: dict[str, Ended] = field(default_factory=dict)  # by id, what was written to the index, and why
 
 
@@ -153,12 +151,14 @@ class BatchRunner:
         ]
         outgoing += map(withdrawal_record, self._withdrawn_with_letter(side, lost, now))
         await self._publish(outgoing, tally)
+        lists = {entity_id: found for entity_id, (_, found) in done.found.items()}
         with tally.timed(Stage.UPSERT):
             if done.found:
                 listings = [_listing(news, found) for news, found in done.found.values()]
                 overtaken = await self._patiently(partial(self._index.settle, side, listings), tally)
                 self.lists.due(side, overtaken)
-            lists = {entity_id: found for entity_id, (_, found) in done.found.items()}
+                listed = (replace(each, listed=1) for each in listings)
+                self.lists.listed(side, zip(listed, lists.values(), strict=True), overtaken)
             await self._patiently(partial(self.lists.published, side, lists, done.left), tally)
         return poison
 
@@ -298,7 +298,8 @@ class BatchRunner:
     async def _lists(
         self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally
     ) -> list[MatchList]:
-        return await self._search.lists(side, embedded, now, tally, REACH if self._policy.max_entered else 0)
+        reach = REACH if self._policy.max_entered else 0
+        return await self._search.lists(side, embedded, now, tally, reach=reach)
 
     async def _matches(
         self, embedded: Sequence[Embedded], lists: Sequence[MatchList], now: datetime, tally: Tally

@@ -63,11 +63,11 @@ class Sweeper:
                 live = [point for point in stored.values() if point.vector is not None]
                 try:
                     left = await self._lists.left(Side.VACANCY, live)
+                    places = dict(zip((point.id for point in live), left, strict=True))
+                    await self._lists.published(Side.VACANCY, {}, places)
                 except IndexUnavailable:
                     self._lists.sweep(lost=True)  # the next sweep does not find these vacancies any more
                     raise
-                for ids in left:
-                    self._lists.due(Side.CANDIDATE, ids)
             removed += len(found)
         for space in SPACES:
             await self._index.purge(space, milliseconds(now) - VACANCIES.retention_ms)

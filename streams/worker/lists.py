@@ -4,7 +4,7 @@ A pair belongs while one of the two is among the best `top_k` of the other. The 
 its own list, and the pairs in which it enters a list of the other side (`Search.lists`). What is left is done
 here:
 
-- The floor of a list goes up with what enters it (`Entrants`).
+- The floor of a list goes up with what enters it (`Members`).
 - An entity that leaves a list, because it is gone or has changed, frees a place: the list is searched again,
   beside the events.
 - After every rebalance, every list is searched once: a worker may have ended with lists still to do.
@@ -41,21 +41,24 @@ from rolecall.streams.matching.match import listed
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.matching.ranking import (
     MatchList,
+    Place,
+    above,
     compatible_hits,
     confidences,
     enters,
     merit,
+    place_in,
     units_below,
 )
 from rolecall.streams.monitor.tally import ListCounts, Tally
 from rolecall.streams.retry import patiently
-from rolecall.streams.worker.entrants import Entrants
+from rolecall.streams.worker.members import Members
 from rolecall.streams.worker.search import Search
 
 log = structlog.get_logger()
 
 LISTS_AT_ONCE = 16  # an event that arrives waits for them
-MARGIN = 500  # units; how far a floor is lowered before a list is searched for what it lacks
+MARGIN = 2_000  # units; how far a floor is lowered before a list is searched for what it lacks
 SHARE = 0.25  # of a worker's time, while events are processed
 REACH = 10_000  # lists that are looked at for one entity
 LEFT_AT_ONCE = 16  # entities whose lists are looked for in one request
@@ -89,7 +92,9 @@ class Lists:
         self._due: dict[Side, set[str]] = {side: set() for side in Side}
         self._sweeps: dict[Side, _Sweep] = {}
         self._again: bool | None = None  # a sweep that was asked for during another one
-        self._entrants = {side: Entrants(policy) for side in Side}  # of the lists of this side
+        self._members = {side: Members(policy) for side in Side}  # of the lists of this side
+        # With a limit, a vacancy may be passed over, or give its place to another one of its employer.
+        self._reckons = policy.max_per_employer is None
         self._wake = asyncio.Event()
         self._working = asyncio.Lock()
         self._pressing = False
@@ -118,37 +123,35 @@ class Lists:
             self._sweeps = {side: _Sweep(None, lost) for side in Side}
         self._wake.set()
 
+    def listed(
+        self, side: Side, lists: Iterable[tuple[Listing, MatchList]], overtaken: Collection[str]
+    ) -> None:
+        """These lists are published. listings: as the index holds them, unless they were overtaken."""
+        for listing, found in lists:
+            if listing.id not in overtaken:
+                self._members[side].learn(listing, found)
+
     async def published(
-        self, side: Side, lists: Mapping[str, MatchList], left: Mapping[str, Mapping[str, int]]
+        self, side: Side, lists: Mapping[str, MatchList], left: Mapping[str, Mapping[str, Place]]
     ) -> None:
         """Call it once the matches are published, and before the events are acknowledged.
 
-        lists: by entity id. left: by entity id, the lists in which its older content may have had a place,
-        with its score there.
+        lists: by entity id. left: by entity id, the places that its older content may have had, by the list's
+        id.
         """
-        entrants, due = self._entrants[side.other], set[str]()
-        touched: dict[str, Listing] = {}
+        members = self._members[side.other]
         for id, before in left.items():
-            places = {place.listing.id for place in lists[id].places} if id in lists else set()
-            for list_id in before.keys() - places:
-                entrants.leave(id, list_id)
-                due.add(list_id)
+            for list_id in before:
+                members.leave(id, list_id)
         for id, each in lists.items():
-            before = left.get(id, {})
             for place in each.places:
-                counts = entrants.enter(id, place)
-                if (score := before.get(place.listing.id)) is None:
-                    continue
-                if not counts:
-                    due.add(place.listing.id)
-                elif place.score < score and not entrants.written(place):
-                    touched[place.listing.id] = place.listing
-        touched |= {
-            each.id: each
-            for each in entrants.raised(chain.from_iterable(each.places for each in lists.values()))
-        }
-        overtaken = await self._settle(side.other, [*touched.values()])
-        entrants.wrote((each for each in touched.values() if each.id not in overtaken), overtaken)
+                members.enter(id, place)
+        written, due = self._lost(side, lists, left)
+        places = chain.from_iterable(each.places for each in lists.values())
+        if self._reckons:
+            written |= {each.id: each for each in members.raised(places)}
+        members.write(written.values())
+        members.forget(await self._settle(side.other, [*written.values()]))
         self.due(side.other, due)
         self._cut += sum(bool(each.cut) or each.hidden for each in lists.values())
         if cut := {id for each in lists.values() for id in each.cut}:
@@ -167,14 +170,35 @@ class Lists:
         self.due(side, doubted)  # not before: a search of before the note could not know of it
         self._pressing = True
 
-    async def left(self, side: Side, before: Sequence[Point]) -> list[dict[str, int]]:
-        """For each point that was replaced or taken out: the other side's lists that it may have stood in,
-        with its score there, in units.
+    def _lost(
+        self, side: Side, lists: Mapping[str, MatchList], left: Mapping[str, Mapping[str, Place]]
+    ) -> tuple[dict[str, Listing], set[str]]:
+        """Of the lists whose member has left, or scores less: those to be written as they are, so that no
+        floor relies on the older score; and those that are due."""
+        written: dict[str, Listing] = {}
+        due: set[str] = set()
+        members = self._members[side.other]
+        for id, before in left.items():
+            now = {place.listing.id: place for place in lists[id].places} if id in lists else {}
+            for list_id, was in before.items():
+                place = now.get(list_id, was)
+                listing = members.newest(place)
+                # Whoever is below `held` may have less than somebody that is not published.
+                stays = list_id in now and place.score >= listing.held
+                whole = not self._policy.book.soft and listing.held <= place.least
+                if not (place.settled and self._reckons and (stays or whole or members.fill(place))):
+                    due.add(list_id)
+                elif listing is place.listing and not (stays and place.score >= was.score):
+                    written[list_id] = listing
+        return written, due
+
+    async def left(self, side: Side, before: Sequence[Point]) -> list[dict[str, Place]]:
+        """For each point that was replaced or taken out: its places in lists of the other side, by their ids.
 
         If these cannot be told, every list is searched again. What cannot be read of others must not keep an
         erasure from being done.
         """
-        found: list[dict[str, int]] = []
+        found: list[dict[str, Place]] = []
         try:
             for start in range(0, len(before), LEFT_AT_ONCE):
                 found += await self._left(side, before[start : start + LEFT_AT_ONCE])
@@ -186,7 +210,7 @@ class Lists:
             return [{} for _ in before]
         return found
 
-    async def _left(self, side: Side, before: Sequence[Point]) -> list[dict[str, int]]:
+    async def _left(self, side: Side, before: Sequence[Point]) -> list[dict[str, Place]]:
         now, book = self._now(), self._policy.book
         old = [_timeless(stored(side, point)) for point in before]
         answers = await self._index.search_allowed(
@@ -200,7 +224,7 @@ class Lists:
             compatible = compatible_hits(each.entity, hits, now, book)
             sure = confidences(self._encoder, each.certainty, each.told, compatible, self._policy)
             stood = [choice[0] for choice in sure if enters(choice, self._policy)]
-            found.append({one.hit.id: units_below(merit(one, self._policy)) for one in stood})
+            found.append({one.hit.id: place_in(one, self._encoder, self._policy) for one in stood})
             await asyncio.sleep(0)
         return found
 
@@ -266,12 +290,15 @@ class Lists:
         if lost:
             overtaken = await self._open(side, [each for each in lists if each.listing.held < UNREACHABLE])
             lists = [each for each in lists if each.listing.id not in overtaken]
+        longer = lost and self._reckons
         while lists:
             tally = Tally(side, 0)
-            found = await self._search.lists(side, [each.embedded for each in lists], self._now(), tally)
+            embedded = [each.embedded for each in lists]
+            found = await self._search.lists(side, embedded, self._now(), tally, longer=longer)
             for each, of_it in zip(lists, found, strict=True):
-                each.found = of_it
-            low = [each for each, of_it in zip(lists, found, strict=True) if of_it.floor < each.listing.floor]
+                policy = self._policy.of(each.embedded.entity)
+                each.found = above(of_it, each.listing.floor, policy) if longer else of_it
+            low = [each for each in lists if each.found and each.found.floor < each.listing.floor]
             await self._publish(side, [each for each in lists if each not in low])
             overtaken = await self._open(side, low)
             lists = [each for each in low if each.listing.id not in overtaken]
@@ -285,22 +312,25 @@ class Lists:
             least = min(self._search.threshold(each.embedded), last)
             opened = replace(was, floor=min(was.floor, max(least, last - MARGIN)))
             listings.append(opened)
-            each.listing = replace(opened, listed=was.listed + 1)
+            each.listing = _next(opened)
         return await self._settle(side, listings)
 
     async def _publish(self, side: Side, lists: Sequence["_List"]) -> None:
         records: list[Outgoing] = []
-        listings: list[Listing] = []
+        news: list[Listing] = []
+        found: list[tuple[Listing, MatchList]] = []
         for each in lists:
             assert each.found is not None
             policy = self._policy.of(each.embedded.entity)
             records += map(match_record, each.matches(self._encoder, policy, self._now()))
             listing = replace(each.listing, floor=each.found.floor, held=each.found.held)
             if listing != each.listing:
-                listings.append(listing)
+                news.append(listing)
+                listing = _next(listing)
+            found.append((listing, each.found))
         self._matches += len(records)
         await patiently(partial(self._publisher.publish, records), "lists", self._retry_seconds)
-        await self._settle(side, listings)
+        self.listed(side, found, await self._settle(side, news))
 
     async def _settle(self, side: Side, listings: Sequence[Listing]) -> set[str]:
         """Returns the lists that another write came between. They are due."""
@@ -310,6 +340,11 @@ class Lists:
         overtaken, _ = await patiently(settle, "lists", self._retry_seconds)
         self.due(side, overtaken)
         return overtaken
+
+
+def _next(listing: Listing) -> Listing:
+    """As the index holds it once it is written."""
+    return replace(listing, listed=listing.listed + 1)
 
 
 def _timeless(embedded: Embedded) -> Embedded:

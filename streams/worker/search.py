@@ -44,13 +44,20 @@ class Search:
         self._matching = asyncio.Lock()
 
     async def lists(
-        self, side: Side, embedded: Sequence[Embedded], now: datetime, tally: Tally, reach: int = 0
+        self,
+        side: Side,
+        embedded: Sequence[Embedded],
+        now: datetime,
+        tally: Tally,
+        *,
+        reach: int = 0,
+        longer: bool = False,
     ) -> list[MatchList]:
         """The list of each: searched deep enough to fill `top_k` wherever that many have the confidence.
 
-        reach: how many lists of the other side an entity may enter.
+        reach: how many lists of the other side an entity may enter. longer: with members to spare.
         """
-        asks = [self._asked(each, now) for each in embedded]
+        asks = [self._asked(each, now, longer=longer) for each in embedded]
         pending = asks
         while pending:
             with tally.timed(Stage.SEARCH):
@@ -84,8 +91,9 @@ class Search:
         policy = self._policy.of(embedded.entity)
         return int(least_scores(self._encoder, embedded.certainty, embedded.told, policy)[-1])
 
-    def _asked(self, embedded: Embedded, now: datetime) -> "_Ask":
-        return _Ask(self._encoder, embedded, self._policy, now)
+    def _asked(self, embedded: Embedded, now: datetime, *, longer: bool = False) -> "_Ask":
+        own = self._policy.of(embedded.entity)
+        return _Ask(self._encoder, embedded, self._policy, own.longer() if longer else own, now)
 
     @asynccontextmanager
     async def match_stage(self, tally: Tally) -> AsyncIterator[None]:
@@ -99,11 +107,14 @@ class Search:
 class _Ask:
     """The search for one list."""
 
-    def __init__(self, encoder: Encoder, embedded: Embedded, policy: Policy, now: datetime) -> None:
+    def __init__(
+        self, encoder: Encoder, embedded: Embedded, base: Policy, policy: Policy, now: datetime
+    ) -> None:
+        """base: of the deployment. policy: of this list."""
         self._encoder = encoder
         self.embedded = embedded
-        self._base = policy
-        self._policy = policy.of(embedded.entity)
+        self._base = base
+        self._policy = policy
         self._limit = first_limit(self._policy.top_k)
         self._condition = wanted(embedded.entity, now, policy.book)
         self._useful = least_scores(encoder, embedded.certainty, embedded.told, self._policy)
@@ -147,7 +158,7 @@ class _Ask:
             self._best,
             *self._bounds,
             entered,
-            places=[place_in(found, self._base) for found, _ in published],
+            places=[place_in(found, self._encoder, self._base) for found, _ in published],
             cut=[found.hit.id for found, _ in cut],
             hidden=self.hidden,
         )

@@ -113,6 +113,56 @@ async def test_another_vacancy_of_the_employer_takes_the_place_of_one_that_is_wo
     assert {match.vacancy_id for match in state.matches() if match.candidate_id == "c"} >= {"v2", "v3"}
 
 
+@pytest.fixture
+async def crowd(new_world, make):
+    """Four vacancies, best first, are known to have entered the two places of a candidate's list."""
+    world = new_world(policy=Policy(2, 0.1))
+    titles = nearest_first(world.encoder, "nurse")
+    await world.candidates(make.candidate("c", title="nurse"))
+    for number, title in enumerate(titles[:4]):
+        await world.vacancies(make.vacancy(f"v{number}", title=title))
+    await drain(world)
+    return world
+
+
+async def close(world, make, *ids):
+    for id in ids:
+        await world.vacancies(make.vacancy(id, 2, status="closed"))
+
+
+async def test_a_list_that_was_never_full_is_not_searched_when_a_member_leaves(new_world, make):
+    world = new_world(policy=Policy(3, 0.1))
+    await world.candidates(make.candidate("c"))
+    await world.vacancies(make.vacancy("v1"), make.vacancy("v2"))
+    await close(world, make, "v1")
+    assert world.runner.lists.behind == 0
+
+
+async def test_a_list_with_a_member_to_spare_is_not_searched_when_one_leaves(crowd, make):
+    await close(crowd, make, "v0")
+    assert crowd.runner.lists.behind == 0
+    assert belonging(crowd, 2) == {("v1", "c"), ("v2", "c"), ("v3", "c")}  # each has no other candidate
+
+
+async def test_and_is_searched_when_it_has_none_to_spare(crowd, make):
+    await close(crowd, make, "v0", "v1")
+    assert crowd.runner.lists.behind == 1
+
+
+async def test_a_worker_that_knows_no_member_searches_the_list(crowd, make):
+    crowd.use()
+    await close(crowd, make, "v0")
+    assert crowd.runner.lists.behind == 1
+
+
+async def test_what_another_worker_has_written_is_not_relied_on(crowd, make):
+    stored = crowd.index.points[Side.CANDIDATE]
+    payload = {**stored["c"].payload, "listed": stored["c"].payload["listed"] + 1}
+    stored["c"] = replace(stored["c"], payload=payload)
+    await close(crowd, make, "v0")
+    assert crowd.runner.lists.behind == 1
+
+
 class Steep(FakeEncoder):
     """Sure from .7 on."""
 
