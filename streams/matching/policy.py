@@ -13,7 +13,7 @@ from rolecall.streams.matching.hard_rules import ALL_HARD, RuleBook
 def spare(top_k: int) -> int:
     """How many members beyond its last place a list may keep. While it has some, one that leaves costs no
     search."""
-    return top_k // 2
+    return -(-top_k // 4)
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,8 @@ class Members:
         for place in places:
             known = self._lists.get(place.listing.id)
             most = place.top_k + spare(place.top_k)
-            if known is None or not place.settled or len(known.scores) < most + -(-place.top_k // 2):
-                continue
+            if known is None or not place.settled or len(known.scores) <= most + place.top_k // 10:
+                continue  # few more: each write of a floor takes time
             last = nlargest(most, known.scores.values())[-1]
             known.scores = {id: score for id, score in known.scores.items() if score >= last}
             if last > known.listing.floor:

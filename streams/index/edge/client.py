@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ class QdrantEdge:
 
     async def settle(self, space: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
         overtaken, _ = await self._ask(
-            "settle", space, listings=[astuple(each) for each in listings], own=own
+            "settle", space, listings=[_fields(each) for each in listings], own=own
         )
         return set(overtaken)
 
@@ -178,6 +177,10 @@ class QdrantEdge:
             if self._connection is None or self._connection.closed:
                 self._connection = await Connection.open(self._socket)
             return self._connection
+
+
+def _fields(each: Listing) -> tuple[str, int, str, int, int, int]:
+    return each.id, each.since, each.digest, each.listed, each.floor, each.held
 
 
 def _hit(score: float, payload: dict[str, Any]) -> Hit:
