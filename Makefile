@@ -57,7 +57,8 @@ test-generated: $(STAMP)
 	ROLECALL_TEST_GENERATED=1 $(BIN)/pytest tests/generated
 
 nightly: $(STAMP)
-	ROLECALL_TEST_HISTORIES=2000 $(BIN)/pytest tests/bench/test_bench_erasure.py tests/streams/worker/test_lists_model.py
+	ROLECALL_TEST_HISTORIES=2000 $(BIN)/pytest --timeout=14400 tests/bench/test_bench_erasure.py \
+		tests/streams/worker/test_lists_model.py tests/streams/index/contract/test_market.py
 
 bench: $(STAMP)
 	$(BIN)/python -m bench.pipeline --vacancies $(DATA)/vacancies/open_jobs.csv --onet $(DATA)/onet

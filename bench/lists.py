@@ -10,6 +10,9 @@ every pair. The first order is also run without lists, as each event once did: i
 - order_difference: share of the pairs that two orders do not have in common; the largest of any two orders
 - completeness, soundness: share of the pairs that belong and are held, and of the held ones that belong
 - fill_ratio, changed_ratio: events/s with lists against events/s without, in this run
+- nights_*: three nightly feeds of all vacancies, 2 % of them changed; how many pairs a consumer held before
+  and after, how many withdrawals and matches were published
+- refill_*: one entity is closed at a time; milliseconds until its lists have their next best one
 """
 
 import argparse
@@ -32,7 +35,7 @@ from bench.pipeline import market_parser, newer, read_vacancies
 from bench.worker import LIMITS, batches
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.common import Status
-from rolecall.schemas.match import Side
+from rolecall.schemas.match import MatchesWithdrawn, Side
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.events.match_state import MatchState
 from rolecall.streams.events.receive import Entity, Published, read_event
@@ -47,6 +50,9 @@ from rolecall.streams.worker.batch import BatchRunner
 
 Pairs = set[tuple[str, str]]
 Step = tuple[str, Sequence[Entity]]
+
+NIGHTS = 3
+CLOSED_ALONE = 400
 
 
 @dataclass
@@ -90,7 +96,7 @@ async def drain(runner: BatchRunner) -> float:
 
 async def market_of(
     index: QdrantEdge, encoder: Encoder, policy: Policy, steps: Sequence[Step], size: int, *, lists: bool
-) -> tuple[Consumer, dict[str, float]]:
+) -> tuple[BatchRunner, Consumer, dict[str, float]]:
     """Brings the steps through a new index. Figures by step."""
     await index.prepare()
     consumer = Consumer()
@@ -107,8 +113,49 @@ async def market_of(
             figures[f"{name}_lists_due"] = runner.lists.behind
             figures[f"{name}_drain_s"] = await drain(runner)
     figures["cut"] = runner.lists.counts.cut
-    await index.close()
-    return consumer, figures
+    return runner, consumer, figures
+
+
+async def nights(
+    runner: BatchRunner,
+    consumer: Consumer,
+    entities: Sequence[Entity],
+    options: argparse.Namespace,
+    now: datetime,
+) -> dict[str, float]:
+    jobs: dict[str, Entity] = {each.id: each for each in entities if is_of(each, Side.VACANCY)}
+    before, published = consumer.pairs(options.top_k), len(consumer.values)
+    for night in range(1, NIGHTS + 1):
+        later = now + timedelta(seconds=2 + night)
+        some = random.Random(night).sample(sorted(jobs), len(jobs) // 50)
+        changed = {each.id: each for each in newer([jobs[id] for id in some], later)}
+        repeated = {"occurred_at": later, "revision": _ms(later)}
+        jobs |= {id: changed.get(id) or each.model_copy(update=repeated) for id, each in jobs.items()}
+        await run(runner, list(jobs.values()), options.batch)
+        await drain(runner)
+    events = [event for value in consumer.values[published:] if (event := read_event(value))]
+    withdrawals = sum(isinstance(event, MatchesWithdrawn) for event in events)
+    return {
+        "nights_changed": NIGHTS * len(some),
+        "nights_withdrawals": withdrawals,
+        "nights_matches": len(events) - withdrawals,
+        "nights_held_before": len(before),
+        "nights_held_after": len(consumer.pairs(options.top_k)),
+    }
+
+
+async def refills(runner: BatchRunner, entities: Sequence[Entity], now: datetime) -> dict[str, float]:
+    later = now + timedelta(seconds=3 + NIGHTS)
+    closed = {"status": Status.CLOSED, "occurred_at": later, "revision": _ms(later)}
+    times: list[float] = []
+    for each in random.Random(4).sample(entities, CLOSED_ALONE):
+        started = time.perf_counter()
+        await run(runner, [each.model_copy(update=closed)], 1)
+        if runner.lists.behind:
+            await drain(runner)
+            times.append(1000 * (time.perf_counter() - started))
+    p50, p99 = np.percentile(times, [50, 99]) if times else (0.0, 0.0)
+    return {"refills": len(times), "refill_p50_ms": p50, "refill_p99_ms": p99}
 
 
 def steps_of(entities: Sequence[Entity], seed: int, now: datetime) -> tuple[list[Step], list[Entity]]:
@@ -166,22 +213,26 @@ async def measure(connect: Callable[[str, int], QdrantEdge], options: argparse.N
     held: list[Pairs] = []
     figures: dict[str, float] = {"entities": len(entities), "belonging": len(wanted)}
     for seed in range(options.orders):
-        steps, _ = steps_of(entities, seed, now)
+        steps, left = steps_of(entities, seed, now)
         if seed == 0:
             alone = Policy(options.top_k, options.min_confidence, max_entered=0)
             index = connect("alone", encoder.dims)
-            _, old = await market_of(index, encoder, alone, steps, options.batch, lists=False)
+            _, _, old = await market_of(index, encoder, alone, steps, options.batch, lists=False)
+            await index.close()
         index = connect(f"order{seed}", encoder.dims)
-        consumer, found = await market_of(index, encoder, policy, steps, options.batch, lists=True)
+        runner, consumer, found = await market_of(index, encoder, policy, steps, options.batch, lists=True)
         held.append(consumer.pairs(options.top_k))
         if seed == 0:
             figures |= found
+            figures |= await nights(runner, consumer, left, options, now)
+            figures |= await refills(runner, left, now)
             figures |= {
                 f"{name}_ratio": found[f"{name}_events_per_s"] / old[f"{name}_events_per_s"]
                 for name in ("fill", "changed", "closed", "again")
             }
             figures["fill_records_per_event_alone"] = old["fill_records_per_event"]
             figures["changed_records_per_event_alone"] = old["changed_records_per_event"]
+        await index.close()
     pairs = combinations(held, 2)
     figures["order_difference"] = max((len(a ^ b) / max(len(a | b), 1) for a, b in pairs), default=0.0)
     figures["completeness"] = min(len(wanted & each) / len(wanted) for each in held)

@@ -5,8 +5,8 @@ its own list, and the pairs in which it enters a list of the other side (`Search
 here:
 
 - The floor of a list goes up with what enters it (`Members`).
-- An entity that leaves a list, because it is gone or has changed, frees a place: the list is searched again,
-  beside the events.
+- An entity that leaves a list, because it is gone or has changed, frees a place. Unless enough members are
+  known, the list is searched again, beside the events.
 - After every rebalance, every list is searched once: a worker may have ended with lists still to do.
 
 Why no pair is missed, with any number of workers. A point has a `floor` and a value `held`. What reaches the
@@ -14,8 +14,8 @@ floor is published by its own event. What scores `held` or more is published. So
 `held` is no higher than the last place. A search that finds a lower last place first lowers the floor, then
 searches again: what arrives after the floor is lowered publishes itself, and the second search sees the rest.
 Two writes of one list exclude each other by `listed`: the later one does nothing. Whoever raises `held`
-relies on the scores of the members. So an event that lowers the score of a member, and leaves it in the list,
-writes the list as it is. Then a floor that relies on the older score is not written any more. If it was
+relies on the scores of the members. So an event that takes a member out, or lowers its score, writes the list
+as it is, or has it searched. Then a floor that relies on the older score is not written any more. If it was
 written before, this write fails, and the list is searched again.
 """
 

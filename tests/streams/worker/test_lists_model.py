@@ -1,32 +1,16 @@
-"""Random histories of a market, on two workers whose requests interleave: consumers hold what belongs."""
+"""After any history, consumers hold what belongs. On both engines: index/contract/test_market.py."""
 
 import asyncio
 import os
 import random
-from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rolecall.schemas.match import Side
-from rolecall.schemas.rule import ExclusionRule
-from rolecall.streams.events.match_state import MatchState
-from rolecall.streams.events.receive import Defined, read_event
-from rolecall.streams.matching.card import candidate_card, vacancy_card
-from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
-from rolecall.streams.matching.policy import Policy
-from rolecall.streams.worker.batch import BatchRunner
-from rolecall.streams.worker.exclusion_rules import ExclusionRules
-from tests.streams.conftest import LIMITS, NOW, FakeEncoder, FakeIndex, FakePublisher, Make
+from tests.streams.conftest import FakeIndex
+from tests.streams.market import Market
 
 HISTORIES = int(os.environ.get("ROLECALL_TEST_HISTORIES", "100"))
-TOP_K = 2
-MIN_CONFIDENCE = 0.75
-PENALTY = 0.95
-TITLES = [f"title {number}" for number in range(8)]
-IDS = "abcdef"
-LANGUAGES = ((), ("de",), ("en",), ("de", "en"))
-SAME = 0.999  # similarity of two texts that are the same
 
 
 class Yielding(FakeIndex):
@@ -55,140 +39,7 @@ for each in ("upsert", "fetch", "settle", "search", "search_allowed", "page", "r
     setattr(Yielding, each, yielding(each))
 
 
-class Market:
-    def __init__(self, seed):
-        self.chance = random.Random(seed)
-        self.soft = self.chance.random() < 0.3
-        self.index = Yielding(random.Random(seed))
-        self.publisher = FakePublisher()
-        self.encoder = FakeEncoder()
-        self.make = Make()
-        self.workers = [self.worker(), self.worker()]
-        self.records = []
-        self.rules = []
-        self.clock = 10
-
-    def worker(self):
-        return BatchRunner(
-            encoder=self.encoder,
-            index=self.index,
-            publisher=self.publisher,
-            policy=Policy(
-                TOP_K,
-                MIN_CONFIDENCE,
-                RuleBook({HardRule.LANGUAGES: Mode.SOFT} if self.soft else {}),
-                soft_penalty=PENALTY,
-                max_entered=self.chance.choice([1, 3, 100]),
-            ),
-            limits=LIMITS,
-            now=lambda: NOW,
-        )
-
-    async def play(self, steps):
-        for _ in range(steps):
-            runs = []
-            for worker in self.workers:
-                for side, records in self.events(self.chance.choice([1, 2, 6])).items():
-                    if records and self.chance.random() < 0.9:
-                        runs.append(worker.run(side, records))
-                runs.append(self.work(worker, self.chance.choice([0, 0, 1, 4])))
-                if self.records and self.chance.random() < 0.1:
-                    side, again = self.chance.choice(self.records)
-                    runs.append(worker.run(side, [again]))
-            if self.chance.random() < 0.05:
-                runs.append(self.exclude(self.workers[0]))
-            await asyncio.gather(*runs)
-            if self.chance.random() < 0.05:
-                self.restart(self.chance.randrange(2))
-
-    def events(self, most):
-        """By side. No two have the same revision: of these only one would count."""
-        records = {side: [] for side in Side}
-        for _ in range(self.chance.randint(0, most)):
-            side = self.chance.choice(list(Side))
-            self.clock += 1
-            revision = 100 * (self.clock - self.chance.choice([0, 0, 0, 3])) + self.clock % 100
-            made = self.event(side, self.chance.choice(IDS), revision)
-            records[side].append(made)
-            self.records.append((side, made))
-        return records
-
-    def event(self, side, id, revision):
-        status = self.chance.choice(["open"] * 6 + ["closed", "erased"])
-        if status == "erased":
-            return self.make.erasure(id, at=revision)
-        of_side = self.make.vacancy if side is Side.VACANCY else self.make.candidate
-        languages = [{"code": code} for code in self.chance.choice(LANGUAGES)]
-        return of_side(id, revision, self.chance.choice(TITLES), status=status, languages=languages)
-
-    async def exclude(self, worker):
-        """A rule between two titles, which is never changed."""
-        titles = self.chance.sample(TITLES, 2)
-        self.rules.append(titles)
-        anchors = [{"text": title, "min_similarity": SAME} for title in titles]
-        rule = ExclusionRule(id=f"r{len(self.rules)}", occurred_at=NOW, anchors=anchors)
-        rules = ExclusionRules(self.encoder, self.index, worker.lists)
-        await self.publisher.publish(await rules.apply([Defined(self.make.raw(b""), rule)], NOW))
-
-    async def work(self, worker, times):
-        for _ in range(times):
-            await worker.lists.work()
-
-    def restart(self, number):
-        """What was due is forgotten. Who gets the partitions searches every list."""
-        self.workers[number] = self.worker()
-        self.workers[number].lists.sweep()
-
-    async def drain(self):
-        while any(worker.lists.behind for worker in self.workers):
-            for worker in self.workers:
-                await worker.lists.work()
-
-    def held(self):
-        values = (record.value for record in self.publisher.records if record.topic == "matches")
-        state = MatchState(event for value in values if (event := read_event(value)))
-        return {(match.vacancy_id, match.candidate_id) for match in state.belonging(TOP_K, PENALTY)}
-
-    def belonging(self):
-        """Oracle: every stored pair."""
-        live = {
-            side: {id: point for id, point in self.index.points[side].items() if point.vector is not None}
-            for side in Side
-        }
-        scores = {
-            (v, c): round(float(vacancy.vector @ candidate.vector), 5) * self.share(vacancy, candidate)
-            for (v, vacancy), (c, candidate) in product(*(live[side].items() for side in Side))
-        }
-        scores = {pair: score for pair, score in scores.items() if score >= MIN_CONFIDENCE}
-        pairs = set()
-        for place in (0, 1):
-            for id in {pair[place] for pair in scores}:
-                own = [pair for pair in scores if pair[place] == id]
-                pairs |= set(sorted(own, key=lambda pair: (-scores[pair], pair[1 - place]))[:TOP_K])
-        return pairs
-
-    def share(self, vacancy, candidate):
-        """Of the score and the confidence; 0 if the two may not match."""
-        asked = {each.code for each in vacancy_card(vacancy.payload["card"]).terms.languages}
-        spoken = {each.code for each in candidate_card(candidate.payload["card"]).terms.languages}
-        if any(
-            self.says(vacancy, one) and self.says(candidate, other)
-            for rule in self.rules
-            for one, other in (rule, rule[::-1])
-        ):
-            return 0
-        if not spoken or asked <= spoken:
-            return 1
-        return PENALTY if self.soft else 0
-
-    def says(self, point, title):
-        return float(point.vector @ self.encoder.vector(title)) >= SAME
-
-
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=HISTORIES, deadline=None)
 async def test_after_any_history_consumers_hold_what_belongs(seed):
-    market = Market(seed)
-    await market.play(market.chance.randint(1, 12))
-    await market.drain()
-    assert market.held() == market.belonging()
+    assert await Market(seed, Yielding(random.Random(seed))).is_true()
