@@ -114,6 +114,7 @@ class Listing:
     listed: int  # how often it was listed before this search began
     floor: int  # whatever scores as much from now on may enter the list
     held: int  # everything that scores as much is published
+    members: str = ""  # those that are known, see `worker/members.py`
 
     @classmethod
     def stored(cls, id: str, payload: Payload) -> "Listing":
@@ -123,7 +124,12 @@ class Listing:
             return int(str(payload.get(field, default)))
 
         digest, listed = str(payload.get("digest", "")), number("listed", 0)
-        return cls(id, number("since"), digest, listed, number("floor"), number("held"))
+        members = str(payload.get("members", ""))
+        return cls(id, number("since"), digest, listed, number("floor"), number("held"), members)
+
+
+LISTING = ["id", "live", "since", "digest", "listed", "floor", "held", "members"]
+"""The fields that a listing is compared with, or consists of."""
 
 
 class Index(Protocol):
@@ -172,13 +178,16 @@ class Index(Protocol):
         """Ids of those that are stored with this digest, live, settled and not newer. Their stored revisions
         become the given ones."""
 
-    async def settle(self, space: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
+    async def settle(
+        self, space: Space, listings: Sequence[Listing], *, own: bool = True
+    ) -> dict[str, Listing | None]:
         """The lists of these points are published. A point that was written again since then, so that its
         `since` or its digest is another one, stays as it is.
 
-        own: the event of the point itself publishes its list. Another one only raises or lowers the floor.
+        own: the event of the point itself publishes its list. Another one only changes what is known of it.
 
-        Returns the ids of those that another listing came between: their floors stay as they are.
+        Returns those that stay as they are, by id: as they are stored if another listing came between, None if
+        the point is not the one that was searched with any more.
         """
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:

@@ -3,6 +3,7 @@
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from rolecall.streams.index.conditions import (
     Payload,
 )
 from rolecall.streams.index.port import (
+    LISTING,
     SPACES,
     Hit,
     Listing,
@@ -225,15 +227,22 @@ class QdrantServer:
             if repeats(stored, by_id[stored["id"]].revision, by_id[stored["id"]].digest)
         }
 
-    async def settle(self, space: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
+    async def settle(
+        self, space: Space, listings: Sequence[Listing], *, own: bool = True
+    ) -> dict[str, Listing | None]:
         if not listings:
-            return set()
+            return {}
         operations = []
         for each in listings:
             same = with_id(each.id), LIVE, equals("since", each.since), equals("digest", each.digest)
             if own:
                 operations.append(payload_message({"settled": each.since}, *same))
-            news: Payload = {"floor": each.floor, "held": each.held, "listed": each.listed + 1}
+            news: Payload = {
+                "floor": each.floor,
+                "held": each.held,
+                "listed": each.listed + 1,
+                "members": each.members,
+            }
             as_often = equals("listed", each.listed)
             if not each.listed:
                 as_often = any_of(as_often, absent("listed"))
@@ -241,22 +250,22 @@ class QdrantServer:
         await self._write(space, operations)
         return await self._overtaken(space, {each.id: each for each in listings})
 
-    async def _overtaken(self, space: Space, written: Mapping[str, Listing]) -> set[str]:
+    async def _overtaken(self, space: Space, written: Mapping[str, Listing]) -> dict[str, Listing | None]:
         with translated():
             records = await self._client.retrieve(
-                self._name(space),
-                [str(point_id(id)) for id in written],
-                with_payload=["id", "live", "since", "digest", "listed", "floor", "held"],
+                self._name(space), [str(point_id(id)) for id in written], with_payload=LISTING
             )
-        return {
-            stored["id"]
-            for stored in map(_payload, records)
-            for mine in [written[stored["id"]]]
-            if "live" in stored
-            and (stored.get("since"), stored.get("digest")) == (mine.since, mine.digest)
-            and [stored.get(field) for field in ("listed", "floor", "held")]
-            != [mine.listed + 1, mine.floor, mine.held]
+        stored = {
+            each["id"]: Listing.stored(each["id"], each) for each in map(_payload, records) if "live" in each
         }
+        overtaken: dict[str, Listing | None] = {}
+        for id, mine in written.items():
+            there = stored.get(id)
+            if there is None or (there.since, there.digest) != (mine.since, mine.digest):
+                overtaken[id] = None
+            elif there != replace(mine, listed=mine.listed + 1):
+                overtaken[id] = there
+        return overtaken
 
     async def page(self, space: Space, after: str | None, limit: int) -> tuple[list[str], str | None]:
         with translated():

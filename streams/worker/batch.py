@@ -42,6 +42,7 @@ from rolecall.streams.worker.embed import Embedder
 from rolecall.streams.worker.embedding_cache import Cache, forget
 from rolecall.streams.worker.exclusion_rules import forget_anchors
 from rolecall.streams.worker.lists import REACH, Lists
+from rolecall.streams.worker.members import members_of
 from rolecall.streams.worker.occupations import References
 from rolecall.streams.worker.poison import Streak, sift
 from rolecall.streams.worker.search import Search
@@ -154,11 +155,11 @@ class BatchRunner:
         lists = {entity_id: found for entity_id, (_, found) in done.found.items()}
         with tally.timed(Stage.UPSERT):
             if done.found:
-                listings = [_listing(news, found) for news, found in done.found.values()]
+                listings = [self._listing(news, found) for news, found in done.found.values()]
                 overtaken = await self._patiently(partial(self._index.settle, side, listings), tally)
-                self.lists.due(side, overtaken)
-                listed = (replace(each, listed=1) for each in listings)
-                self.lists.listed(side, zip(listed, lists.values(), strict=True), overtaken)
+                self.lists.due(side, (id for id, other in overtaken.items() if other))
+                # What was replaced meanwhile has left again what it entered.
+                lists = {id: each for id, each in lists.items() if overtaken.get(id, each)}
             await self._patiently(partial(self.lists.published, side, lists, done.left), tally)
         return poison
 
@@ -322,14 +323,14 @@ class BatchRunner:
             stale = (each for each in embedded if not _is_current(each.entity, stored))
             await self._cache.forget([each.content for each in stale if each.content])
 
+    def _listing(self, news: Repetition, found: MatchList) -> Listing:
+        members = members_of(found, self._policy)
+        return Listing(news.id, news.revision, news.digest, 0, found.floor, found.held, members)
+
     async def _patiently(self, attempt: Callable[[], Awaitable[T]], tally: Tally) -> T:
         answer, retries = await patiently(attempt, tally.stage, self._retry_seconds)
         tally.retries += retries
         return answer
-
-
-def _listing(news: Repetition, found: MatchList) -> Listing:
-    return Listing(news.id, news.revision, news.digest, 0, found.floor, found.held)
 
 
 def _copies(leaving: Iterable[Event]) -> Iterator[Outgoing]:

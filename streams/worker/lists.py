@@ -4,7 +4,7 @@ A pair belongs while one of the two is among the best `top_k` of the other. The 
 its own list, and the pairs in which it enters a list of the other side (`Search.lists`). What is left is done
 here:
 
-- The floor of a list goes up with what enters it (`Members`).
+- The floor of a list goes up with what enters it (`members.py`).
 - An entity that leaves a list, because it is gone or has changed, frees a place. Unless enough members are
   known, the list is searched again, beside the events.
 - After every rebalance, every list is searched once: a worker may have ended with lists still to do.
@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 
 import structlog
 
@@ -52,13 +52,14 @@ from rolecall.streams.matching.ranking import (
 )
 from rolecall.streams.monitor.tally import ListCounts, Tally
 from rolecall.streams.retry import patiently
-from rolecall.streams.worker.members import Members
+from rolecall.streams.worker.members import Change, members_of, name
 from rolecall.streams.worker.search import Search
 
 log = structlog.get_logger()
 
 LISTS_AT_ONCE = 16  # an event that arrives waits for them
 MARGIN = 2_000  # units; how far a floor is lowered before a list is searched for what it lacks
+WRITES = 3  # of what happened to a list, when others write it too; after these it is searched
 SHARE = 0.25  # of a worker's time, while events are processed
 REACH = 10_000  # lists that are looked at for one entity
 LEFT_AT_ONCE = 16  # entities whose lists are looked for in one request
@@ -92,7 +93,6 @@ class Lists:
         self._due: dict[Side, set[str]] = {side: set() for side in Side}
         self._sweeps: dict[Side, _Sweep] = {}
         self._again: bool | None = None  # a sweep that was asked for during another one
-        self._members = {side: Members(policy) for side in Side}  # of the lists of this side
         # With a limit, a vacancy may be passed over, or give its place to another one of its employer.
         self._reckons = policy.max_per_employer is None
         self._wake = asyncio.Event()
@@ -123,14 +123,6 @@ class Lists:
             self._sweeps = {side: _Sweep(None, lost) for side in Side}
         self._wake.set()
 
-    def listed(
-        self, side: Side, lists: Iterable[tuple[Listing, MatchList]], overtaken: Collection[str]
-    ) -> None:
-        """These lists are published. listings: as the index holds them, unless they were overtaken."""
-        for listing, found in lists:
-            if listing.id not in overtaken:
-                self._members[side].learn(listing, found)
-
     async def published(
         self, side: Side, lists: Mapping[str, MatchList], left: Mapping[str, Mapping[str, Place]]
     ) -> None:
@@ -139,23 +131,64 @@ class Lists:
         lists: by entity id. left: by entity id, the places that its older content may have had, by the list's
         id.
         """
-        members = self._members[side.other]
-        for id, before in left.items():
-            for list_id in before:
-                members.leave(id, list_id)
-        for id, each in lists.items():
-            for place in each.places:
-                members.enter(id, place)
-        written, due = self._lost(side, lists, left)
-        places = chain.from_iterable(each.places for each in lists.values())
-        if self._reckons:
-            written |= {each.id: each for each in members.raised(places)}
-        members.write(written.values())
-        members.forget(await self._settle(side.other, [*written.values()]))
-        self.due(side.other, due)
+        changes = self._changes(lists, left)
+        for _ in range(WRITES):
+            news = {id: each.listing() for id, each in changes.items()}
+            due = {id for id, each in changes.items() if self._lacks(each, news[id])}
+            self.due(side.other, due)
+            write = [
+                new
+                for id, new in news.items()
+                if id not in due and (changes[id].leaves or new != changes[id].place.listing)
+            ]
+            overtaken = await self._write(side.other, write)
+            changes = {
+                id: changes[id].again(stored)
+                for id, stored in overtaken.items()
+                if stored and changes[id].leaves
+            }
+        self.due(side.other, changes)
         self._cut += sum(bool(each.cut) or each.hidden for each in lists.values())
         if cut := {id for each in lists.values() for id in each.cut}:
             await self._doubt(side.other, cut)
+
+    def _changes(
+        self, lists: Mapping[str, MatchList], left: Mapping[str, Mapping[str, Place]]
+    ) -> dict[str, Change]:
+        """By id, the lists of the other side that the events of a part enter or leave."""
+        changes: dict[str, Change] = {}
+
+        def change(place: Place) -> Change:
+            known = changes.setdefault(place.listing.id, Change(place))
+            known.see(place)
+            return known
+
+        for id in lists.keys() | left.keys():
+            member, before = name(id), left.get(id, {})
+            now = {place.listing.id: place for place in (lists[id].places if id in lists else ())}
+            for list_id, place in now.items():
+                if self._reckons and place.settled:
+                    change(place).entered[member] = place.score
+                if (was := before.get(list_id)) and place.score < was.score:
+                    change(place).leaves = True
+            for list_id, was in before.items():
+                if list_id not in now:
+                    change(was).gone.add(member)
+                    change(was).leaves = True
+                # Whoever is below `held` may have less than somebody that is not published.
+                stays = list_id in now and now[list_id].score >= now[list_id].listing.held
+                if not (stays and self._reckons):
+                    change(was).lost = True
+        return changes
+
+    def _lacks(self, change: Change, news: Listing) -> bool:
+        """Whether somebody that is not published may belong to the list."""
+        if not change.lost:
+            return False
+        if not (self._reckons and change.place.settled):
+            return True
+        whole = not self._policy.book.soft and news.held <= change.place.least
+        return not whole and not change.fills(news)
 
     async def _doubt(self, side: Side, ids: Collection[str]) -> None:
         """Note in the index that a pair of these lists is not published: a restart must not lose it."""
@@ -166,31 +199,10 @@ class Lists:
                 Listing.stored(point.id, point.payload or {}) for point in points.values() if _live(point)
             )
             listings = [replace(each, held=UNREACHABLE) for each in stored]
-            ids = await self._index.settle(side, listings, own=False)
+            overtaken = await self._index.settle(side, listings, own=False)
+            ids = [id for id, stored in overtaken.items() if stored]
         self.due(side, doubted)  # not before: a search of before the note could not know of it
         self._pressing = True
-
-    def _lost(
-        self, side: Side, lists: Mapping[str, MatchList], left: Mapping[str, Mapping[str, Place]]
-    ) -> tuple[dict[str, Listing], set[str]]:
-        """Of the lists whose member has left, or scores less: those to be written as they are, so that no
-        floor relies on the older score; and those that are due."""
-        written: dict[str, Listing] = {}
-        due: set[str] = set()
-        members = self._members[side.other]
-        for id, before in left.items():
-            now = {place.listing.id: place for place in lists[id].places} if id in lists else {}
-            for list_id, was in before.items():
-                place = now.get(list_id, was)
-                listing = members.newest(place)
-                # Whoever is below `held` may have less than somebody that is not published.
-                stays = list_id in now and place.score >= listing.held
-                whole = not self._policy.book.soft and listing.held <= place.least
-                if not (place.settled and self._reckons and (stays or whole or members.fill(place))):
-                    due.add(list_id)
-                elif listing is place.listing and not (stays and place.score >= was.score):
-                    written[list_id] = listing
-        return written, due
 
     async def left(self, side: Side, before: Sequence[Point]) -> list[dict[str, Place]]:
         """For each point that was replaced or taken out: its places in lists of the other side, by their ids.
@@ -213,9 +225,9 @@ class Lists:
     async def _left(self, side: Side, before: Sequence[Point]) -> list[dict[str, Place]]:
         now, book = self._now(), self._policy.book
         old = [_timeless(stored(side, point)) for point in before]
-        answers = await self._index.search_allowed(
-            side.other,
-            [self._search.reaching(each, REACH, now) for each in old],
+        # An exclusion rule may be new, and the lists may be from before it.
+        answers = await self._index.search(
+            side.other, [self._search.reaching(each, REACH, now) for each in old]
         )
         if any(sum(hit.reaches for hit in hits) >= REACH for hits in answers):
             self.sweep(lost=True)
@@ -290,20 +302,19 @@ class Lists:
         if lost:
             overtaken = await self._open(side, [each for each in lists if each.listing.held < UNREACHABLE])
             lists = [each for each in lists if each.listing.id not in overtaken]
-        longer = lost and self._reckons
         while lists:
             tally = Tally(side, 0)
             embedded = [each.embedded for each in lists]
-            found = await self._search.lists(side, embedded, self._now(), tally, longer=longer)
+            found = await self._search.lists(side, embedded, self._now(), tally, longer=self._reckons)
             for each, of_it in zip(lists, found, strict=True):
                 policy = self._policy.of(each.embedded.entity)
-                each.found = above(of_it, each.listing.floor, policy) if longer else of_it
+                each.found = above(of_it, each.listing.floor, policy)
             low = [each for each in lists if each.found and each.found.floor < each.listing.floor]
             await self._publish(side, [each for each in lists if each not in low])
             overtaken = await self._open(side, low)
             lists = [each for each in low if each.listing.id not in overtaken]
 
-    async def _open(self, side: Side, lists: Sequence["_List"]) -> set[str]:
+    async def _open(self, side: Side, lists: Sequence["_List"]) -> Collection[str]:
         """Lower the floor, so that what arrives from now on publishes itself. As `_settle`."""
         listings = []
         for each in lists:
@@ -312,39 +323,36 @@ class Lists:
             least = min(self._search.threshold(each.embedded), last)
             opened = replace(was, floor=min(was.floor, max(least, last - MARGIN)))
             listings.append(opened)
-            each.listing = _next(opened)
+            each.listing = replace(opened, listed=was.listed + 1)
         return await self._settle(side, listings)
 
     async def _publish(self, side: Side, lists: Sequence["_List"]) -> None:
         records: list[Outgoing] = []
         news: list[Listing] = []
-        found: list[tuple[Listing, MatchList]] = []
         for each in lists:
             assert each.found is not None
             policy = self._policy.of(each.embedded.entity)
             records += map(match_record, each.matches(self._encoder, policy, self._now()))
-            listing = replace(each.listing, floor=each.found.floor, held=each.found.held)
+            members = members_of(each.found, self._policy)
+            listing = replace(each.listing, floor=each.found.floor, held=each.found.held, members=members)
             if listing != each.listing:
                 news.append(listing)
-                listing = _next(listing)
-            found.append((listing, each.found))
         self._matches += len(records)
         await patiently(partial(self._publisher.publish, records), "lists", self._retry_seconds)
-        self.listed(side, found, await self._settle(side, news))
+        await self._settle(side, news)
 
-    async def _settle(self, side: Side, listings: Sequence[Listing]) -> set[str]:
+    async def _settle(self, side: Side, listings: Sequence[Listing]) -> Collection[str]:
         """Returns the lists that another write came between. They are due."""
-        if not listings:
-            return set()
-        settle = partial(self._index.settle, side, listings, own=False)
-        overtaken, _ = await patiently(settle, "lists", self._retry_seconds)
-        self.due(side, overtaken)
+        overtaken = await self._write(side, listings)
+        self.due(side, (id for id, stored in overtaken.items() if stored))
         return overtaken
 
-
-def _next(listing: Listing) -> Listing:
-    """As the index holds it once it is written."""
-    return replace(listing, listed=listing.listed + 1)
+    async def _write(self, side: Side, listings: Sequence[Listing]) -> dict[str, Listing | None]:
+        if not listings:
+            return {}
+        settle = partial(self._index.settle, side, listings, own=False)
+        overtaken, _ = await patiently(settle, "lists", self._retry_seconds)
+        return overtaken
 
 
 def _timeless(embedded: Embedded) -> Embedded:

@@ -1,96 +1,76 @@
-"""Who is in the lists of one side, as far as this worker knows. That is enough to raise a floor, and to see
-that a list is still full without a member, both without a search.
+"""Who is in a list, as far as is known: enough to raise its floor, and to see that it is still full without a
+member, both without a search.
 
-If as many points as a list is long are known to score at least so much, the last place of the list scores
-no less. What is known holds for one state of the list (`Listing.listed`). Whoever lowers the score of a
-member, or takes it out, has the list written or searched, and that changes the state. So a floor that would
-be too high is never written, or the list is due.
+The known members and their scores are stored with the list (`Listing.members`). If as many as the list is
+long are known to score at least so much, its last place scores no less. Whoever lowers the score of a
+member, or takes it out, writes the list or has it searched. So a floor that would be too high is never
+written, or the list is due. A member that nobody knows only makes the floor lower than it could be.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from heapq import nlargest
-from sys import intern
+from hashlib import blake2b
 
-from rolecall.streams.index.port import UNREACHABLE, Listing
+from rolecall.streams.index.port import Listing
 from rolecall.streams.matching.policy import Policy, spare
 from rolecall.streams.matching.ranking import MatchList, Place, merit, units_below
 
-MOST_KNOWN = 1_000_000  # members of a side; lists that are forgotten keep their floors
+Scores = dict[str, int]
+"""In units, by a hash of the member's id: the index of one side does not name who is on the other."""
 
 
 @dataclass(slots=True)
-class _List:
-    listing: Listing  # as it was read, or as it was written here since
-    scores: dict[str, int] = field(default_factory=dict)  # by id of the members
+class Change:
+    """What some events do to a list of the other side."""
 
+    place: Place  # the list, as it was found last
+    gone: set[str] = field(default_factory=set)
+    entered: Scores = field(default_factory=dict)
+    leaves: bool = False  # whether a member is gone, or scores less: then the list must be written
+    lost: bool = False  # whether one of these was among what is surely published, and is not any more
 
-class Members:
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._lists: OrderedDict[str, _List] = OrderedDict()
-        self._most_lists = MOST_KNOWN // (2 * policy.top_k)
+    def see(self, place: Place) -> None:
+        if place.listing.listed > self.place.listing.listed:
+            self.place = place
 
-    def learn(self, listing: Listing, found: MatchList) -> None:
-        """The list was searched, and is published and written as `listing`."""
-        scores = {intern(each.hit.id): units_below(merit(each, self._policy)) for each, _ in found.best}
-        self._keep(_List(listing, scores))
+    def listing(self) -> Listing:
+        """The list as it is to be written."""
+        before = self.place.listing
+        known = {name: score for name, score in read(before.members).items() if name not in self.gone}
+        best = _best(known | self.entered, self.place.top_k + spare(self.place.top_k))
+        news = replace(before, members=_written(best))
+        scores = [score for _, score in best]
+        if len(best) < self.place.top_k + spare(self.place.top_k) or scores[-1] <= before.floor:
+            return news
+        return replace(news, floor=scores[-1], held=max(before.held, scores[-1]))
 
-    def enter(self, id: str, place: Place) -> None:
-        known = self._lists.get(place.listing.id)
-        if known is None or not _same(known, place) or known.listing.listed < place.listing.listed:
-            known = self._keep(_List(place.listing))
-        known.scores[intern(id)] = place.score
-
-    def leave(self, id: str, list_id: str) -> None:
-        if known := self._lists.get(list_id):
-            known.scores.pop(id, None)
-
-    def newest(self, place: Place) -> Listing:
-        """The list as it was written here since the place was found, or else as it was found."""
-        known = self._lists.get(place.listing.id)
-        if known is None or not _same(known, place) or known.listing.listed <= place.listing.listed:
-            return place.listing
-        return known.listing
-
-    def fill(self, place: Place) -> bool:
+    def fills(self, listing: Listing) -> bool:
         """Whether so many are known that every place of the list is taken by one that is published."""
-        known, listing = self._lists.get(place.listing.id), self.newest(place)
-        if known is None or not _same(known, place) or known.listing.listed != listing.listed:
-            return False
-        return sum(score >= listing.held for score in known.scores.values()) >= place.top_k
+        return sum(score >= listing.held for score in read(listing.members).values()) >= self.place.top_k
 
-    def raised(self, places: Iterable[Place]) -> Iterator[Listing]:
-        """The lists among these that are to have a higher floor now."""
-        for place in places:
-            known = self._lists.get(place.listing.id)
-            most = place.top_k + spare(place.top_k)
-            if known is None or not place.settled or len(known.scores) <= most + place.top_k // 10:
-                continue  # few more: each write of a floor takes time
-            last = nlargest(most, known.scores.values())[-1]
-            known.scores = {id: score for id, score in known.scores.items() if score >= last}
-            if last > known.listing.floor:
-                held = UNREACHABLE if known.listing.held == UNREACHABLE else last
-                yield replace(known.listing, floor=last, held=held)
-
-    def write(self, listings: Iterable[Listing]) -> None:
-        """They are being written."""
-        for listing in listings:
-            if known := self._lists.get(listing.id):
-                known.listing = replace(listing, listed=listing.listed + 1)
-
-    def forget(self, ids: Iterable[str]) -> None:
-        for id in ids:
-            self._lists.pop(id, None)
-
-    def _keep(self, known: _List) -> _List:
-        self._lists[known.listing.id] = known
-        if len(self._lists) > self._most_lists:
-            self._lists.popitem(last=False)
-        return known
+    def again(self, listing: Listing) -> "Change":
+        """For the list as another one has written it meanwhile. What entered may have left again since."""
+        return replace(
+            self, place=replace(self.place, listing=listing), gone=self.gone | self.entered.keys(), entered={}
+        )
 
 
-def _same(known: _List, place: Place) -> bool:
-    """Whether they are lists of the same content."""
-    return (known.listing.since, known.listing.digest) == (place.listing.since, place.listing.digest)
+def name(id: str) -> str:
+    return blake2b(id.encode(), digest_size=6).hexdigest()
+
+
+def members_of(found: MatchList, policy: Policy) -> str:
+    return _written((name(each.hit.id), units_below(merit(each, policy))) for each, _ in found.best)
+
+
+def read(members: str) -> Scores:
+    pairs = (each.split(":") for each in members.split())
+    return {name: int(score) for name, score in pairs}
+
+
+def _written(scores: Iterable[tuple[str, int]]) -> str:
+    return " ".join(f"{name}:{score}" for name, score in scores)
+
+
+def _best(scores: Scores, count: int) -> list[tuple[str, int]]:
+    return sorted(scores.items(), key=lambda each: (-each[1], each[0]))[:count]

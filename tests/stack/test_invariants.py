@@ -8,7 +8,7 @@ import pytest
 from rolecall.schemas.match import Side
 
 ENTITIES = 80
-OF_LISTS = "floor", "held", "listed"
+OF_LISTS = "floor", "held", "listed", "members"
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from rolecall.streams.settings import Settings
 
 ENTITIES = 60
 SEED = 20261125
+OF_LISTS = {"floor", "held", "listed", "members"}  # of a point; they depend on the order of arrival
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ class Market:
         for side, points in asyncio.run(self._points(name)).items():
             for id, point in points.items():
                 stored = dict(point.payload or {})
-                payload = {field: stored[field] for field in stored.keys() - {"floor", "held", "listed"}}
+                payload = {field: stored[field] for field in stored.keys() - OF_LISTS}
                 card = json.loads(payload.pop("card", "{}"))
                 exact[side, id] = (point.revision, payload, card.get("terms"), card.get("skills"))
                 if point.vector is not None:

@@ -136,20 +136,29 @@ class FakeIndex(FailsOnDemand):
                 self.points[side][each.id] = replace(known, revision=each.revision)
         return found
 
-    async def settle(self, side: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
+    async def settle(
+        self, side: Space, listings: Sequence[Listing], *, own: bool = True
+    ) -> dict[str, Listing | None]:
         self.called("settle")
-        overtaken = set()
+        overtaken: dict[str, Listing | None] = {}
         for each in listings:
             known = self.points[side].get(each.id)
-            if known is None or not known.payload:
+            payload = known and known.payload
+            if not payload or (payload.get("since"), payload.get("digest")) != (each.since, each.digest):
+                overtaken[each.id] = None
                 continue
-            if (known.payload.get("since"), known.payload.get("digest")) != (each.since, each.digest):
-                continue
+            assert known
+            assert known.payload
             news: dict[str, Any] = {"settled": each.since} if own else {}
             if known.payload["listed"] == each.listed:
-                news |= {"floor": each.floor, "held": each.held, "listed": each.listed + 1}
+                news |= {
+                    "floor": each.floor,
+                    "held": each.held,
+                    "listed": each.listed + 1,
+                    "members": each.members,
+                }
             else:
-                overtaken.add(each.id)
+                overtaken[each.id] = Listing.stored(each.id, known.payload)
             self.points[side][each.id] = replace(known, payload={**known.payload, **news})
         return overtaken
 

@@ -64,11 +64,13 @@ class QdrantEdge:
         found, _ = await self._ask("repeated", space, repetitions=rows)
         return set(found)
 
-    async def settle(self, space: Space, listings: Sequence[Listing], *, own: bool = True) -> set[str]:
+    async def settle(
+        self, space: Space, listings: Sequence[Listing], *, own: bool = True
+    ) -> dict[str, Listing | None]:
         overtaken, _ = await self._ask(
             "settle", space, listings=[_fields(each) for each in listings], own=own
         )
-        return set(overtaken)
+        return {id: payload and Listing.stored(id, payload) for id, payload in overtaken}
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:
         return await self._search("search", space, queries)
@@ -179,8 +181,8 @@ class QdrantEdge:
             return self._connection
 
 
-def _fields(each: Listing) -> tuple[str, int, str, int, int, int]:
-    return each.id, each.since, each.digest, each.listed, each.floor, each.held
+def _fields(each: Listing) -> tuple[str, int, str, int, int, int, str]:
+    return each.id, each.since, each.digest, each.listed, each.floor, each.held, each.members
 
 
 def _hit(score: float, payload: dict[str, Any]) -> Hit:

@@ -22,6 +22,7 @@ from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
 from rolecall.streams.index.edge.exact_nearest import NOWHERE, Id, Nearest, Vectors
 from rolecall.streams.index.edge.search import LIVE, Asked, Search
 from rolecall.streams.index.port import (
+    LISTING,
     UNREACHABLE,
     Stored,
     mark_id,
@@ -171,19 +172,22 @@ class Shard:
                     self._set(_short_id(id), {"revision": revision})
         return found, b""
 
-    def settle(self, _: Vectors, listings: list[tuple[str, int, str, int, int, int]], own: bool) -> Answer:
-        stored = self._payloads([id for id, *_ in listings], ["live", "since", "digest", "listed"])
-        overtaken: list[str] = []
-        for id, since, digest, listed, floor, held in listings:
+    def settle(
+        self, _: Vectors, listings: list[tuple[str, int, str, int, int, int, str]], own: bool
+    ) -> Answer:
+        stored = self._payloads([id for id, *_ in listings], LISTING)
+        overtaken: list[tuple[str, Payload | None]] = []
+        for id, since, digest, listed, floor, held, members in listings:
             was = stored.get(_short_id(id), {})
             if "live" not in was or (was.get("since"), was.get("digest")) != (since, digest):
+                overtaken.append((id, None))
                 continue
             news: Payload = {"settled": since} if own else {}
             if was.get("listed", 0) == listed:
-                news |= {"floor": floor, "held": held, "listed": listed + 1}
+                news |= {"floor": floor, "held": held, "listed": listed + 1, "members": members}
                 self._nearest.set_floor(_short_id(id), floor)
             else:
-                overtaken.append(id)
+                overtaken.append((id, was))
             if news:
                 self._set(_short_id(id), news)
         return overtaken, b""

@@ -238,9 +238,9 @@ class Slow:
     def __getattr__(self, name):
         call = getattr(self._index, name)
 
-        async def slow(*arguments):
+        async def slow(*arguments, **named):
             await self._pause()
-            answer = await call(*arguments)
+            answer = await call(*arguments, **named)
             await self._pause()
             return answer
 
@@ -265,11 +265,11 @@ class Interrupted:
     def __getattr__(self, name):
         call = getattr(self._index, name)
 
-        async def interrupted(*arguments):
+        async def interrupted(*arguments, **named):
             self._left -= 1
             if self._left == -1:
                 await self._others()
-            return await call(*arguments)
+            return await call(*arguments, **named)
 
         return interrupted
 

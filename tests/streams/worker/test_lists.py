@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from rolecall.schemas.match import Side
+from rolecall.schemas.rule import ExclusionRule
 from rolecall.streams.events.match_state import MatchState
+from rolecall.streams.events.receive import Defined
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
+from rolecall.streams.worker.exclusion_rules import ExclusionRules
 from rolecall.streams.worker.expiry import Sweeper
 from tests.streams.conftest import NOW, FakeEncoder
 from tests.streams.fakes import AWAY
@@ -149,18 +152,37 @@ async def test_and_is_searched_when_it_has_none_to_spare(crowd, make):
     assert crowd.runner.lists.behind == 1
 
 
-async def test_a_worker_that_knows_no_member_searches_the_list(crowd, make):
+async def test_another_worker_knows_the_members_too(crowd, make):
     crowd.use()
     await close(crowd, make, "v0")
-    assert crowd.runner.lists.behind == 1
+    assert crowd.runner.lists.behind == 0
 
 
-async def test_what_another_worker_has_written_is_not_relied_on(crowd, make):
+async def test_a_list_whose_members_nobody_knows_is_searched(crowd, make):
     stored = crowd.index.points[Side.CANDIDATE]
-    payload = {**stored["c"].payload, "listed": stored["c"].payload["listed"] + 1}
-    stored["c"] = replace(stored["c"], payload=payload)
+    stored["c"] = replace(stored["c"], payload={**stored["c"].payload, "members": ""})
     await close(crowd, make, "v0")
     assert crowd.runner.lists.behind == 1
+
+
+async def test_the_index_does_not_name_the_members(crowd):
+    assert "v0" not in crowd.index.points[Side.CANDIDATE]["c"].payload["members"]
+
+
+async def test_what_a_new_rule_forbids_leaves_its_list_when_it_changes(new_world, make):
+    """The rule may have looked for its pairs when the new content was stored already."""
+    world = new_world(policy=Policy(1, 0.1))
+    first, second, last = nearest_first(world.encoder, "nurse")[:3]
+    await world.candidates(make.candidate("x", title=first), make.candidate("y", title=second))
+    await world.vacancies(make.vacancy("of y", title=second))
+    await world.vacancies(make.vacancy("v", title="nurse"))
+    await drain(world)
+    anchors = [{"text": text, "min_similarity": 0.999} for text in ("nurse", first)]
+    rule = ExclusionRule(id="r", occurred_at=NOW, anchors=anchors)
+    await ExclusionRules(world.encoder, world.index).apply([Defined(make.raw(b""), rule)], NOW)
+    await world.candidates(make.candidate("x", 2, title=last))
+    await drain(world)
+    assert ("v", "y") in belonging(world, 1)
 
 
 class Steep(FakeEncoder):

@@ -96,7 +96,7 @@ async def test_a_point_without_a_floor_is_not_reached(index: Index) -> None:
 
 async def test_a_listing_sets_the_floor_that_searches_meet(index: Index) -> None:
     await index.upsert(SIDE, [floored("a", NORTH, 0.5), live("b", 1)])
-    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 0, UNREACHABLE)]) == set()
+    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 0, UNREACHABLE)]) == {}
     [found] = await index.search_allowed(SIDE, [Query(EAST, EVERYTHING, 1, reach=10)])
     assert [hit.id for hit in found] == ["b", "a"]
     assert await floor(index) == (0, UNREACHABLE, 1)
@@ -104,31 +104,44 @@ async def test_a_listing_sets_the_floor_that_searches_meet(index: Index) -> None
 
 async def test_of_two_listings_that_began_together_the_second_is_overtaken(index: Index) -> None:
     await index.upsert(SIDE, [floored("a", EAST, 0.5)])
-    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 60_000, 60_000)], own=False) == set()
-    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 70_000, 70_000)]) == {"a"}
+    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 60_000, 60_000)], own=False) == {}
+    assert set(await index.settle(SIDE, [Listing("a", 1, "d", 0, 70_000, 70_000)])) == {"a"}
     assert await floor(index) == (60_000, 60_000, 1)
-    assert await index.settle(SIDE, [Listing("a", 1, "d", 1, 80_000, 80_000)]) == set()
+    assert await index.settle(SIDE, [Listing("a", 1, "d", 1, 80_000, 80_000)]) == {}
     assert await floor(index) == (80_000, 80_000, 1)
 
 
 async def test_one_with_the_same_floor_is_overtaken_too(index: Index) -> None:
     await index.upsert(SIDE, [floored("a", EAST, 0.5)])
     await index.settle(SIDE, [Listing("a", 1, "d", 0, 50_000, 50_000)])
-    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 50_000, UNREACHABLE)], own=False) == {"a"}
+    assert set(await index.settle(SIDE, [Listing("a", 1, "d", 0, 50_000, UNREACHABLE)], own=False)) == {"a"}
 
 
 async def test_a_point_that_was_never_listed_can_be(index: Index) -> None:
     """Written by a version that had no lists."""
     await index.upsert(SIDE, [Point("a", 1, EAST, {"since": 1, "digest": "d"})])
-    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 7, 8)], own=False) == set()
+    assert await index.settle(SIDE, [Listing("a", 1, "d", 0, 7, 8)], own=False) == {}
     assert await floor(index) == (7, 8, None)
 
 
 async def test_a_listing_of_another_content_does_nothing(index: Index) -> None:
     await index.upsert(SIDE, [floored("a", EAST, 0.5)])
     for since, digest in ((2, "d"), (1, "other")):
-        assert await index.settle(SIDE, [Listing("a", since, digest, 0, 1, 1)]) == set()
+        assert await index.settle(SIDE, [Listing("a", since, digest, 0, 1, 1)]) == {"a": None}
     assert await floor(index) == (50_000, None, None)
+
+
+async def test_a_listing_of_a_point_that_is_gone_does_nothing(index: Index) -> None:
+    await index.upsert(SIDE, [Point("a", 2)])
+    listings = [Listing(id, 1, "d", 0, 1, 1) for id in ("a", "never seen")]
+    assert await index.settle(SIDE, listings) == {"a": None, "never seen": None}
+
+
+async def test_a_listing_that_is_overtaken_learns_what_is_stored(index: Index) -> None:
+    await index.upsert(SIDE, [floored("a", EAST, 0.5)])
+    await index.settle(SIDE, [Listing("a", 1, "d", 0, 7, 8, "one:9")])
+    overtaken = await index.settle(SIDE, [Listing("a", 1, "d", 0, 7, 8, "two:9")], own=False)
+    assert overtaken == {"a": Listing("a", 1, "d", 1, 7, 8, "one:9")}
 
 
 async def test_a_listing_by_others_does_not_say_that_the_event_is_done(index: Index) -> None:
