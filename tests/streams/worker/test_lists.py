@@ -174,7 +174,7 @@ async def test_what_a_new_rule_forbids_leaves_its_list_when_it_changes(new_world
     world = new_world(policy=Policy(1, 0.1))
     first, second, last = nearest_first(world.encoder, "nurse")[:3]
     await world.candidates(make.candidate("x", title=first), make.candidate("y", title=second))
-    await world.vacancies(make.vacancy("of y", title=second))
+    await world.vacancies(make.vacancy("of y", title=second), make.vacancy("of y too", title=second))
     await world.vacancies(make.vacancy("v", title="nurse"))
     await drain(world)
     anchors = [{"text": text, "min_similarity": 0.999} for text in ("nurse", first)]
