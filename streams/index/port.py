@@ -186,8 +186,8 @@ class Index(Protocol):
 
         own: the event of the point itself publishes its list. Another one only changes what is known of it.
 
-        Returns those that stay as they are, by id: as they are stored if another listing came between, None if
-        the point is not the one that was searched with any more.
+        Returns those that stay as they are, by id: as they are stored if another listing came between, None
+        if the point is not the one that was searched with any more.
         """
 
     async def search(self, space: Space, queries: Sequence[Query]) -> list[list[Hit]]:

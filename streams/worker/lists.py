@@ -52,7 +52,7 @@ from rolecall.streams.matching.ranking import (
 )
 from rolecall.streams.monitor.tally import ListCounts, Tally
 from rolecall.streams.retry import patiently
-from rolecall.streams.worker.members import Change, members_of, name
+from rolecall.streams.worker.members import Change, hashed, members_of
 from rolecall.streams.worker.search import Search
 
 log = structlog.get_logger()
@@ -164,7 +164,7 @@ class Lists:
             return known
 
         for id in lists.keys() | left.keys():
-            member, before = name(id), left.get(id, {})
+            member, before = hashed(id), left.get(id, {})
             now = {place.listing.id: place for place in (lists[id].places if id in lists else ())}
             for list_id, place in now.items():
                 if self._reckons and place.settled:

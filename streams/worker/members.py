@@ -55,12 +55,12 @@ class Change:
         )
 
 
-def name(id: str) -> str:
+def hashed(id: str) -> str:
     return blake2b(id.encode(), digest_size=6).hexdigest()
 
 
 def members_of(found: MatchList, policy: Policy) -> str:
-    return _written((name(each.hit.id), units_below(merit(each, policy))) for each, _ in found.best)
+    return _written((hashed(each.hit.id), units_below(merit(each, policy))) for each, _ in found.best)
 
 
 def read(members: str) -> Scores:
