@@ -60,6 +60,7 @@ log = structlog.get_logger()
 LISTS_AT_ONCE = 16  # an event that arrives waits for them
 MARGIN = 2_000  # units; how far a floor is lowered before a list is searched for what it lacks
 WRITES = 3  # of what happened to a list, when others write it too; after these it is searched
+WRITTEN_TOGETHER = 500  # other requests wait for them
 SHARE = 0.25  # of a worker's time, while events are processed
 REACH = 10_000  # lists that are looked at for one entity
 LEFT_AT_ONCE = 16  # entities whose lists are looked for in one request
@@ -348,10 +349,12 @@ class Lists:
         return overtaken
 
     async def _write(self, side: Side, listings: Sequence[Listing]) -> dict[str, Listing | None]:
-        if not listings:
-            return {}
-        settle = partial(self._index.settle, side, listings, own=False)
-        overtaken, _ = await patiently(settle, "lists", self._retry_seconds)
+        overtaken: dict[str, Listing | None] = {}
+        for start in range(0, len(listings), WRITTEN_TOGETHER):
+            part = listings[start : start + WRITTEN_TOGETHER]
+            settle = partial(self._index.settle, side, part, own=False)
+            found, _ = await patiently(settle, "lists", self._retry_seconds)
+            overtaken |= found
         return overtaken
 
 
