@@ -82,6 +82,7 @@ async def run(runner: BatchRunner, entities: Sequence[Entity], size: int) -> lis
     keeping = asyncio.create_task(runner.lists.keep(lambda: running))
     tallies = [await runner.run(side, some) for side, some in batches(entities, size)]
     running = False
+    await runner.lists.work()  # not in the middle of a search: its lists would be forgotten
     keeping.cancel()
     await asyncio.wait([keeping])
     return tallies
@@ -150,7 +151,8 @@ async def refills(runner: BatchRunner, entities: Sequence[Entity], now: datetime
     times: list[float] = []
     for each in random.Random(4).sample(entities, CLOSED_ALONE):
         started = time.perf_counter()
-        await run(runner, [each.model_copy(update=closed)], 1)
+        for side, some in batches([each.model_copy(update=closed)], 1):
+            await runner.run(side, some)
         if runner.lists.behind:
             await drain(runner)
             times.append(1000 * (time.perf_counter() - started))
