@@ -127,6 +127,14 @@ class Listing:
         members = str(payload.get("members", ""))
         return cls(id, number("since"), digest, listed, number("floor"), number("held"), members)
 
+    def is_of(self, other: "Listing") -> bool:
+        """Whether both are of the same content."""
+        return (self.since, self.digest) == (other.since, other.digest)
+
+    def written(self) -> Payload:
+        """The fields that it sets."""
+        return {"floor": self.floor, "held": self.held, "listed": self.listed + 1, "members": self.members}
+
 
 LISTING = ["id", "live", "since", "digest", "listed", "floor", "held", "members"]
 """The fields that a listing is compared with, or consists of."""

@@ -237,16 +237,10 @@ class QdrantServer:
             same = with_id(each.id), LIVE, equals("since", each.since), equals("digest", each.digest)
             if own:
                 operations.append(payload_message({"settled": each.since}, *same))
-            news: Payload = {
-                "floor": each.floor,
-                "held": each.held,
-                "listed": each.listed + 1,
-                "members": each.members,
-            }
             as_often = equals("listed", each.listed)
             if not each.listed:
                 as_often = any_of(as_often, absent("listed"))
-            operations.append(payload_message(news, *same, as_often))
+            operations.append(payload_message(each.written(), *same, as_often))
         await self._write(space, operations)
         return await self._overtaken(space, {each.id: each for each in listings})
 
@@ -261,7 +255,7 @@ class QdrantServer:
         overtaken: dict[str, Listing | None] = {}
         for id, mine in written.items():
             there = stored.get(id)
-            if there is None or (there.since, there.digest) != (mine.since, mine.digest):
+            if there is None or not there.is_of(mine):
                 overtaken[id] = None
             elif there != replace(mine, listed=mine.listed + 1):
                 overtaken[id] = there

@@ -37,12 +37,12 @@ class Change:
         """The list as it is to be written."""
         before = self.place.listing
         known = {name: score for name, score in read(before.members).items() if name not in self.gone}
-        best = _best(known | self.entered, self.place.top_k + spare(self.place.top_k))
+        most = self.place.top_k + spare(self.place.top_k)
+        best = sorted((known | self.entered).items(), key=lambda each: (-each[1], each[0]))[:most]
         news = replace(before, members=_written(best))
-        scores = [score for _, score in best]
-        if len(best) < self.place.top_k + spare(self.place.top_k) or scores[-1] <= before.floor:
+        if len(best) < most or (last := best[-1][1]) <= before.floor:
             return news
-        return replace(news, floor=scores[-1], held=max(before.held, scores[-1]))
+        return replace(news, floor=last, held=max(before.held, last))
 
     def fills(self, listing: Listing) -> bool:
         """Whether so many are known that every place of the list is taken by one that is published."""
@@ -70,7 +70,3 @@ def read(members: str) -> Scores:
 
 def _written(scores: Iterable[tuple[str, int]]) -> str:
     return " ".join(f"{name}:{score}" for name, score in scores)
-
-
-def _best(scores: Scores, count: int) -> list[tuple[str, int]]:
-    return sorted(scores.items(), key=lambda each: (-each[1], each[0]))[:count]

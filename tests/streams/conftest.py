@@ -143,22 +143,18 @@ class FakeIndex(FailsOnDemand):
         overtaken: dict[str, Listing | None] = {}
         for each in listings:
             known = self.points[side].get(each.id)
-            payload = known and known.payload
-            if not payload or (payload.get("since"), payload.get("digest")) != (each.since, each.digest):
+            if not known or not known.payload:
                 overtaken[each.id] = None
                 continue
-            assert known
-            assert known.payload
+            there = Listing.stored(each.id, known.payload)
+            if not there.is_of(each):
+                overtaken[each.id] = None
+                continue
             news: dict[str, Any] = {"settled": each.since} if own else {}
-            if known.payload["listed"] == each.listed:
-                news |= {
-                    "floor": each.floor,
-                    "held": each.held,
-                    "listed": each.listed + 1,
-                    "members": each.members,
-                }
+            if there.listed == each.listed:
+                news |= each.written()
             else:
-                overtaken[each.id] = Listing.stored(each.id, known.payload)
+                overtaken[each.id] = there
             self.points[side][each.id] = replace(known, payload={**known.payload, **news})
         return overtaken
 

@@ -24,6 +24,7 @@ from rolecall.streams.index.edge.search import LIVE, Asked, Search
 from rolecall.streams.index.port import (
     LISTING,
     UNREACHABLE,
+    Listing,
     Stored,
     mark_id,
     now_ms,
@@ -177,19 +178,21 @@ class Shard:
     ) -> Answer:
         stored = self._payloads([id for id, *_ in listings], LISTING)
         overtaken: list[tuple[str, Payload | None]] = []
-        for id, since, digest, listed, floor, held, members in listings:
-            was = stored.get(_short_id(id), {})
-            if "live" not in was or (was.get("since"), was.get("digest")) != (since, digest):
-                overtaken.append((id, None))
+        for each in (Listing(*row) for row in listings):
+            id = _short_id(each.id)
+            was = stored.get(id, {})
+            there = Listing.stored(each.id, was)
+            if "live" not in was or not there.is_of(each):
+                overtaken.append((each.id, None))
                 continue
-            news: Payload = {"settled": since} if own else {}
-            if was.get("listed", 0) == listed:
-                news |= {"floor": floor, "held": held, "listed": listed + 1, "members": members}
-                self._nearest.set_floor(_short_id(id), floor)
+            news: Payload = {"settled": each.since} if own else {}
+            if there.listed == each.listed:
+                news = {**news, **each.written()}
+                self._nearest.set_floor(id, each.floor)
             else:
-                overtaken.append((id, was))
+                overtaken.append((each.id, was))
             if news:
-                self._set(_short_id(id), news)
+                self._set(id, news)
         return overtaken, b""
 
     def _payloads(self, ids: list[str], fields: list[str]) -> dict[Id, Payload]:
