@@ -37,6 +37,9 @@ class AtMost:
     value: float
 
 
+EARTH_RADIUS_KM = 6371.0088
+
+
 @dataclass(frozen=True, slots=True)
 class Near:
     """The stored point (`{"lat": …, "lon": …}`) lies within `km` of the place, as the crow flies."""

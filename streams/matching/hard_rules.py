@@ -14,6 +14,7 @@ from unicodedata import category, combining, normalize
 from rolecall.schemas.candidate import CandidateTerms
 from rolecall.schemas.common import Cefr, Language, Location, Salary, Seniority, Workplace
 from rolecall.schemas.vacancy import VacancyTerms
+from rolecall.streams.index.conditions import EARTH_RADIUS_KM
 from rolecall.streams.matching.city_names import cities_named
 
 
@@ -55,7 +56,6 @@ class RuleBook:
 
 ALL_HARD = RuleBook()
 
-EARTH_RADIUS_KM = 6371.0088
 KM_PER_DEGREE = math.radians(EARTH_RADIUS_KM)
 CITY_KM = 20.0  # from the point of a city to its edge
 DISTANCE_TOLERANCE_KM = 0.001

@@ -15,10 +15,10 @@ from rolecall.schemas.rule import Anchor, ExclusionRule
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.errors import Unacceptable
 from rolecall.streams.index.areas import INSIDE, Area
+from rolecall.streams.index.columns import Columns, Mask
 from rolecall.streams.index.conditions import All, Condition, Payload
 from rolecall.streams.matching import pushdown
 from rolecall.streams.matching.hard_rules import RuleBook
-from rolecall.streams.offline.columns import Columns, Mask
 from rolecall.streams.offline.pool import Pool, Rows
 from rolecall.streams.worker.exclusion_rules import SMALLEST_RADIUS
 
@@ -35,9 +35,7 @@ class Allowed:
         book: RuleBook,
         now: datetime,
     ) -> None:
-        self._columns = Columns(
-            (_fields(candidates, row, book) for row in range(len(candidates))), len(candidates)
-        )
+        self._columns = Columns(_fields(candidates, row, book) for row in range(len(candidates)))
         numbers: dict[Condition, int] = {}  # of single conditions; most are those of many vacancies
         self._wanted = [
             tuple(numbers.setdefault(part, len(numbers)) for part in _parts(vacancies, row, now, book))

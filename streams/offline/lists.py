@@ -13,11 +13,11 @@ import numpy as np
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.match import Side
+from rolecall.streams.index.columns import Mask
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.matching.ranking import SCORE_DIGITS, Found, chosen, compatible_hits, merit
 from rolecall.streams.offline.allowed import Allowed
 from rolecall.streams.offline.best import NONE, SLACK, Best, least_scores
-from rolecall.streams.offline.columns import Mask
 from rolecall.streams.offline.pool import Floats, Pool, Rows
 
 VACANCIES_AT_ONCE, CANDIDATES_AT_ONCE = 512, 8192  # their scores take 16 MB

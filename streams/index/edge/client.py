@@ -11,8 +11,8 @@ import orjson
 from rolecall.schemas.match import Side
 from rolecall.streams.errors import IndexGone, IndexMismatch, IndexUnavailable
 from rolecall.streams.index.conditions import All, AnyOf, AtLeast, AtMost, Condition, Either, Near, Within
-from rolecall.streams.index.edge.exact_nearest import Vectors
 from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Connection, Frame
+from rolecall.streams.index.edge.sketches import Vectors
 from rolecall.streams.index.port import (
     SPACES,
     Hit,

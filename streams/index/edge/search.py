@@ -1,36 +1,48 @@
-"""Search in one shard: among the nearest points first, then among ever more.
+"""Exact search among the points in memory. The engine keeps them, and searches nothing.
 
-Search is exact, and HNSW is never built: building it stops every request for 17 s at 20,000 points of 1,024
-dimensions. Asked in full, the engine takes 3.5 ms a query, nearly all of it for testing a broad filter on
-every point. So a batch first finds each query's nearest points in one matrix product, leaves out those in a
-closed area, and lets the engine filter the rest (0.6 ms a query in all, at 10,000 points and 64 queries).
-Only queries that are then short of hits are asked in full. Past 100,000 points use a Qdrant server.
+HNSW is never built: building it stops every request for 17 s at 20,000 points of 1,024 dimensions. Asked in
+full, the engine takes 3.5 ms a query, nearly all of it for testing a broad filter on every point. Here one
+matrix product bounds the score of every point (`sketches.py`). Few points can be among the best or reach
+their floor. Only these are filtered, and then scored exactly. Past 100,000 points use a Qdrant server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import qdrant_edge as engine
-from qdrant_edge import EdgeShard, FieldCondition, Filter, HasIdCondition, MatchValue, RangeFloat, ScoredPoint
 
-from rolecall.streams.index.areas import ROUNDING
-from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
-from rolecall.streams.index.edge.exact_nearest import QUERIES_AT_ONCE, Id, Nearest, Vectors
+from rolecall.streams.index.areas import INSIDE, ROUNDING
+from rolecall.streams.index.conditions import (
+    All,
+    AnyOf,
+    AtLeast,
+    AtMost,
+    Condition,
+    Either,
+    Near,
+    Not,
+    Payload,
+    Within,
+)
+from rolecall.streams.index.edge.points import Id, Points, Rows
+from rolecall.streams.index.edge.sketches import Vectors
 from rolecall.streams.index.port import SCORE_UNITS, Least
 
+QUERIES_AT_ONCE = 64  # bounds the scores: 64 queries on 100,000 points are 26 MB
+NOWHERE: Vectors = np.empty((0, 0), np.float32)  # no area
 LIKELY_PER_HIT = 8
-USELESS = np.float32(-np.inf)
 DEEPER = 8
-CARRIED = engine.PayloadSelector.Exclude(sorted(PAYLOAD_INDEXES.keys() - {"revision", "floor"}))
-LIVE = FieldCondition("live", match=MatchValue(1))
 
 Asked = tuple[list[Any], int, float | None, int | None, int, int | None]
 """As the fields of `Query`; positions of tables for these."""
+Scored = tuple[Rows, Vectors]
+"""Rows and their exact scores."""
 
 
-class FilteredQuery(NamedTuple):
-    condition: Filter
+class Wanted(NamedTuple):
+    """As `Query`, but for the vector."""
+
+    condition: Condition
     limit: int
     min_score: float | None
     useful: Least | None
@@ -39,163 +51,136 @@ class FilteredQuery(NamedTuple):
     reach_useful: Least | None
 
 
-class Search:
-    """Reads the engine's shard, and its vectors in memory beside it."""
-
-    def __init__(self, shard: EdgeShard, nearest: Nearest) -> None:
-        self._shard = shard
-        self._nearest = nearest
-
-    def unfiltered(
-        self, vectors: Vectors, wanted: list[tuple[int, float | None]]
-    ) -> list[list[tuple[float, Payload]]]:
-        """Without a condition the matrix product has the answer; the engine adds the payloads."""
-        ranked = list(self._nearest.ranked(vectors, wanted))
-        ids: list[Id] = list({id for hits in ranked for id, _ in hits})
-        payloads = {
-            record.id: record.payload or {}
-            for record in (self._shard.retrieve(ids, with_payload=CARRIED, with_vector=False) if ids else ())
-        }
-        return [[(score, payloads[id]) for id, score in hits] for hits in ranked]
-
-    def filtered(
-        self, vectors: Vectors, queries: list[Asked], closed: list[Vectors], tables: list[list[int]]
-    ) -> list[list[tuple[float, Payload | None]]]:
-        least: dict[int | None, Least | None] = {None: None}
-        least |= {number: np.array(table, np.int32) for number, table in enumerate(tables)}
-        asked = [
-            FilteredQuery(
-                Filter(must=[LIVE, decode(condition)]),
-                limit,
-                lowest,
-                least[useful],
-                areas,
-                reach,
-                least[those],
-            )
-            for (condition, limit, lowest, useful, reach, those), areas in zip(queries, closed, strict=True)
-        ]
-        hits: list[list[ScoredPoint]] = []
-        for start in range(0, len(asked), QUERIES_AT_ONCE):
-            part = slice(start, start + QUERIES_AT_ONCE)
-            scores = self._nearest.scores(vectors[part])
-            reached = [
-                self._nearest.reached(mine, query.reach_useful, query.closed) if query.reach else set()
-                for query, mine in zip(asked[part], scores, strict=True)
-            ]
-            near = self._near(vectors[part], asked[part], scores)
-            beyond = self._reached(vectors[part], asked[part], reached)
-            hits += map(_joined, near, beyond)
-        return [[(hit.score, hit.payload) for hit in each] for each in hits]
-
-    def _near(self, vectors: Vectors, asked: list[FilteredQuery], scores: Vectors) -> list[list[ScoredPoint]]:
-        """Among the nearest first; where they leave too few hits, among more useful ones, then all."""
-        hits: list[list[ScoredPoint]] = [[] for _ in asked]
-        short = [row for row, query in enumerate(asked) if query.limit]
-        likely = LIKELY_PER_HIT * max(query.limit for query in asked)
-        if short and likely * DEEPER <= len(self._nearest):
-            scores = np.stack([self._useful(query, mine) for query, mine in zip(asked, scores, strict=True)])
-            useful = np.count_nonzero(scores > USELESS, axis=1).tolist()
-            while short and likely * DEEPER <= len(self._nearest):
-                some = [row for row in short if useful[row]]
-                near = [
-                    _among(
-                        asked[row],
-                        self._nearest.highest(scores[row], min(likely, useful[row]), asked[row].closed),
-                    )
-                    for row in some
-                ]
-                for row, found in zip(some, self._query(vectors[some], near), strict=True):
-                    hits[row] = found
-                short = [row for row in some if len(hits[row]) < asked[row].limit and useful[row] > likely]
-                likely *= DEEPER
-        allowed = [asked[row]._replace(condition=self._allowed(asked[row])) for row in short]
-        for row, found in zip(short, self._query(vectors[short], allowed), strict=True):
-            hits[row] = found
-        return hits
-
-    def _reached(
-        self, vectors: Vectors, asked: list[FilteredQuery], reached: list[set[Id]]
-    ) -> list[list[ScoredPoint]]:
-        """In a request of their own: all that are near would come before those that are not."""
-        hits: list[list[ScoredPoint]] = [[] for _ in asked]
-        rows = [row for row, ids in enumerate(reached) if ids]
-        # Of any score: their own lists may ask for less.
-        among = [
-            _among(asked[row], reached[row])._replace(limit=asked[row].reach, useful=None) for row in rows
-        ]
-        for row, found in zip(rows, self._query(vectors[rows], among), strict=True):
-            hits[row] = found
-        return hits
-
-    def _useful(self, query: FilteredQuery, scores: Vectors) -> Vectors:
-        """(points,): scores, less those of no use."""
-        if query.useful is None:
-            return scores
-        return np.where(self._nearest.useful(scores, query.useful), scores, USELESS)
-
-    def _allowed(self, query: FilteredQuery) -> Filter:
-        if not len(query.closed):
-            return query.condition
-        passing, _next = self._shard.scroll(
-            engine.ScrollRequest(
-                None, len(self._nearest), query.condition, with_payload=False, with_vector=False
-            )
-        )
-        ids = self._nearest.outside([record.id for record in passing], query.closed)
-        return Filter(must=[HasIdCondition(ids)])
-
-    def _query(self, vectors: Vectors, asked: list[FilteredQuery]) -> list[list[ScoredPoint]]:
-        if not asked:
-            return []
-        requests = [
-            engine.QueryRequest(
-                limit=query.limit,
-                query=engine.Query.Nearest(vector),
-                filter=query.condition,
-                score_threshold=_least_score(query),
-                with_payload=CARRIED,
-            )
-            for vector, query in zip(vectors.tolist(), asked, strict=True)
-        ]
-        return self._shard.query_batch(engine.QueryBatchRequest(requests))
+def hits(
+    points: Points, vectors: Vectors, queries: list[Asked], closed: list[Vectors], tables: list[list[int]]
+) -> list[list[tuple[float, Payload]]]:
+    least: dict[int | None, Least | None] = {None: None}
+    least |= {number: np.array(table, np.int32) for number, table in enumerate(tables)}
+    wanted = [
+        Wanted(decode(condition), limit, lowest, least[useful], areas, reach, least[those])
+        for (condition, limit, lowest, useful, reach, those), areas in zip(queries, closed, strict=True)
+    ]
+    return [
+        [(score, points.at(row)) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
+        for rows, scores in found(points, vectors, wanted)
+    ]
 
 
-def _among(query: FilteredQuery, ids: set[Id]) -> FilteredQuery:
-    return query._replace(condition=Filter(must=[HasIdCondition(ids), query.condition]))
+def ranked(points: Points, vectors: Vectors, min_score: float) -> Iterator[list[Id]]:
+    """For each vector, all points that score as much, best first."""
+    wanted = Wanted(All(), len(points), min_score, None, NOWHERE, 0, None)
+    for rows, _ in found(points, vectors, [wanted] * len(vectors)):
+        yield [points.id_at(row) for row in rows.tolist()]
 
 
-def _joined(best: list[ScoredPoint], beyond: Sequence[ScoredPoint]) -> list[ScoredPoint]:
-    known = {hit.id for hit in best}
-    return best + [hit for hit in beyond if hit.id not in known]
+def found(points: Points, vectors: Vectors, wanted: list[Wanted]) -> Iterator[Scored]:
+    if not len(points):
+        yield from ((np.empty(0, np.int64), np.empty(0, np.float32)) for _ in wanted)
+        return
+    for start in range(0, len(wanted), QUERIES_AT_ONCE):
+        some = vectors[start : start + QUERIES_AT_ONCE]
+        for vector, bounds, query in zip(some, points.bounds(some), wanted[start:], strict=False):
+            near, scores = _near(points, vector, bounds, query)
+            if query.reach:
+                beyond, theirs = _reached(points, vector, bounds, query)
+                more = np.isin(beyond, near, invert=True)
+                near, scores = np.append(near, beyond[more]), np.append(scores, theirs[more])
+            yield near, scores
 
 
-def _least_score(query: FilteredQuery) -> float | None:
-    if query.min_score is not None or query.useful is None:
-        return query.min_score
-    return float(query.useful[-1]) / SCORE_UNITS - ROUNDING
+def _near(points: Points, vector: Vectors, bounds: Vectors, query: Wanted) -> Scored:
+    """The best `limit`. A first look at the likeliest tells how much a row must score."""
+    if not query.limit:
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    rows = _enough(points, bounds, query)
+    likely = LIKELY_PER_HIT * query.limit
+    while likely < len(rows):
+        first = rows[_highest(bounds[rows], likely)]
+        known, scores = _allowed(points, vector, first, query)
+        if len(known) >= query.limit:
+            least = np.partition(scores, -query.limit)[-query.limit]
+            rows = rows[bounds[rows] >= least - ROUNDING]
+            break
+        likely *= DEEPER
+    return _best(*_allowed(points, vector, rows, query), query.limit)
 
 
-def decode(condition: list[Any]) -> FieldCondition | Filter:
+def _enough(points: Points, bounds: Vectors, query: Wanted) -> Rows:
+    """The rows that may score as much as is asked for."""
+    if query.min_score is not None:
+        return np.flatnonzero(bounds >= query.min_score - ROUNDING)
+    if query.useful is None:
+        return np.arange(len(bounds))
+    rows = np.flatnonzero(bounds >= float(query.useful[-1]) / SCORE_UNITS - ROUNDING)
+    return rows[points.useful(rows, bounds[rows], query.useful)]
+
+
+def _reached(points: Points, vector: Vectors, bounds: Vectors, query: Wanted) -> Scored:
+    """The best `reach` of those whose floor is reached. Their own lists may ask for less than `useful`."""
+    rows = np.flatnonzero(bounds >= points.floors() - ROUNDING)
+    if query.reach_useful is not None:
+        rows = rows[points.useful(rows, bounds[rows], query.reach_useful) | points.asks(rows)]
+    known, scores = _allowed(points, vector, rows, query._replace(min_score=None, useful=None))
+    floors = points.floors()[known].astype(np.float64) * SCORE_UNITS
+    reached = np.rint(scores.astype(np.float64) * SCORE_UNITS) >= np.rint(floors)
+    return _best(known[reached], scores[reached], query.reach)
+
+
+def _allowed(points: Points, vector: Vectors, rows: Rows, query: Wanted) -> Scored:
+    """Those of the rows that the query wants."""
+    rows = rows[points.columns.passing(query.condition, rows)]
+    rows = points.outside(rows, query.closed, INSIDE)
+    scores = points.scores(vector, rows)
+    enough = np.ones(len(rows), np.bool_)
+    if query.min_score is not None:
+        enough = scores >= query.min_score
+    elif query.useful is not None:
+        enough = points.useful(rows, scores, query.useful)
+    return rows[enough], scores[enough]
+
+
+def _best(rows: Rows, scores: Vectors, count: int) -> Scored:
+    """The `count` highest, best first."""
+    if count < len(rows):
+        highest = np.argpartition(scores, -count)[-count:]
+        rows, scores = rows[highest], scores[highest]
+    order = np.argsort(-scores, kind="stable")
+    return rows[order], scores[order]
+
+
+BLOCK = 16  # rows per block; each block has one maximum
+
+
+def _highest(scores: Vectors, count: int) -> Rows:
+    """The rows of the `count` highest scores, in no order.
+
+    As many blocks of rows have a maximum that is one of their `count` highest or above it: few rows are left.
+    """
+    blocks = len(scores) // BLOCK
+    if count >= blocks:
+        return np.argpartition(scores, -count)[-count:]
+    highest = scores[: blocks * BLOCK].reshape(blocks, BLOCK).max(1)
+    rows = np.flatnonzero(scores >= np.partition(highest, -count)[-count])
+    return rows[np.argpartition(scores[rows], -count)[-count:]]
+
+
+def decode(condition: list[Any]) -> Condition:
     match condition:
         case ["any", field, values]:
-            return FieldCondition(field, match=engine.MatchAny(values))
+            return AnyOf(field, tuple(values))
         case ["within", field, values]:
-            return Filter(must_not=[FieldCondition(field, match=engine.MatchExcept(values))])
+            return Within(field, tuple(values))
         case ["least", field, value]:
-            return FieldCondition(field, range=RangeFloat(gte=value))
+            return AtLeast(field, value)
         case ["most", field, value]:
-            return FieldCondition(field, range=RangeFloat(lte=value))
+            return AtMost(field, value)
         case ["near", field, lat, lon, km]:
-            circle = engine.GeoRadius(engine.GeoPoint(lon=lon, lat=lat), km * 1000)
-            return FieldCondition(field, geo_radius=circle)
+            return Near(field, lat, lon, km)
         case ["all", *conditions]:
-            return Filter(must=[decode(each) for each in conditions])
-        case ["either"]:
-            return Filter(must_not=[Filter()])  # the engine lets all through where nothing is asked
+            return All(tuple(decode(each) for each in conditions))
         case ["either", *conditions]:
-            return Filter(should=[decode(each) for each in conditions])
+            return Either(tuple(decode(each) for each in conditions))
         case ["not", negated]:
-            return Filter(must_not=[decode(negated)])
+            return Not(decode(negated))
         case _:
             raise ValueError(f"condition {condition!r} is not one of index/conditions.py")

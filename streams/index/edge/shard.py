@@ -1,4 +1,4 @@
-"""One space of one model version in Qdrant Edge. Its vectors are also in memory, for search.py."""
+"""One space of one model version in Qdrant Edge. Its live points are also in memory, for search.py."""
 
 import shutil
 from collections.abc import Callable
@@ -12,18 +12,19 @@ from qdrant_edge import (
     EdgeShard,
     FieldCondition,
     Filter,
+    MatchValue,
     RangeFloat,
     UpdateOperation,
 )
 
 from rolecall.streams.errors import IndexGone, IndexMismatch
 from rolecall.streams.index.areas import INSIDE, other_anchor
-from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
-from rolecall.streams.index.edge.exact_nearest import NOWHERE, Id, Nearest, Vectors
-from rolecall.streams.index.edge.search import LIVE, Asked, Search
+from rolecall.streams.index.conditions import Payload
+from rolecall.streams.index.edge.points import Id, Points
+from rolecall.streams.index.edge.search import NOWHERE, Asked, hits, ranked
+from rolecall.streams.index.edge.sketches import Vectors
 from rolecall.streams.index.port import (
     LISTING,
-    UNREACHABLE,
     Listing,
     Stored,
     mark_id,
@@ -36,12 +37,12 @@ from rolecall.streams.index.port import (
 POINTS_PER_FLUSH = 20_000  # bounds the write-ahead log; a flush takes 0.05-0.15 s
 SEARCH_THREADS = 1  # of a shard; there is one segment to search, and the other cores are the workers'
 
-_SCHEMAS = {
-    "keyword": engine.PayloadSchemaType.Keyword,
-    "float": engine.PayloadSchemaType.Float,
-    "integer": engine.PayloadSchemaType.Integer,
-    "geo": engine.PayloadSchemaType.Geo,
+_INDEXED = {  # what the engine itself is asked for; each index makes every write slower
+    "live": engine.PayloadSchemaType.Integer,
+    "expires": engine.PayloadSchemaType.Float,
+    "removed": engine.PayloadSchemaType.Integer,
 }
+LIVE = FieldCondition("live", match=MatchValue(1))
 _BEFORE = ["revision", "live", "edition"]
 Answer = tuple[object, bytes]
 
@@ -55,28 +56,20 @@ class Shard:
         self._shard = EdgeShard.load(str(path), _config(dims))
         self._unflushed = 0
         self._tombstone = [dims**-0.5] * dims
-        self._nearest = self._read_nearest()
-        self._search = Search(self._shard, self._nearest)
+        self._points = self._read_points()
         self._others: dict[Id, Id] = {}  # by anchor, the other one of its rule; ids never change
 
-    def _read_nearest(self) -> Nearest:
-        nearest = Nearest(self.dims)
+    def _read_points(self) -> Points:
+        points = Points(self.dims)
         page: Id | None = None
         while True:
             records, page = self._shard.scroll(
-                engine.ScrollRequest(
-                    page, 1000, Filter(must=[LIVE]), with_payload=["floor", "kind", "asks"], with_vector=True
-                )
+                engine.ScrollRequest(page, 1000, Filter(must=[LIVE]), with_payload=True, with_vector=True)
             )
             for record in records:
-                self._put(nearest, record.id, np.array(record.vector, np.float32), record.payload or {})
+                points.put(record.id, np.array(record.vector, np.float32), record.payload or {})
             if page is None:
-                return nearest
-
-    @staticmethod
-    def _put(nearest: Nearest, id: Id, vector: Vectors, payload: Payload) -> None:
-        floor, kind = (int(str(payload.get(*each))) for each in (("floor", UNREACHABLE), ("kind", -1)))
-        nearest.put(id, vector, floor, kind, asks="asks" in payload)
+                return points
 
     def prepare(self, _: Vectors) -> Answer:
         return None, b""
@@ -149,9 +142,9 @@ class Shard:
         )
         for id, vector, payload in points:
             if vector is None:
-                self._nearest.drop(id)
+                self._points.drop(id)
             else:
-                self._put(self._nearest, id, vector, payload)
+                self._points.put(id, vector, payload)
         self._wrote(len(points))
 
     def _wrote(self, points: int) -> None:
@@ -161,13 +154,10 @@ class Shard:
             self._unflushed = 0
 
     def repeated(self, _: Vectors, repetitions: list[tuple[str, int, str]]) -> Answer:
-        stored = self._payloads(
-            [id for id, *_ in repetitions], ["revision", "live", "digest", "since", "settled"]
-        )
         found: list[str] = []
         for id, revision, digest in repetitions:
-            was = stored.get(_short_id(id))
-            if was and repeats(was, revision, digest):
+            was = self._points.payload(_short_id(id))
+            if was and repeats({**was, "live": 1}, revision, digest):
                 found.append(id)
                 if was["revision"] != revision:
                     self._set(_short_id(id), {"revision": revision})
@@ -176,60 +166,51 @@ class Shard:
     def settle(
         self, _: Vectors, listings: list[tuple[str, int, str, int, int, int, str]], own: bool
     ) -> Answer:
-        stored = self._payloads([id for id, *_ in listings], LISTING)
         overtaken: list[tuple[str, Payload | None]] = []
         for each in (Listing(*row) for row in listings):
             id = _short_id(each.id)
-            was = stored.get(id, {})
-            there = Listing.stored(each.id, was)
-            if "live" not in was or not there.is_of(each):
+            was = self._points.payload(id)
+            there = Listing.stored(each.id, was or {})
+            if was is None or not there.is_of(each):
                 overtaken.append((each.id, None))
                 continue
             news: Payload = {"settled": each.since} if own else {}
             if there.listed == each.listed:
-                news = {**news, **each.written()}
-                self._nearest.set_floor(id, each.floor)
+                news |= each.written()
             else:
-                overtaken.append((each.id, was))
+                overtaken.append((each.id, {name: was[name] for name in LISTING if name in was}))
             if news:
                 self._set(id, news)
         return overtaken, b""
 
-    def _payloads(self, ids: list[str], fields: list[str]) -> dict[Id, Payload]:
-        short: list[Id] = [_short_id(id) for id in ids]
-        records = self._shard.retrieve(short, with_payload=fields, with_vector=False)
-        return {record.id: record.payload or {} for record in records}
-
-    def _set(self, id: Id, payload: Payload) -> None:
-        self._shard.update(UpdateOperation.set_payload([id], payload))
+    def _set(self, id: Id, news: Payload) -> None:
+        self._shard.update(UpdateOperation.set_payload([id], news))
+        self._points.update(id, news)
         self._wrote(1)
 
     def search(self, vectors: Vectors, queries: list[Asked], tables: list[list[int]]) -> Answer:
-        if all(condition == ["all"] and not reach for condition, _, _, _, reach, _ in queries):
-            return self._search.unfiltered(vectors, [(limit, least) for _, limit, least, *_ in queries]), b""
-        return self._search.filtered(vectors, queries, [NOWHERE] * len(queries), tables), b""
+        return hits(self._points, vectors, queries, [NOWHERE] * len(queries), tables), b""
 
     def search_allowed(
         self, vectors: Vectors, queries: list[Asked], tables: list[list[int]], anchors: "Shard"
     ) -> Answer:
-        return self._search.filtered(vectors, queries, anchors.across(vectors), tables), b""
+        return hits(self._points, vectors, queries, anchors.across(vectors), tables), b""
 
     def across(self, vectors: Vectors) -> list[Vectors]:
         """For each vector, the areas across from those that it is in. (areas, dims)"""
-        everything = [(len(self._nearest), INSIDE)] * len(vectors)
-        found = [[id for id, _ in hits] for hits in self._nearest.ranked(vectors, everything)]
+        found = list(ranked(self._points, vectors, INSIDE))
         new: list[Id] = list({id for each in found for id in each if id not in self._others})
         for record in self._shard.retrieve(new, with_payload=["id"], with_vector=False) if new else ():
             assert record.payload
             self._others[record.id] = _short_id(other_anchor(record.payload["id"]))
         across = [[self._others[id] for id in each] for each in found]
-        return [self._nearest.vectors([id for id in each if id in self._nearest]) for each in across]
+        return [self._points.vectors([id for id in each if id in self._points]) for each in across]
 
     def fetch(self, _: Vectors, ids: list[str]) -> Answer:
         wanted: list[Id] = [_short_id(id) for id in dict.fromkeys(ids)]
         records = self._shard.retrieve(wanted, with_payload=True, with_vector=False)
         live = [record.id for record in records if record.payload and "live" in record.payload]
-        return [record.payload for record in records], self._nearest.vectors(live).tobytes()
+        return [record.payload for record in records], self._points.vectors(live).tobytes()
 
     def page(self, _: Vectors, after: int | None, limit: int) -> Answer:
         records, page = self._shard.scroll(
@@ -239,11 +220,11 @@ class Shard:
 
     def vectors(self, _: Vectors, ids: list[str]) -> Answer:
         """Without asking the engine."""
-        live = {id: short for id in ids if (short := _short_id(id)) in self._nearest}
-        return list(live), self._nearest.vectors(list(live.values())).tobytes()
+        live = {id: short for id in ids if (short := _short_id(id)) in self._points}
+        return list(live), self._points.vectors(list(live.values())).tobytes()
 
     def count(self, _: Vectors) -> Answer:
-        return len(self._nearest), b""
+        return len(self._points), b""
 
     def expired(self, _: Vectors, before_ms: int, limit: int) -> Answer:
         old = FieldCondition("expires", range=RangeFloat(lt=before_ms))
@@ -313,8 +294,8 @@ def create(path: Path, dims: int) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     shard = EdgeShard.create(str(draft), _config(dims))
-    for field, kind in PAYLOAD_INDEXES.items():
-        shard.update(UpdateOperation.create_field_index(field, _SCHEMAS[kind]))
+    for field, kind in _INDEXED.items():
+        shard.update(UpdateOperation.create_field_index(field, kind))
     shard.flush()
     shard.close()
     draft.rename(path)

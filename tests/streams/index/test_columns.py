@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rolecall.streams.index.columns import Columns
 from rolecall.streams.index.conditions import All, AnyOf, AtLeast, AtMost, Either, Near, Not, Within
-from rolecall.streams.offline.columns import Columns
 from tests.streams.conditions import holds
 
 TAGS = ("a", "b", "c")
@@ -44,7 +44,7 @@ conditions = st.recursive(
 
 @given(payloads=st.lists(payloads, max_size=12), condition=conditions, data=st.data())
 def test_a_condition_holds_for_the_same_points(payloads, condition, data):
-    columns = Columns(payloads, len(payloads))
+    columns = Columns(payloads)
     rows = data.draw(
         st.lists(st.sampled_from(range(len(payloads))), unique=True) if payloads else st.just([])
     )
@@ -54,5 +54,22 @@ def test_a_condition_holds_for_the_same_points(payloads, condition, data):
 
 @pytest.mark.parametrize("km", [0.0, 30_000.0])
 def test_a_circle_holds_its_own_centre(km):
-    columns = Columns([{"coordinates": {"lat": 52.52, "lon": 13.405}}], 1)
+    columns = Columns([{"coordinates": {"lat": 52.52, "lon": 13.405}}])
     assert columns.passing(Near("coordinates", 52.52, 13.405, km + 0.1), np.array([0], np.int32)).all()
+
+
+@given(
+    written=st.lists(st.tuples(st.integers(0, 5), payloads), max_size=12),
+    moves=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=3),
+    condition=conditions,
+)
+def test_a_row_that_is_written_again_or_moved_has_nothing_of_before(written, moves, condition):
+    columns, kept = Columns([{}] * 6), [{}] * 6
+    for row, payload in written:
+        columns.put(row, payload)
+        kept[row] = payload
+    for row, to in moves:
+        columns.move(row, to)
+        kept[to] = kept[row]
+    passing = columns.passing(condition, np.arange(6))
+    assert passing.tolist() == [holds(condition, payload) for payload in kept]
