@@ -95,14 +95,22 @@ class QdrantEdge:
             )
             for query in queries
         ]
-        found, _ = await self._ask(
+        (payloads, answers), _ = await self._ask(
             operation,
             space,
             [query.vector for query in queries],
             queries=rows,
             tables=[each.tolist() for each in tables.values() if each is not None],
         )
-        return [[_hit(score, payload) for score, payload in hits] for hits in found]
+        known = [(each.pop("id"), each.pop("revision"), each) for each in payloads]
+        return [
+            [
+                Hit(id, revision, score, payload)
+                for place, score in hits
+                for id, revision, payload in [known[place]]
+            ]
+            for hits in answers
+        ]
 
     async def fetch(self, space: Space, ids: Sequence[str]) -> dict[str, Point]:
         payloads, body = await self._ask("fetch", space, ids=list(ids))
@@ -185,8 +193,8 @@ def _fields(each: Listing) -> tuple[str, int, str, int, int, int, str]:
     return each.id, each.since, each.digest, each.listed, each.floor, each.held, each.members
 
 
-def _hit(score: float, payload: dict[str, Any]) -> Hit:
-    return Hit(payload.pop("id"), payload.pop("revision"), score, payload)
+def _hit(id: str, revision: int, payload: dict[str, Any], score: float) -> Hit:
+    return Hit(id, revision, score, payload)
 
 
 def _point(payload: dict[str, Any], vectors: Iterator[Vectors]) -> Point:

@@ -53,17 +53,23 @@ class Wanted(NamedTuple):
 
 def hits(
     points: Points, vectors: Vectors, queries: list[Asked], closed: list[Vectors], tables: list[list[int]]
-) -> list[list[tuple[float, Payload]]]:
+) -> tuple[list[Payload], list[list[tuple[int, float]]]]:
+    """Each payload once, and for each query its hits: places of payloads, and scores."""
     least: dict[int | None, Least | None] = {None: None}
     least |= {number: np.array(table, np.int32) for number, table in enumerate(tables)}
     wanted = [
         Wanted(decode(condition), limit, lowest, least[useful], areas, reach, least[those])
         for (condition, limit, lowest, useful, reach, those), areas in zip(queries, closed, strict=True)
     ]
-    return [
-        [(score, points.at(row)) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
+    places: dict[int, int] = {}
+    answers = [
+        [
+            (places.setdefault(row, len(places)), score)
+            for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
+        ]
         for rows, scores in found(points, vectors, wanted)
     ]
+    return [points.at(row) for row in places], answers
 
 
 def ranked(points: Points, vectors: Vectors, min_score: float) -> Iterator[list[Id]]:

@@ -12,7 +12,7 @@ from rolecall.streams.index.areas import ROUNDING
 
 Vectors = npt.NDArray[np.float32]
 
-AXES = 255  # plus the length of the remainder
+AXES = 255  # plus the length of the remainder: 256
 FROM_POINTS = 2_000  # below it the products themselves are as quick
 SAMPLE = 4_096  # points that the axes are found from; 0.2 s, each time the points have doubled
 
