@@ -21,6 +21,10 @@ class Verdict(StrEnum):
     REJECTED = "rejected"
 
 
+TURN_DOWN = {Verdict.HIRED, Verdict.DISMISSED, Verdict.REJECTED}
+"""Whoever gives one of these wants the pair in no list any more."""
+
+
 class VerdictReason(StrEnum):
     NOT_A_FIT = "not_a_fit"
     MISSING_SKILLS = "missing_skills"

@@ -78,6 +78,7 @@ class WithdrawalReason(StrEnum):
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
     EXCLUDED = "excluded"
+    TURNED_DOWN = "turned_down"
 
 
 class MatchesWithdrawn(Contract):
@@ -105,8 +106,9 @@ class MatchesWithdrawn(Contract):
     ]
     occurred_at: OccurredAt
     counterparts: Annotated[dict[EntityId, MillisecondsSinceEpoch], _MAP_OF_REVISIONS] | None = Field(
-        default=None, description="Ids of the other side with their revisions; given with `excluded`."
+        default=None,
+        description="Ids of the other side with their revisions; given with `excluded` and `turned_down`.",
     )
     model_version: str | None = Field(
-        default=None, description="Only matches of this model; given with `counterparts`."
+        default=None, description="Only matches of this model; given with `excluded`."
     )

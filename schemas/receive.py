@@ -13,9 +13,10 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from rolecall.schemas.candidate import Candidate
-from rolecall.schemas.common import EntityId
+from rolecall.schemas.common import Contract, EntityId, milliseconds
 from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
 from rolecall.schemas.errors import Unacceptable
+from rolecall.schemas.feedback import TURN_DOWN, Feedback
 from rolecall.schemas.json_repair import envelope, framing, repaired
 from rolecall.schemas.match import Side
 from rolecall.schemas.occupation import Occupation
@@ -27,6 +28,7 @@ from rolecall.schemas.vacancy import Vacancy
 Entity = Vacancy | Candidate
 MAX_MESSAGE_CHARACTERS = 2_000
 Contracted = TypeVar("Contracted", bound=Vacancy | Candidate | ExclusionRule | Occupation)
+AnyContract = TypeVar("AnyContract", bound=Contract)
 T = TypeVar("T")
 D = TypeVar("D", bound=ExclusionRule | Occupation)
 SECONDS = (
@@ -72,6 +74,21 @@ class Defined(Generic[D]):
     @property
     def revision(self) -> int:
         return self.value.revision
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedDown:
+    """A verdict after which the pair is to be in no list."""
+
+    record: Record
+    vacancy_id: str
+    candidate_id: str
+    revision: int  # when the verdict was given
+
+    @property
+    def id(self) -> str:
+        """Of the pair. No id has a control character."""
+        return f"{self.vacancy_id}\n{self.candidate_id}"
 
 
 class Revised(Protocol):
@@ -131,6 +148,23 @@ def receive_definitions(
     return _each(records, read)
 
 
+def receive_feedback(records: Iterable[Record], limits: Limits) -> tuple[list[TurnedDown], list[Reject]]:
+    """Other verdicts are read too, so that a bad record is refused whatever it says, and left out."""
+
+    def read(record: Record) -> TurnedDown | None:
+        if record.value is None:
+            raise Unacceptable("feedback without a value says nothing: a verdict cannot be taken back")
+        said = _read(Feedback, record.value, limits)
+        given = milliseconds(said.occurred_at)
+        _check_clock("occurred_at", given, record.timestamp_ms, limits)
+        if said.verdict not in TURN_DOWN:
+            return None
+        return TurnedDown(record, said.vacancy_id, said.candidate_id, given)
+
+    events, rejects = _each(records, read)
+    return [event for event in events if event], rejects
+
+
 def _each(records: Iterable[Record], read: Callable[[Record], T]) -> tuple[list[T], list[Reject]]:
     events: list[T] = []
     rejects: list[Reject] = []
@@ -183,22 +217,26 @@ def _value(contract: type[Contracted], record: Record, limits: Limits) -> Contra
                 "it is the erasure's revision, and has to be in milliseconds"
             )
         return Erased(record, _erased_id(key), record.timestamp_ms)
-    if len(record.value) > limits.max_record_bytes:
-        raise Unacceptable(
-            f"the record has {len(record.value):,} bytes, the limit is {limits.max_record_bytes:,}: "
-            "shorten the description, or raise max_record_bytes"
-        )
-    value = parse(contract, record.value)
+    value = _read(contract, record.value, limits)
     if key is not None and key != value.id:
         raise Unacceptable("the record key is not the id in the value: use the id as key")
-    _check_clock(value.revision, record.timestamp_ms, limits)
+    _check_clock("revision", value.revision, record.timestamp_ms, limits)
     return value
 
 
-def parse(contract: type[Contracted], text: bytes) -> Contracted:
+def _read(contract: type[AnyContract], text: bytes, limits: Limits) -> AnyContract:
+    if len(text) > limits.max_record_bytes:
+        raise Unacceptable(
+            f"the record has {len(text):,} bytes, the limit is {limits.max_record_bytes:,}: "
+            "shorten the description, or raise max_record_bytes"
+        )
+    return parse(contract, text)
+
+
+def parse(contract: type[AnyContract], text: bytes) -> AnyContract:
     """The one reader of JSON from topics. Raises `ValidationError`, or `Unacceptable` with another reason."""
     try:
-        value: Contracted = contract.model_validate_json(text, strict=True)  # type: ignore[assignment]
+        value = contract.model_validate_json(text, strict=True)
     except ValidationError as error:
         if said := framing(text):
             raise Unacceptable(said) from None
@@ -208,7 +246,7 @@ def parse(contract: type[Contracted], text: bytes) -> Contracted:
         if said := envelope(mended[0]):
             raise Unacceptable(said) from None
         try:
-            value = contract.model_validate_json(mended[1], strict=True)  # type: ignore[assignment]
+            value = contract.model_validate_json(mended[1], strict=True)
         except ValidationError:
             if error.errors()[0]["type"] == "json_invalid":  # no JSON to pydantic: half an emoji
                 raise
@@ -216,17 +254,17 @@ def parse(contract: type[Contracted], text: bytes) -> Contracted:
     return value
 
 
-def _check_clock(revision: int, timestamp_ms: int, limits: Limits) -> None:
+def _check_clock(what: str, moment: int, timestamp_ms: int, limits: Limits) -> None:
     """Against the time of the record. Against the clock of the reader, a later replay would accept it."""
     if timestamp_ms < 0:
         raise Unacceptable(
-            "the record has no timestamp, so its revision cannot be checked: send it with a producer that "
+            f"the record has no timestamp, so its {what} cannot be checked: send it with a producer that "
             "writes one (every client since Kafka 0.10 does)"
         )
-    ahead_ms = revision - timestamp_ms
+    ahead_ms = moment - timestamp_ms
     if ahead_ms > limits.max_clock_skew_ms:
         raise Unacceptable(
-            f"revision {revision} is {ahead_ms / 1000:,.0f} s ahead of the record's timestamp, "
+            f"{what} {moment} is {ahead_ms / 1000:,.0f} s ahead of the record's timestamp, "
             f"{limits.max_clock_skew_ms / 1000:,.0f} s are allowed: check the producer's clock and time zone"
         )
 

@@ -12,9 +12,11 @@ from rolecall.schemas.receive import (
     Limits,
     Published,
     Reject,
+    TurnedDown,
     newest,
     receive,
     receive_definitions,
+    receive_feedback,
 )
 
 __all__ = [
@@ -26,10 +28,12 @@ __all__ = [
     "Limits",
     "Published",
     "Reject",
+    "TurnedDown",
     "newest",
     "read_event",
     "receive",
     "receive_definitions",
+    "receive_feedback",
 ]
 
 
