@@ -22,6 +22,7 @@ class Lookup(StrEnum):
 
     ANCHOR = "anchor"
     OCCUPATION = "occupation"
+    VERDICT = "verdict"
 
 
 Space = Side | Lookup

@@ -68,6 +68,7 @@ _PLURALS: dict[Space, str] = {
     Side.CANDIDATE: "candidates",
     Lookup.ANCHOR: "anchors",
     Lookup.OCCUPATION: "occupations",
+    Lookup.VERDICT: "verdicts",
 }
 _HNSW = models.HnswConfigDiff(m=16, ef_construct=128)
 _ALL_LIVE = messages.Filter(must=[LIVE])
