@@ -9,6 +9,7 @@ from pydantic import Field, FilePath, FiniteFloat, SecretStr, field_validator, m
 from pydantic_extra_types.currency_code import Currency
 
 from rolecall.schemas.broker.settings import BrokerSettings
+from rolecall.schemas.topics import FEEDBACK, INPUTS, Topic
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
 
@@ -70,6 +71,12 @@ class Settings(BrokerSettings):
     )
     max_per_employer: Count | None = Field(
         None, description="Most vacancies of one employer in a candidate's list; empty: no limit"
+    )
+
+    drop_turned_down: bool = Field(
+        True,
+        description="A pair that was dismissed, rejected or hired leaves both lists until one of the two "
+        "changes; false: workers do not read the topic feedback",
     )
 
     hard_rules: dict[HardRule, Mode] = Field(
@@ -160,7 +167,13 @@ class Settings(BrokerSettings):
             max_top_k=self.max_top_k,
             lowest_min_confidence=self.lowest_min_confidence,
             max_entered=self.max_entered,
+            drop_turned_down=self.drop_turned_down,
         )
+
+    @property
+    def inputs(self) -> tuple[Topic, ...]:
+        """The topics that workers consume."""
+        return tuple(each for each in INPUTS if self.drop_turned_down or each is not FEEDBACK)
 
 
 def _revealed(secret: SecretStr | None) -> str:

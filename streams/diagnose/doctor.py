@@ -143,7 +143,7 @@ async def _lag(settings: Settings) -> list[Finding]:
     rollout = await newest_rollout(settings)
     base = settings.consumer_group
     live = base if rollout is None else group(rollout.live, base)
-    behind = await lag(settings, live)
+    behind = await lag(settings, live, settings.inputs)
     wait = "event waits" if behind == 1 else "events wait"
     return [Finding("lag", True, f"{behind:,} {wait} for the workers of {live}")]
 

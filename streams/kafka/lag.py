@@ -17,6 +17,7 @@ from rolecall.schemas.broker.reading import assign, ends_now, partitions_of
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.topics import INPUTS, Topic
 from rolecall.streams.errors import NotAllowed, PublishFailed
+from rolecall.streams.settings import Settings
 
 
 async def lag(settings: BrokerSettings, group: str, topics: Sequence[Topic] = INPUTS) -> int:
@@ -27,9 +28,9 @@ async def lag(settings: BrokerSettings, group: str, topics: Sequence[Topic] = IN
     return sum(max(ends[partition] - done[partition], 0) for partition in partitions)
 
 
-async def fence(settings: BrokerSettings, group: str) -> dict[TopicPartition, int]:
+async def fence(settings: Settings, group: str) -> dict[TopicPartition, int]:
     """Where the inputs end now."""
-    partitions = await partitions_of(settings, *(topic.name for topic in INPUTS))
+    partitions = await _inputs(settings)
     return await _ends(settings, await _committed(settings, group, partitions))
 
 
@@ -49,10 +50,10 @@ async def members(settings: BrokerSettings, group: str) -> int:
     return len(response.groups[0][5])
 
 
-async def handled(settings: BrokerSettings, group: str) -> dict[tuple[str, int], int]:
+async def handled(settings: Settings, group: str) -> dict[tuple[str, int], int]:
     """How far the group has committed the inputs. Raises `PublishFailed` if no broker answers."""
     try:
-        partitions = await partitions_of(settings, *(topic.name for topic in INPUTS))
+        partitions = await _inputs(settings)
         done = await _committed(settings, group, partitions)
     except KafkaError as error:
         raise PublishFailed(f"offsets of {group}: {type(error).__name__}: {error}") from error
@@ -66,6 +67,10 @@ async def groups_with_commits(settings: BrokerSettings, base: str) -> list[str]:
         ours = sorted(name for name in named if re.fullmatch(rf"{re.escape(base)}(-g\d+)?", name))
         offsets = {name: await admin.list_consumer_group_offsets(name) for name in ours}
     return [name for name in ours if any(each.offset > 0 for each in offsets[name].values())]
+
+
+async def _inputs(settings: Settings) -> list[TopicPartition]:
+    return await partitions_of(settings, *(topic.name for topic in settings.inputs))
 
 
 async def _committed(

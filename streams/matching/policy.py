@@ -29,6 +29,7 @@ class Policy:
     max_top_k: int = 1000  # these two limit what an event may ask for
     lowest_min_confidence: float = 0.0
     max_entered: int = 1000  # how many lists of the other side one event may enter; the rest are searched
+    drop_turned_down: bool = True  # whether a pair that was turned down is in no list
     published_to: str = ""  # id of the topic `matches`: one that was made again has no matches yet
 
     @cached_property
@@ -36,9 +37,10 @@ class Policy:
         """Another one for every policy that may make other matches."""
         modes = sorted((rule.value, mode.value) for rule, mode in self.book.modes.items())
         rates = sorted(self.book.rates.items())
+        turned_down = "" if self.drop_turned_down else " turned down"  # the default is as old as any digest
         return (
             f"{self.top_k} {self.min_confidence} {modes} {rates} {self.soft_penalty} {self.max_per_employer}"
-            f" {self.min_reference_score} {self.published_to}"
+            f" {self.min_reference_score} {self.published_to}{turned_down}"
         )
 
     def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":

@@ -148,7 +148,7 @@ async def roll_back(at: RolloutSession) -> Rollout:
             f"no worker of {collections(after.live)} runs, so nothing new would be matched: start one "
             f"(ROLECALL_MODEL=DIRECTORY rolecall worker, with the directory of {after.live.model_version})"
         )
-    if behind := await lag.lag(at.settings, group):
+    if behind := await lag.lag(at.settings, group, at.settings.inputs):
         await _reached(at, after.live, await lag.fence(at.settings, group), lambda _: None)
         log.info("rollback_waited", group=group, events=behind)
     return await at.write(rollout, after)
@@ -255,7 +255,7 @@ async def status(at: RolloutSession) -> dict[str, Any]:
                 **there.model_dump(),
                 "group": at.group(there),
                 "workers": await lag.members(at.settings, at.group(there)),
-                "lag": await lag.lag(at.settings, at.group(there)),
+                "lag": await lag.lag(at.settings, at.group(there), at.settings.inputs),
             }
     return found
 

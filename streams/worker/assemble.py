@@ -9,12 +9,20 @@ from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.occupation import Occupation
 from rolecall.schemas.rule import ExclusionRule
-from rolecall.schemas.topics import RULES, SIDE_OF
+from rolecall.schemas.topics import FEEDBACK, OCCUPATIONS, RULES, SIDE_OF
+from rolecall.streams.events.receive import (
+    Defined,
+    Erased,
+    TurnedDown,
+    receive_definitions,
+    receive_feedback,
+)
 from rolecall.streams.events.record import Record
 from rolecall.streams.index.port import Index
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.monitor.logs import log_batch, log_definitions
 from rolecall.streams.monitor.metrics import Metrics
+from rolecall.streams.monitor.tally import DefinitionTally
 from rolecall.streams.retry import patiently
 from rolecall.streams.rollout.rehearsal import Rehearsing
 from rolecall.streams.settings import Settings
@@ -26,6 +34,7 @@ from rolecall.streams.worker.faust.agents import Acknowledge
 from rolecall.streams.worker.intact import Intact
 from rolecall.streams.worker.occupations import Occupations
 from rolecall.streams.worker.placement import Placement
+from rolecall.streams.worker.turned_down import TurnedDownPairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +42,17 @@ class Runners:
     """The runner of each input topic. A runner brings records to their effect."""
 
     entities: BatchRunner
-    rules: DefinitionRunner[ExclusionRule]
-    occupations: DefinitionRunner[Occupation]
+    rules: DefinitionRunner[Defined[ExclusionRule] | Erased]
+    occupations: DefinitionRunner[Defined[Occupation] | Erased]
+    feedback: DefinitionRunner[TurnedDown]
+
+    async def define(self, topic: str, records: Sequence[Record]) -> DefinitionTally:
+        if topic == RULES.name:
+            return await self.rules.run(records)
+        if topic == OCCUPATIONS.name:
+            return await self.occupations.run(records)
+        assert topic == FEEDBACK.name
+        return await self.feedback.run(records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +77,7 @@ class Batches:
             self.metrics.entities(topic, tally, time.perf_counter() - started)
             log_batch(tally)
         else:
-            runner = self.runners.rules if topic == RULES.name else self.runners.occupations
-            counts = await runner.run(records)
+            counts = await self.runners.define(topic, records)
             await self._mark(records)
             await acknowledge()
             self.metrics.definitions(topic, counts, time.perf_counter() - started)
@@ -93,15 +110,22 @@ def runners(
     return Runners(
         entities=entities,
         rules=DefinitionRunner(
-            ExclusionRule,
+            partial(receive_definitions, ExclusionRule),
             ExclusionRules(encoder, index, entities.lists).apply,
             publisher=publisher,
             limits=limits,
             retry_seconds=settings.retry_seconds,
         ),
         occupations=DefinitionRunner(
-            Occupation,
+            partial(receive_definitions, Occupation),
             Occupations(encoder, index).apply,
+            publisher=publisher,
+            limits=limits,
+            retry_seconds=settings.retry_seconds,
+        ),
+        feedback=DefinitionRunner(
+            receive_feedback,
+            TurnedDownPairs(encoder, index, entities.lists).apply,
             publisher=publisher,
             limits=limits,
             retry_seconds=settings.retry_seconds,

@@ -30,6 +30,7 @@ from rolecall.streams.events.records import (
     withdrawal_record,
 )
 from rolecall.streams.events.withdrawals import Ended, reason_to_go, withdrawals
+from rolecall.streams.index import verdicts
 from rolecall.streams.index.port import Index, Listing, Point, Repetition
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.matching.card import Embedded, digest_of
@@ -195,7 +196,7 @@ class BatchRunner:
         stored = await self._replace(side, points, tally, done)
         self._tell_stale_erasures(leaving, stored)
         leaving = [event for event in leaving if _is_current(event, stored)]
-        await self._forget_anchors(side, [event.id for event in leaving if isinstance(event, Erased)], tally)
+        await self._forget_erased(side, [event for event in leaving if isinstance(event, Erased)], tally)
         await self._forget_stale(embedded, stored)
         embedded = [each for each in embedded if _is_current(each.entity, stored)]
         done.written.update((event.id, (event, reasons[event.id])) for event in leaving)
@@ -216,12 +217,17 @@ class BatchRunner:
             done.found[each.entity.id] = news[each.entity.id], its
         return [*map(withdrawal_record, withdrawn), *found, *_copies(leaving)]
 
-    async def _forget_anchors(self, side: Side, erased: Sequence[str], tally: Tally) -> None:
+    async def _forget_erased(self, side: Side, erased: Sequence[Erased], tally: Tally) -> None:
+        """What other spaces of the index keep of them."""
+        if not erased:
+            return
+        dims, revisions = self._encoder.dims, {event.id: event.revision for event in erased}
         with tally.timed(Stage.UPSERT):
-            forget = partial(forget_anchors, self._index, side, erased, self._encoder.dims)
-            for rule in await self._patiently(forget, tally) if erased else ():
+            forget = partial(forget_anchors, self._index, side, revisions, dims)
+            for rule in await self._patiently(forget, tally):
                 remedy = "its anchor was erased, and it excludes nothing now; give the anchor as a text"
                 log.warning("rule_lost_anchor", rule=rule, remedy=remedy)
+            await self._patiently(partial(verdicts.forget, self._index, dims, side, revisions), tally)
 
     def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:
         """Logs an erasure without effect, because somebody asked for it. A replay has such erasures too."""

@@ -1,15 +1,15 @@
-"""Bring records of the topics `rules` and `occupations` to their effect or to the dead letters."""
+"""Bring records of `rules`, `occupations` and `feedback` to their effect or to the dead letters."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import Generic
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from rolecall.schemas.dead_letter import Stage
-from rolecall.streams.events.receive import D, Defined, Erased, Limits, newest, receive_definitions
+from rolecall.streams.events.receive import Limits, Reject, newest
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing, dead_letter
 from rolecall.streams.kafka.publisher import Publisher
@@ -19,26 +19,38 @@ from rolecall.streams.worker.poison import sift
 
 log = structlog.get_logger()
 
-Apply = Callable[[Sequence[Defined[D] | Erased], datetime], Awaitable[Iterable[Outgoing]]]
+
+class Received(Protocol):
+    @property
+    def record(self) -> Record: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+
+
+E = TypeVar("E", bound=Received)
+Receive = Callable[[Sequence[Record], Limits], tuple[list[E], list[Reject]]]
+Apply = Callable[[Sequence[E], datetime], Awaitable[Iterable[Outgoing]]]
 
 PUBLISHED_TOGETHER = 200  # a wide rule withdraws millions of pairs: they are never in memory together
 
 
-class DefinitionRunner(Generic[D]):
+class DefinitionRunner(Generic[E]):
     """`apply` brings events with distinct ids to their effect. It is idempotent, so it can be retried. It may
     make its records one by one, while they are published."""
 
     def __init__(
         self,
-        contract: type[D],
-        apply: Apply[D],
+        receive: Receive[E],
+        apply: Apply[E],
         *,
         publisher: Publisher,
         limits: Limits,
         retry_seconds: float = 60.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._contract = contract
+        self._receive = receive
         self._apply = apply
         self._publisher = publisher
         self._limits = limits
@@ -48,7 +60,7 @@ class DefinitionRunner(Generic[D]):
     async def run(self, records: Sequence[Record]) -> DefinitionTally:
         """Raises `FatalError`. In that case nothing may be acked."""
         now = self._now()
-        events, rejects = receive_definitions(self._contract, records, self._limits)
+        events, rejects = self._receive(records, self._limits)
         tally = DefinitionTally(len(records), rejects=rejects)
         _, poison = await sift(
             newest(events), lambda some: self._effects(some, now, tally), lambda: Stage.UPSERT
@@ -67,9 +79,7 @@ class DefinitionRunner(Generic[D]):
             )
         return tally
 
-    async def _effects(
-        self, events: Sequence[Defined[D] | Erased], now: datetime, tally: DefinitionTally
-    ) -> list[Outgoing]:
+    async def _effects(self, events: Sequence[E], now: datetime, tally: DefinitionTally) -> list[Outgoing]:
         apply = partial(self._apply, events, now)
         outgoing, retries = await patiently(apply, Stage.UPSERT, self._retry_seconds)
         tally.retries += retries

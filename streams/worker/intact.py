@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from rolecall.schemas.match import Side
-from rolecall.schemas.topics import CANDIDATES, DAY_MS, OCCUPATIONS, RULES, VACANCIES
+from rolecall.schemas.topics import CANDIDATES, DAY_MS, FEEDBACK, OCCUPATIONS, RULES, VACANCIES
 from rolecall.streams.errors import IndexGone, IndexOlder, TransientError
 from rolecall.streams.events.record import Record
 from rolecall.streams.index.port import Index, Lookup, Mark, Space, now_ms
@@ -28,6 +28,7 @@ SPACE_OF: Mapping[str, Space] = {
     CANDIDATES.name: Side.CANDIDATE,
     RULES.name: Lookup.ANCHOR,
     OCCUPATIONS.name: Lookup.OCCUPATION,
+    FEEDBACK.name: Lookup.VERDICT,
 }
 CHECK_SECONDS = 30.0
 RENEW_MS = 3_600_000  # a mark without new events is dated again after this time
@@ -59,7 +60,7 @@ class Intact:
 
         Raises `IndexGone` or `IndexOlder`.
         """
-        if any(committed.values()) and (gone := await self._index.missing()):
+        if any(committed.values()) and (gone := lost(await self._index.missing(), committed)):
             raise IndexGone(
                 f"the index lacks its collections of {', '.join(gone)}, but group {self._group} has committed"
                 f" offsets: the points that they speak of are lost; {REBUILD}"
@@ -94,21 +95,31 @@ class Intact:
                 f"committed {max(written, committed):,}: this is an older copy of the index, or another one. "
                 f"It may hold what was erased since; {REBUILD}"
             )
-        if mark is not None and self._now() - mark.at_ms > VACANCIES.retention_ms:
-            days = (self._now() - mark.at_ms) / DAY_MS
+        # Workers may have been told not to read `feedback` for a while.
+        if mark is not None and self._age(mark) > VACANCIES.retention_ms and topic != FEEDBACK.name:
+            days = self._age(mark) / DAY_MS
             raise IndexOlder(
                 f"no worker has fed the index from {topic}/{number} for {days:.0f} days, and the topics keep "
                 f"erasures for {VACANCIES.retention_ms / DAY_MS:.0f}: it may hold what was erased since; "
                 f"{REBUILD}"
             )
-        if committed > offset or (mark is not None and self._now() - mark.at_ms > RENEW_MS):
+        if committed > offset or (mark is not None and self._age(mark) > RENEW_MS):
             await self._mark(topic, {number: max(committed, offset)})
+
+    def _age(self, mark: Mark) -> int:
+        return self._now() - mark.at_ms
 
     async def _mark(self, topic: str, ends: Mapping[int, int]) -> None:
         at_ms = self._now()
         await self._index.mark(SPACE_OF[topic], {number: Mark(end, at_ms) for number, end in ends.items()})
         for number, end in ends.items():
             self._written[topic, number] = max(end, self._written.get((topic, number), 0))
+
+
+def lost(missing: Sequence[Space], committed: Offsets) -> list[Space]:
+    """An index of before workers read `feedback` has no space for verdicts, and has lost none."""
+    read = any(offset for (topic, _), offset in committed.items() if topic == FEEDBACK.name)
+    return [space for space in missing if read or space is not Lookup.VERDICT]
 
 
 async def keep_checking(

@@ -34,7 +34,7 @@ from rolecall.schemas.match import Side
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.errors import FatalError, TransientError
 from rolecall.streams.events.records import MatchFields, Outgoing, match_record
-from rolecall.streams.index.port import UNREACHABLE, Index, Listing, Point
+from rolecall.streams.index.port import UNREACHABLE, Hit, Index, Listing, Point
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.matching.card import Embedded, stored
 from rolecall.streams.matching.match import listed
@@ -224,9 +224,9 @@ class Lists:
         return found
 
     async def _left(self, side: Side, before: Sequence[Point]) -> list[dict[str, Place]]:
-        now, book = self._now(), self._policy.book
+        now = self._now()
         old = [_timeless(stored(side, point)) for point in before]
-        # An exclusion rule may be new, and the lists may be from before it.
+        # An exclusion rule or a verdict may be new, and the lists may be from before it.
         answers = await self._index.search(
             side.other, [self._search.reaching(each, REACH, now) for each in old]
         )
@@ -234,12 +234,16 @@ class Lists:
             self.sweep(lost=True)
         found = []
         for each, hits in zip(old, answers, strict=True):
-            compatible = compatible_hits(each.entity, hits, now, book)
-            sure = confidences(self._encoder, each.certainty, each.told, compatible, self._policy)
-            stood = [choice[0] for choice in sure if enters(choice, self._policy)]
-            found.append({one.hit.id: place_in(one, self._encoder, self._policy) for one in stood})
+            found.append(self.places(each, hits, now))
             await asyncio.sleep(0)
         return found
+
+    def places(self, each: Embedded, hits: Sequence[Hit], now: datetime) -> dict[str, Place]:
+        """Where it may stand in the lists of these hits, by their ids."""
+        compatible = compatible_hits(each.entity, hits, now, self._policy.book)
+        sure = confidences(self._encoder, each.certainty, each.told, compatible, self._policy)
+        stands = [choice[0] for choice in sure if enters(choice, self._policy)]
+        return {one.hit.id: place_in(one, self._encoder, self._policy) for one in stands}
 
     async def keep(self, busy: Callable[[], bool]) -> None:
         """Until cancelled. Takes a share of the time while events are processed, else all of it."""

@@ -11,11 +11,13 @@ from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
 from rolecall.streams.index.areas import DEEPER, MAX_DEPTH
-from rolecall.streams.index.port import SCORE_UNITS, Hit, Index, Point, Query
+from rolecall.streams.index.port import SCORE_UNITS, Hit, Index, Lookup, Point, Query
+from rolecall.streams.index.verdicts import Times, name, verdicts
 from rolecall.streams.matching.card import Embedded, point
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.matching.ranking import (
     Choice,
+    Found,
     MatchList,
     best_of,
     bounds,
@@ -42,6 +44,7 @@ class Search:
         self._policy = policy
         self._retry_seconds = retry_seconds
         self._matching = asyncio.Lock()
+        self._any_verdict = False
 
     async def lists(
         self,
@@ -65,13 +68,23 @@ class Search:
                 search = partial(self._index.search_allowed, side.other, queries)
                 answers, retries = await patiently(search, tally.stage, self._retry_seconds)
                 tally.retries += retries
+                read = partial(self._verdicts, side, [ask.embedded.entity.id for ask in pending])
+                times, retries = await patiently(read, tally.stage, self._retry_seconds)
+                tally.retries += retries
             async with self.match_stage(tally):
                 for ask, hits in zip(pending, answers, strict=True):
-                    ask.take(hits, now)
+                    ask.take(hits, now, times.get(ask.embedded.entity.id, {}))
                     ask.hidden |= 0 < reach <= sum(hit.reaches for hit in hits)
                     await asyncio.sleep(0)
             pending = [ask for ask in pending if ask.short]
         return [ask.result() for ask in asks]
+
+    async def _verdicts(self, side: Side, ids: Sequence[str]) -> dict[str, Times]:
+        """Call it after each search: a verdict that it misses is written after the search, so whoever writes
+        it finds both entities, and takes them out of each other's lists."""
+        if self._policy.drop_turned_down and not self._any_verdict:
+            self._any_verdict = await self._index.count(Lookup.VERDICT) > 0
+        return await verdicts(self._index, side, ids) if self._any_verdict else {}
 
     def point(self, embedded: Embedded) -> Point:
         return point(
@@ -133,9 +146,11 @@ class _Ask:
         theirs = least_scores(self._encoder, self.embedded.certainty, self.embedded.told, self._base)
         return Query(vector, self._condition, limit, useful=useful, reach=reach, reach_useful=theirs)
 
-    def take(self, hits: Sequence[Hit], now: datetime) -> None:
+    def take(self, hits: Sequence[Hit], now: datetime, times: Times) -> None:
+        """times: of the verdicts on pairs with the entity."""
         each, policy = self.embedded, self._policy
-        found = compatible_hits(each.entity, hits, now, policy.book)
+        held = {other: time for other, time in times.items() if time >= each.entity.revision}
+        found = self._standing(compatible_hits(each.entity, hits, now, policy.book), held)
         sure = confidences(self._encoder, each.certainty, each.told, found, policy)
         near = {hit.id for hit in hits[: self._limit]}
         self._entered += [choice for choice in sure if enters(choice, self._base)]
@@ -146,7 +161,14 @@ class _Ask:
         more = len(hits) >= self._limit < MAX_DEPTH
         self.short = more and not is_filled(self._best, hits[: self._limit][-1], self._least, policy)
         if self.short:
-            self._limit = min(self._limit * DEEPER, MAX_DEPTH)
+            self._limit = min(self._limit * DEEPER + len(held), MAX_DEPTH)
+
+    def _standing(self, found: Sequence[Found], held: Times) -> list[Found]:
+        """Without those with whom a verdict holds. held: the verdicts since the entity changed."""
+        if not held:
+            return list(found)
+        other = self.embedded.side.other
+        return [each for each in found if held.get(name(other, each.hit.id), -1) < each.since]
 
     def result(self) -> MatchList:
         best = {found.hit.id for found, _ in self._best}

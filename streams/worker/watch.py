@@ -8,7 +8,6 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from rolecall.schemas.rollout import Deployment
-from rolecall.schemas.topics import INPUTS
 from rolecall.streams.errors import FatalError, GaveUp, PublishFailed
 from rolecall.streams.kafka.lag import Progress, may_read
 from rolecall.streams.kafka.topic_ids import Made, made
@@ -72,7 +71,7 @@ class Watch:
 
     async def _ask(self) -> dict[str, Made]:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await made(self._settings, [topic.name for topic in INPUTS])
+            return await made(self._settings, [topic.name for topic in self._settings.inputs])
 
     def _compare(self, now: Mapping[str, Made]) -> None:
         for name, before in self._inputs.items():

@@ -7,12 +7,13 @@ from itertools import product
 from rolecall.schemas.match import Side
 from rolecall.schemas.rule import ExclusionRule
 from rolecall.streams.events.match_state import MatchState
-from rolecall.streams.events.receive import Defined, read_event
+from rolecall.streams.events.receive import Defined, TurnedDown, read_event
 from rolecall.streams.matching.card import candidate_card, vacancy_card
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.worker.batch import BatchRunner
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
+from rolecall.streams.worker.turned_down import TurnedDownPairs
 from tests.streams.conftest import LIMITS, NOW, FakeEncoder, FakePublisher, Make
 
 TOP_K = 2
@@ -35,6 +36,7 @@ class Market:
         self.workers = [self.worker(), self.worker()]
         self.records = []
         self.rules = []
+        self.verdicts = []
         self.clock = 10
 
     def worker(self):
@@ -64,6 +66,8 @@ class Market:
                 if self.records and self.chance.random() < 0.1:
                     side, again = self.chance.choice(self.records)
                     runs.append(worker.run(side, [again]))
+                if self.chance.random() < 0.3:
+                    runs.append(self.turn_down(worker))
             if self.chance.random() < 0.05:
                 runs.append(self.exclude(self.workers[0]))
             await asyncio.gather(*runs)
@@ -75,12 +79,15 @@ class Market:
         records = {side: [] for side in Side}
         for _ in range(self.chance.randint(0, most)):
             side = self.chance.choice(list(Side))
-            self.clock += 1
-            revision = 100 * (self.clock - self.chance.choice([0, 0, 0, 3])) + self.clock % 100
-            made = self.event(side, self.chance.choice(IDS), revision)
+            made = self.event(side, self.chance.choice(IDS), self.moment())
             records[side].append(made)
             self.records.append((side, made))
         return records
+
+    def moment(self):
+        """Sometimes an earlier one, never the same."""
+        self.clock += 1
+        return 100 * (self.clock - self.chance.choice([0, 0, 0, 3])) + self.clock % 100
 
     def event(self, side, id, revision):
         status = self.chance.choice(["open"] * 6 + ["closed", "erased"])
@@ -98,6 +105,21 @@ class Market:
         rule = ExclusionRule(id=f"r{len(self.rules)}", occurred_at=NOW, anchors=anchors)
         rules = ExclusionRules(self.encoder, self.index, worker.lists)
         await self.publisher.publish(await rules.apply([Defined(self.make.raw(b""), rule)], NOW))
+
+    async def turn_down(self, worker):
+        """Some new verdicts, some again. Sometimes the worker dies before their withdrawals are published."""
+        new = [self.verdict() for _ in range(self.chance.randint(0, 2))]
+        again = [each for each in self.verdicts if self.chance.random() < 0.1]
+        self.verdicts += new
+        latest = {each.id: each for each in sorted(new + again, key=lambda each: each.revision)}
+        pairs = TurnedDownPairs(self.encoder, self.index, worker.lists)
+        if self.chance.random() < 0.2:
+            await pairs.apply([*latest.values()], NOW)
+        await self.publisher.publish(await pairs.apply([*latest.values()], NOW))
+
+    def verdict(self):
+        vacancy, candidate = self.chance.choice(IDS), self.chance.choice(IDS)
+        return TurnedDown(self.make.raw(b""), vacancy, candidate, self.moment())
 
     async def work(self, worker, times):
         for _ in range(times):
@@ -139,6 +161,12 @@ class Market:
 
     def share(self, vacancy, candidate):
         """Of the score and the confidence; 0 if the two may not match."""
+        since = max(point.payload["since"] for point in (vacancy, candidate))
+        if any(
+            (each.vacancy_id, each.candidate_id) == (vacancy.id, candidate.id) and each.revision >= since
+            for each in self.verdicts
+        ):
+            return 0
         asked = {each.code for each in vacancy_card(vacancy.payload["card"]).terms.languages}
         spoken = {each.code for each in candidate_card(candidate.payload["card"]).terms.languages}
         if any(

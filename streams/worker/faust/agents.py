@@ -9,13 +9,13 @@ acked before the next begins.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
 import faust
 
-from rolecall.schemas.topics import INPUTS
+from rolecall.schemas.topics import Topic
 from rolecall.streams.events.record import Record
 from rolecall.streams.worker.faust.part_size import Pace
 
@@ -26,9 +26,15 @@ Handle = Callable[[str, list[Record], Acknowledge], Awaitable[None]]  # of a top
 
 
 def add_agents(
-    app: faust.App, handle: Handle, *, batch_size: int, within_seconds: float, part_seconds: float
+    app: faust.App,
+    handle: Handle,
+    inputs: Sequence[Topic],
+    *,
+    batch_size: int,
+    within_seconds: float,
+    part_seconds: float,
 ) -> None:
-    for name in (topic.name for topic in INPUTS):
+    for name in (topic.name for topic in inputs):
         topic = app.topic(
             name,
             key_type=bytes,
@@ -64,7 +70,7 @@ def _agent(topic: str, handle: Handle, batch_size: int, within_seconds: float, p
 class Arrivals:
     """Makes `noack_take` of a stream wait for the first event of a batch, then while more are waiting.
 
-    By itself it looks for events every `within` seconds, whether there are any or not. Four agents look 400
+    By itself it looks for events every `within` seconds, whether there are any or not. Five agents look 500
     times a second, and each look costs three asyncio tasks. A batch still waits no longer than `within`.
     """
 

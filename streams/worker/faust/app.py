@@ -54,6 +54,7 @@ def create_app(settings: Settings, group: str, handle: Handle, sweep: Callable[[
     add_agents(
         app,
         handle,
+        settings.inputs,
         batch_size=settings.batch_size,
         within_seconds=settings.batch_within_seconds,
         part_seconds=min(session, settings.stop_seconds) / 2,

@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.topics import MATCHES
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.events.match_state import MatchState
-from rolecall.streams.events.receive import read_event
+from rolecall.streams.events.receive import read_event, receive_definitions
 from rolecall.streams.index.areas import search_allowed
 from rolecall.streams.index.port import Hit, Query, Space
 from rolecall.streams.matching.hard_rules import compatible
@@ -110,7 +111,7 @@ class Histories(RuleBasedStateMachine):
         )
         self.rule_ports = [Interleaved(port, self.chance) for port in (self.index, self.publisher)]
         self.definitions = DefinitionRunner(
-            ExclusionRule,
+            partial(receive_definitions, ExclusionRule),
             ExclusionRules(self.workers[0].encoder, self.rule_ports[0]).apply,
             publisher=self.rule_ports[1],
             limits=self.limits,

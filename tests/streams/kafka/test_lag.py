@@ -10,13 +10,13 @@ from aiokafka.errors import (
     KafkaConnectionError,
 )
 
-from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.schemas.topics import INPUTS, VACANCIES
 from rolecall.streams.errors import NotAllowed, PublishFailed
 from rolecall.streams.kafka import lag
+from rolecall.streams.settings import Settings
 
 V0, V1, C0 = TopicPartition("vacancies", 0), TopicPartition("vacancies", 1), TopicPartition("candidates", 0)
-SETTINGS = BrokerSettings(_env_file=None, broker="kafka.test:9092")
+SETTINGS = Settings(_env_file=None, broker="kafka.test:9092")
 
 
 class Cluster:
@@ -98,6 +98,12 @@ async def test_a_fence_is_the_end_of_every_partition_of_every_input(cluster):
     every = {TopicPartition(topic.name, number): number for topic in INPUTS for number in range(3)}
     cluster.ends = {**every, TopicPartition("matches", 0): 9}
     assert await lag.fence(SETTINGS, "rolecall") == every
+
+
+async def test_feedback_that_no_worker_reads_is_behind_no_fence(cluster):
+    settings = SETTINGS.model_copy(update={"drop_turned_down": False})
+    cluster.ends = {TopicPartition("feedback", 0): 9, V0: 10}
+    assert await lag.fence(settings, "rolecall") == {V0: 10}
 
 
 async def test_only_events_before_the_fence_are_missing(cluster):

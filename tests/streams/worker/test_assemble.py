@@ -24,7 +24,7 @@ class Steps:
         self.misplaced = {}
         self.fails = {}
         entities = SimpleNamespace(run=self.run_entities)
-        rules, occupations = (SimpleNamespace(run=self.runner(name)) for name in ("rules", "occupations"))
+        defined = (SimpleNamespace(run=self.runner(name)) for name in ("rules", "occupations", "feedback"))
         placement = Placement()
         placement.partitions = dict.fromkeys(TOPICS, 4)
         metrics = SimpleNamespace(
@@ -33,7 +33,7 @@ class Steps:
             definitions=lambda topic, tally, seconds: self.seen.append("counted"),
         )
         intact = SimpleNamespace(applied=self.applied)
-        self.batches = Batches(Runners(entities, rules, occupations), metrics, placement, intact, 0)
+        self.batches = Batches(Runners(entities, *defined), metrics, placement, intact, 0)
 
     def step(self, name):
         self.seen.append(name)
@@ -66,6 +66,7 @@ RUN = {
     "candidates": f"run {Side.CANDIDATE}",
     "rules": "run rules",
     "occupations": "run occupations",
+    "feedback": "run feedback",
 }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from rolecall.schemas.match import Side
 from rolecall.schemas.rule import ExclusionRule
-from rolecall.streams.events.receive import Limits
+from rolecall.streams.events.receive import Limits, receive_definitions
 from rolecall.streams.index.areas import search_allowed
 from rolecall.streams.index.port import Lookup, Point
 from rolecall.streams.matching.policy import Policy
@@ -32,7 +33,9 @@ class Office:
         common = {"publisher": world.publisher, "limits": limits, "now": lambda: world.now}
         self.runner = BatchRunner(encoder=world.encoder, index=self.index, policy=Policy(top_k, 0), **common)
         self.rules = ExclusionRules(world.encoder, self.index)
-        self.definitions = DefinitionRunner(ExclusionRule, self.rules.apply, **common)
+        self.definitions = DefinitionRunner(
+            partial(receive_definitions, ExclusionRule), self.rules.apply, **common
+        )
 
     async def publish(self, kind, record):
         if kind == "rule":

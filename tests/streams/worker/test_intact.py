@@ -16,6 +16,7 @@ from rolecall.streams.worker.intact import Intact, keep_checking
 V0 = "vacancies", 0
 V1 = "vacancies", 1
 C0 = "candidates", 0
+F0 = "feedback", 0
 DAY_ONE = 1_767_225_600_000
 
 
@@ -85,10 +86,7 @@ async def feed(intact, offset, where=V0):
 async def test_each_input_is_marked_in_the_space_that_it_feeds(storage, started):
     for topic in INPUTS:
         await feed(started(), 6, (topic.name, 3))
-    assert storage.stored == {
-        (space, 3): Mark(7, DAY_ONE)
-        for space in (Side.VACANCY, Side.CANDIDATE, Lookup.ANCHOR, Lookup.OCCUPATION)
-    }
+    assert storage.stored == {(space, 3): Mark(7, DAY_ONE) for space in SPACES}
 
 
 async def test_a_batch_marks_each_of_its_partitions_behind_its_last_record(storage, started):
@@ -109,8 +107,25 @@ async def test_where_nothing_was_committed_the_index_is_created(storage, started
 async def test_where_offsets_are_committed_nothing_is_created(storage, started, gone):
     storage.spaces = [space for space in SPACES if space not in gone]
     with pytest.raises(IndexGone, match=rf"{gone[0]}.*; `rolecall rebuild` makes the index again"):
-        await started().open({V0: 7})
+        await started().open({V0: 7, F0: 1})
     assert await storage.missing() == gone
+
+
+async def test_an_index_of_before_feedback_was_read_gets_its_space_for_verdicts(storage, started):
+    before = started()
+    await before.open({V0: 0})
+    await feed(before, 6)
+    storage.spaces.remove(Lookup.VERDICT)
+    await started().open({V0: 7, F0: 0})
+    assert await storage.missing() == []
+
+
+async def test_feedback_may_be_left_unread_for_any_time(storage, started, clock):
+    before = started()
+    await before.open({F0: 0})
+    await feed(before, 6, F0)
+    clock[0] += 400 * DAY_MS
+    await started().open({F0: 7})
 
 
 async def test_one_partition_with_commits_is_enough_to_create_nothing(storage, started):

@@ -35,7 +35,7 @@ def yielding(name):
     return call
 
 
-for each in ("upsert", "fetch", "settle", "search", "search_allowed", "page", "repeated"):
+for each in ("upsert", "fetch", "settle", "search", "search_allowed", "page", "repeated", "count"):
     setattr(Yielding, each, yielding(each))
 
 

@@ -1,21 +1,25 @@
 """References: one point for each occupation. Every card and every match names the nearest one."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from rolecall.schemas.occupation import Occupation
-from rolecall.streams.events.receive import Limits
+from rolecall.streams.events.receive import Limits, receive_definitions
 from rolecall.streams.index.port import Lookup
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.worker.definitions import DefinitionRunner
 from rolecall.streams.worker.occupations import Occupations, mixture
+
+RECEIVE = partial(receive_definitions, Occupation)
 
 
 @pytest.fixture
 def references(world, now):
     limits = Limits(max_record_bytes=100_000, max_clock_skew_ms=300_000)
     apply = Occupations(world.encoder, world.index).apply
-    return DefinitionRunner(Occupation, apply, publisher=world.publisher, limits=limits, now=lambda: now)
+    return DefinitionRunner(RECEIVE, apply, publisher=world.publisher, limits=limits, now=lambda: now)
 
 
 def occupation(make, id="o1", label="nurse", *others, revision=1):
@@ -72,7 +76,7 @@ async def test_what_is_far_from_every_reference_is_flagged(new_world, make, now)
     world = new_world()
     apply = Occupations(world.encoder, world.index).apply
     limits = Limits(max_record_bytes=100_000, max_clock_skew_ms=300_000)
-    runner = DefinitionRunner(Occupation, apply, publisher=world.publisher, limits=limits, now=lambda: now)
+    runner = DefinitionRunner(RECEIVE, apply, publisher=world.publisher, limits=limits, now=lambda: now)
     await runner.run([occupation(make)])
     world.use(policy=Policy(100, 0, min_reference_score=0.99))
     reasons = (await match(world, make)).reasons

@@ -7,6 +7,7 @@ import faust
 import pytest
 from faust.types.tuples import ConsumerMessage
 
+from rolecall.schemas.topics import INPUTS
 from rolecall.streams.worker.faust.agents import add_agents
 
 
@@ -64,7 +65,7 @@ class TestAgents:
         """The agent of a topic, made in the same way as the worker makes it."""
 
         def make(handle, topic="vacancies", part_seconds=10):
-            add_agents(app, handle, batch_size=8, within_seconds=0.01, part_seconds=part_seconds)
+            add_agents(app, handle, INPUTS, batch_size=8, within_seconds=0.01, part_seconds=part_seconds)
             return next(agent for name, agent in app.agents.items() if name.endswith(topic))
 
         return make

@@ -62,7 +62,7 @@ async def test_it_declares_no_topic_serves_nothing_and_waits_for_no_stream_at_it
 @pytest.mark.parametrize(("session", "stop", "part"), [(30, 20, 10), (10, 20, 5)])
 async def test_a_part_may_take_half_of_the_shorter_of_session_and_stop(monkeypatch, session, stop, part):
     given = {}
-    monkeypatch.setattr(module, "add_agents", lambda app, handle, **options: given.update(options))
+    monkeypatch.setattr(module, "add_agents", lambda app, handle, inputs, **options: given.update(options))
     settings = Settings(
         _env_file=None,
         session_timeout_seconds=session,
@@ -72,6 +72,18 @@ async def test_a_part_may_take_half_of_the_shorter_of_session_and_stop(monkeypat
     )
     create_app(settings, "rolecall", untouched, list)
     assert given == {"batch_size": 100, "within_seconds": 0.02, "part_seconds": part}
+
+
+@pytest.mark.parametrize(
+    ("drops", "read"),
+    [
+        (True, {"rules", "occupations", "feedback", "vacancies", "candidates"}),
+        (False, {"rules", "occupations", "vacancies", "candidates"}),
+    ],
+)
+async def test_feedback_is_read_only_if_it_matters(drops, read):
+    app = create_app(Settings(_env_file=None, drop_turned_down=drops), "rolecall", untouched, list)
+    assert {topic for agent in app.agents.values() for topic in agent.get_topic_names()} == read
 
 
 def test_a_record_has_all_of_its_message():
