@@ -90,6 +90,8 @@ def lines(found: Explanation, titles: Titles) -> Iterator[str]:
         yield click.style(line, bold=row is rows[0], fg="red" if row[2] == "breaks" else None)
     yield ""
     yield f"exclusion rules  {', '.join(found.exclusion_rules) or 'none'}"
+    if found.turned_down_at:
+        yield f"turned down      on {found.turned_down_at:%Y-%m-%d}"
     yield f"shared skills    {', '.join(found.shared_skills) or 'none'}"
     yield f"missing skills   {', '.join(found.missing_skills) or 'none'}"
     features = [(name, share) for name, share in found.features if share >= LEAST_SHARE]

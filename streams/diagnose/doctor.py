@@ -21,13 +21,14 @@ from rolecall.schemas.topics import MATCHES, SIDE_OF
 from rolecall.streams.connect import connect_index
 from rolecall.streams.errors import IndexMismatch, IndexUnavailable, NotDeployed, Unreachable
 from rolecall.streams.index.port import SPACES, Space
-from rolecall.streams.kafka.lag import groups_with_commits, lag
+from rolecall.streams.kafka.lag import groups_with_commits, handled, lag
 from rolecall.streams.kafka.read import newest_records
 from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import missing_topics
 from rolecall.streams.rollout.steps import group
 from rolecall.streams.rollout.topic import newest_rollout, served_collections
 from rolecall.streams.settings import Settings, unknown_names
+from rolecall.streams.worker.intact import lost
 from rolecall.streams.worker.placement import REMEDY, misplaced
 
 MAX_CLOCK_DIFFERENCE_SECONDS = 2.0
@@ -140,12 +141,16 @@ async def _clock(settings: Settings) -> list[Finding]:
 
 
 async def _lag(settings: Settings) -> list[Finding]:
-    rollout = await newest_rollout(settings)
-    base = settings.consumer_group
-    live = base if rollout is None else group(rollout.live, base)
+    live = await _live_group(settings)
     behind = await lag(settings, live, settings.inputs)
     wait = "event waits" if behind == 1 else "events wait"
     return [Finding("lag", True, f"{behind:,} {wait} for the workers of {live}")]
+
+
+async def _live_group(settings: Settings) -> str:
+    rollout = await newest_rollout(settings)
+    base = settings.consumer_group
+    return base if rollout is None else group(rollout.live, base)
 
 
 async def _index(settings: Settings, encoder: Encoder) -> list[Finding]:
@@ -187,6 +192,8 @@ async def _lacking(settings: Settings, where: str, gone: Sequence[Space]) -> Fin
     """If no group has committed an offset, no worker ever ran: then missing collections are all right."""
     if len(gone) == len(SPACES) and not await groups_with_commits(settings, settings.consumer_group):
         return Finding("index", True, f"{where}: no collection yet, the first worker creates them")
+    if not (gone := lost(gone, await handled(settings, await _live_group(settings)))):
+        return Finding("index", True, f"{where}: the next worker that starts adds the collection of verdicts")
     state = f"{where} lacks the collections of {', '.join(gone)}, and workers have committed offsets"
     return Finding("index", False, state, "run `rolecall rebuild`: it makes the index again from the topics")
 

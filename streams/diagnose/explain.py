@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic
 
 import numpy as np
@@ -15,12 +15,14 @@ from rolecall.streams.diagnose.rule_words import said
 from rolecall.streams.errors import Unexplainable
 from rolecall.streams.index.areas import inside
 from rolecall.streams.index.port import Index, Lookup, Query
+from rolecall.streams.index.verdicts import Times, least_since, name, verdicts
 from rolecall.streams.matching import hard_rules as rules
 from rolecall.streams.matching.card import CandidateCard, Card, Terms, VacancyCard, Vector
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.matching.ranking import SCORE_DIGITS, chosen, compatible_hits, wanted
 from rolecall.streams.matching.skills import compare_skills
+from rolecall.streams.worker.search import given_since, standing
 
 FEATURES = 5
 DEPTH = 1_000  # positions of a list that are searched for the pair
@@ -62,6 +64,7 @@ class Explanation:
     confidence: float
     rules: tuple[Check, ...]
     exclusion_rules: tuple[str, ...]
+    turned_down_at: datetime | None  # by the latest verdict that holds
     lists: tuple[OwnList, ...]
     shared_skills: tuple[str, ...]
     missing_skills: tuple[str, ...]
@@ -81,10 +84,15 @@ async def explain(
     own, other = (np.array([card.certainty], np.float32) for card in (offer, person))
     [confidence] = model.confidence(np.array([score], np.float32), own, other, offer.told, person.told)
     excluding = await _excluding(index, vacancy.vector, candidate.vector)
+    by_vacancy: Times = {}
+    by_candidate: Times = {}
+    if policy.drop_turned_down and Lookup.VERDICT not in await index.missing():
+        by_vacancy, by_candidate = await _turned_down(index, vacancy), await _turned_down(index, candidate)
+    turned_down_at = _moment(by_vacancy.get(name(Side.CANDIDATE, candidate.id), -1), candidate.since)
     shared, missing = compare_skills(asked=offer.skills, offered=person.skills)
     lists = (
-        await _own_list(model, index, vacancy, candidate_id, policy, now),
-        await _own_list(model, index, candidate, vacancy_id, policy, now),
+        await _own_list(model, index, vacancy, candidate_id, by_vacancy, policy, now),
+        await _own_list(model, index, candidate, vacancy_id, by_candidate, policy, now),
     )
     features = model.features.explain(vacancy.vector, candidate.vector, FEATURES)
     lowered = float(confidence) * policy.soft_penalty**soft
@@ -94,7 +102,7 @@ async def explain(
         candidate_id=candidate.id,
         candidate_revision=candidate.revision,
         model_version=model.version,
-        stopped_by=_stopped_by(checks, excluding, lowered, lists),
+        stopped_by=_stopped_by(checks, excluding, turned_down_at, lowered, lists),
         score=score,
         vacancy_certainty=offer.certainty,
         candidate_certainty=person.certainty,
@@ -103,6 +111,7 @@ async def explain(
         confidence=lowered,
         rules=checks,
         exclusion_rules=excluding,
+        turned_down_at=turned_down_at,
         lists=lists,
         shared_skills=shared,
         missing_skills=missing,
@@ -117,6 +126,7 @@ class Half(Generic[Terms]):
     side: Side
     id: str
     revision: int
+    since: int  # the revision of its last change
     vector: Vector  # (dims,)
     card: Card[Terms]
 
@@ -140,7 +150,7 @@ async def _half(
             " the index keeps nothing else of it"
         )
     card = contract.model_validate_json(str((found.payload or {})["card"]))
-    return Half(side, found.id, found.revision, found.vector, card)
+    return Half(side, found.id, found.revision, least_since(found), found.vector, card)
 
 
 async def _excluding(index: Index, *vectors: Vector) -> tuple[str, ...]:
@@ -152,26 +162,48 @@ async def _excluding(index: Index, *vectors: Vector) -> tuple[str, ...]:
     return tuple(sorted({rule for rule, _ in crossed}))
 
 
+async def _turned_down(index: Index, own: Half[Terms]) -> Times:
+    """The verdicts that the entity has not changed since."""
+    times = await verdicts(index, own.side, [own.id])
+    return given_since(times.get(own.id, {}), own.since)
+
+
+def _moment(time: int, other_since: int) -> datetime | None:
+    return datetime.fromtimestamp(time / 1000, UTC) if time >= other_since else None
+
+
 async def _own_list(
-    model: Encoder, index: Index, own: Half[Terms], other_id: str, policy: Policy, now: datetime
+    model: Encoder,
+    index: Index,
+    own: Half[Terms],
+    other_id: str,
+    turned_down: Times,
+    policy: Policy,
+    now: datetime,
 ) -> OwnList:
     policy = policy.of(own.card)
     query = Query(own.vector, wanted(own.card.terms, now, policy.book), DEPTH)
     [hits] = await index.search_allowed(own.side.other, [query])
-    found = compatible_hits(own.card.terms, hits, now, policy.book)
+    found = standing(compatible_hits(own.card.terms, hits, now, policy.book), own.side.other, turned_down)
     ids = [each.hit.id for each, _ in chosen(model, own.card.certainty, own.card.told, found, policy)]
     rank = ids.index(other_id) + 1 if other_id in ids else None
     return OwnList(own.side, policy.top_k, policy.min_confidence, rank)
 
 
 def _stopped_by(
-    checks: Sequence[Check], excluding: Sequence[str], confidence: float, lists: Sequence[OwnList]
+    checks: Sequence[Check],
+    excluding: Sequence[str],
+    turned_down_at: datetime | None,
+    confidence: float,
+    lists: Sequence[OwnList],
 ) -> str | None:
     for check in checks:
         if check.mode is Mode.HARD and not check.passes:
             return f"rule {check.rule}"
     if excluding:
         return f"exclusion rule {excluding[0]}"
+    if turned_down_at:
+        return f"turned down on {turned_down_at:%Y-%m-%d}"
     least = min(each.min_confidence for each in lists)
     if confidence < least:
         return f"confidence {confidence:.3f} is below {least:g}"

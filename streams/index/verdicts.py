@@ -20,6 +20,9 @@ from rolecall.streams.index.port import Index, Lookup, Point
 Times = dict[str, int]
 """Of verdicts, in milliseconds since the epoch, by the name of the counterpart."""
 
+Given = Mapping[tuple[str, str], int]
+"""Times of verdicts, by vacancy id and candidate id."""
+
 MOST = 1_000  # verdicts of one entity; the latest are kept
 TRIES = 32  # of a write that other workers overtake
 
@@ -45,16 +48,12 @@ async def verdicts(index: Index, side: Side, ids: Iterable[str]) -> dict[str, Ti
     return {named[each]: times for each, point in points.items() if (times := _read(point))}
 
 
-async def add(index: Index, dims: int, given: Mapping[tuple[str, str], int], since: Mapping[str, int]) -> int:
+async def add(index: Index, dims: int, given: Given, since: Mapping[str, int]) -> int:
     """Returns how many were dropped because an entity had more than `MOST`.
 
-    given: times by vacancy id and candidate id. since: by the name of an entity, its `least_since`.
+    since: by the name of an entity, its `least_since`.
     """
-    news: dict[str, Times] = {}
-    for (vacancy, candidate), time in given.items():
-        one, other = name(Side.VACANCY, vacancy), name(Side.CANDIDATE, candidate)
-        news.setdefault(one, {})[other] = time
-        news.setdefault(other, {})[one] = time
+    news = _both_ways(given)
     dropped: dict[str, int] = {}
 
     def merged(each: str, before: Times) -> Times:
@@ -68,25 +67,41 @@ async def add(index: Index, dims: int, given: Mapping[tuple[str, str], int], sin
     return sum(dropped.values())
 
 
-async def forget(index: Index, dims: int, side: Side, erased: Mapping[str, int]) -> None:
+async def remove(index: Index, dims: int, given: Given) -> None:
+    """Take out these verdicts, and older ones on the same pairs."""
+    await _take_out(index, dims, _both_ways(given))
+
+
+async def erase(index: Index, dims: int, side: Side, erased: Mapping[str, int]) -> None:
     """Take out the verdicts on entities that were erased, unless they are later than the erasure.
 
     erased: by id, the revision. Call this once the entities are taken out of the index.
     """
     until = {name(side, id): revision for id, revision in erased.items()}
     points = await index.fetch(Lookup.VERDICT, list(until))
-    gone: dict[str, Times] = {}
+    others: dict[str, Times] = {}
+    own: dict[str, Times] = {}
     for one, point in points.items():
-        for other, time in _read(point).items():
-            if time <= until[one]:
-                gone.setdefault(other, {})[one] = gone.setdefault(one, {})[other] = until[one]
+        for other in _read(point):
+            others.setdefault(other, {})[one] = own.setdefault(one, {})[other] = until[one]
+    await _take_out(index, dims, others)
+    await _take_out(index, dims, own)  # last: if this is interrupted, it is done again
 
+
+def _both_ways(given: Given) -> dict[str, Times]:
+    """By the name of each entity, the times by the names of its counterparts."""
+    times: dict[str, Times] = {}
+    for (vacancy, candidate), time in given.items():
+        one, other = name(Side.VACANCY, vacancy), name(Side.CANDIDATE, candidate)
+        times.setdefault(one, {})[other] = times.setdefault(other, {})[one] = time
+    return times
+
+
+async def _take_out(index: Index, dims: int, gone: Mapping[str, Times]) -> None:
     def rest(each: str, before: Times) -> Times:
         return {other: time for other, time in before.items() if time > gone[each].get(other, -1)}
 
-    # The erased ones last: if this is interrupted, it is done again.
-    for names in (gone.keys() - until.keys(), gone.keys() & until.keys()):
-        await _change(index, dims, names, rest)
+    await _change(index, dims, gone, rest)
 
 
 async def _change(
@@ -96,6 +111,8 @@ async def _change(
     vector = np.zeros(dims, np.float32)  # nobody searches among verdicts
     pending = sorted(names)
     for _ in range(TRIES):
+        if not pending:
+            return
         stored = await index.fetch(Lookup.VERDICT, pending)
         news: list[Point] = []
         for each in pending:
@@ -103,9 +120,7 @@ async def _change(
             before = _read(point)
             if (after := change(each, before)) != before:
                 news.append(Point(each, point.revision + 1, vector, {"verdicts": _written(after)}))
-        if not news:
-            return
-        replaced = await index.upsert(Lookup.VERDICT, news)
+        replaced = await index.upsert(Lookup.VERDICT, news) if news else []
         stale = [was is not None and was >= new.revision for new, was in zip(news, replaced, strict=True)]
         pending = [new.id for new, overtaken in zip(news, stale, strict=True) if overtaken]
         await _remove_empty(index, [new for new in news if new.id not in pending])

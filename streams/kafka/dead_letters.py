@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.dead_letter import DeadLetterHeaders, Stage
 from rolecall.schemas.errors import Unacceptable
+from rolecall.schemas.feedback import Feedback
 from rolecall.schemas.occupation import Occupation
 from rolecall.schemas.receive import parse
 from rolecall.schemas.rule import ExclusionRule
-from rolecall.schemas.topics import CONTRACT_OF, DEAD_LETTERS, OCCUPATIONS, RULES, SIDE_OF
+from rolecall.schemas.topics import CONTRACT_OF, DEAD_LETTERS, FEEDBACK, OCCUPATIONS, RULES, SIDE_OF
 from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.errors import TopicsWrong
 from rolecall.streams.events.record import Record
@@ -24,11 +25,12 @@ from rolecall.streams.kafka.topic_settings import deviations
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
 
-Contracted = Vacancy | Candidate | ExclusionRule | Occupation
+Contracted = Vacancy | Candidate | ExclusionRule | Occupation | Feedback
 REPLAYABLE: Mapping[str, type[Contracted]] = {  # what workers consume
     **{topic: CONTRACT_OF[side] for topic, side in SIDE_OF.items()},
     RULES.name: ExclusionRule,
     OCCUPATIONS.name: Occupation,
+    FEEDBACK.name: Feedback,
 }
 
 
@@ -168,7 +170,8 @@ def sorted_out(
 async def _histories(settings: Settings, died: Iterable[Letter]) -> dict[tuple[str, bytes | None], History]:
     """The history of each letter's id in all partitions: a client with another partitioner may have erased it
     elsewhere."""
-    wanted = {(letter.about.topic, letter.id) for letter in died if letter.about.topic in REPLAYABLE}
+    states = REPLAYABLE.keys() - {FEEDBACK.name}  # a verdict is never overtaken
+    wanted = {(letter.about.topic, letter.id) for letter in died if letter.about.topic in states}
     found: defaultdict[tuple[str, bytes | None], History] = defaultdict(History)
     for topic in sorted({topic for topic, _ in wanted}):
         async for record in records_read(settings, topic):

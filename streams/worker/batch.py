@@ -227,7 +227,7 @@ class BatchRunner:
             for rule in await self._patiently(forget, tally):
                 remedy = "its anchor was erased, and it excludes nothing now; give the anchor as a text"
                 log.warning("rule_lost_anchor", rule=rule, remedy=remedy)
-            await self._patiently(partial(verdicts.forget, self._index, dims, side, revisions), tally)
+            await self._patiently(partial(verdicts.erase, self._index, dims, side, revisions), tally)
 
     def _tell_stale_erasures(self, leaving: Sequence[Event], stored: Mapping[str, int | None]) -> None:
         """Logs an erasure without effect, because somebody asked for it. A replay has such erasures too."""

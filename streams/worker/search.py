@@ -149,8 +149,8 @@ class _Ask:
     def take(self, hits: Sequence[Hit], now: datetime, times: Times) -> None:
         """times: of the verdicts on pairs with the entity."""
         each, policy = self.embedded, self._policy
-        held = {other: time for other, time in times.items() if time >= each.entity.revision}
-        found = self._standing(compatible_hits(each.entity, hits, now, policy.book), held)
+        holding = given_since(times, each.entity.revision)
+        found = standing(compatible_hits(each.entity, hits, now, policy.book), each.side.other, holding)
         sure = confidences(self._encoder, each.certainty, each.told, found, policy)
         near = {hit.id for hit in hits[: self._limit]}
         self._entered += [choice for choice in sure if enters(choice, self._base)]
@@ -161,14 +161,7 @@ class _Ask:
         more = len(hits) >= self._limit < MAX_DEPTH
         self.short = more and not is_filled(self._best, hits[: self._limit][-1], self._least, policy)
         if self.short:
-            self._limit = min(self._limit * DEEPER + len(held), MAX_DEPTH)
-
-    def _standing(self, found: Sequence[Found], held: Times) -> list[Found]:
-        """Without those with whom a verdict holds. held: the verdicts since the entity changed."""
-        if not held:
-            return list(found)
-        other = self.embedded.side.other
-        return [each for each in found if held.get(name(other, each.hit.id), -1) < each.since]
+            self._limit = min(self._limit * DEEPER + len(holding), MAX_DEPTH)
 
     def result(self) -> MatchList:
         best = {found.hit.id for found, _ in self._best}
@@ -187,6 +180,18 @@ class _Ask:
 
     def _place(self, choice: Choice) -> tuple[float, str]:
         return -merit(choice[0], self._base), choice[0].hit.id
+
+
+def given_since(times: Times, revision: int) -> Times:
+    """The verdicts that the entity has not changed since. revision: of its last change."""
+    return {other: time for other, time in times.items() if time >= revision}
+
+
+def standing(found: list[Found], side: Side, holding: Times) -> list[Found]:
+    """Without those who were turned down and have not changed since. side: of those who were found."""
+    if not holding:
+        return found
+    return [each for each in found if holding.get(name(side, each.hit.id), -1) < each.since]
 
 
 def first_limit(top_k: int) -> int:

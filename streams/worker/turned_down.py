@@ -22,7 +22,7 @@ from rolecall.streams.events.receive import TurnedDown
 from rolecall.streams.events.records import Outgoing, withdrawal_record
 from rolecall.streams.index import verdicts
 from rolecall.streams.index.port import SCORE_UNITS, Hit, Index, Point
-from rolecall.streams.index.verdicts import least_since
+from rolecall.streams.index.verdicts import Given, least_since
 from rolecall.streams.matching.card import stored
 from rolecall.streams.matching.ranking import Place
 from rolecall.streams.worker.lists import Lists
@@ -44,26 +44,25 @@ class TurnedDownPairs:
     async def apply(self, events: Sequence[TurnedDown], now: datetime) -> list[Outgoing]:
         """A verdict that is known already is applied again: its withdrawal may never have been published."""
         given = {(event.vacancy_id, event.candidate_id): event.revision for event in events}
-        known = await self._points(given)
-        holding = {pair: time for pair, time in given.items() if _may_hold(pair, time, known)}
-        if not holding:
-            return []
+        points = await self._points(given)
+        if holding := _holding(given, points):
+            await self._add(holding, points)
+            points = await self._points(given)
+            holding = _holding(holding, points)
+        # Whatever was changed or erased meanwhile: the erasure may have looked for verdicts before.
+        await verdicts.remove(self._index, self._dims, {pair: given[pair] for pair in given.keys() - holding})
+        for side in Side:
+            await self._leave(side, holding, points, now)
+        return [withdrawal_record(_withdrawal(pair, time, now)) for pair, time in holding.items()]
+
+    async def _add(self, given: Given, points: Points) -> None:
         since = {
-            verdicts.name(side, pair[place]): least_since(known[side].get(pair[place]))
-            for pair in holding
+            verdicts.name(side, pair[place]): least_since(points[side].get(pair[place]))
+            for pair in given
             for place, side in enumerate(Side)
         }
-        if dropped := await verdicts.add(self._index, self._dims, holding, since):
+        if dropped := await verdicts.add(self._index, self._dims, given, since):
             log.warning("verdicts_dropped", verdicts=dropped, most_of_one_entity=verdicts.MOST)
-        points = await self._points(holding)
-        for side in Side:  # of who was erased meanwhile: the erasure may have looked before
-            gone = {id: point.revision for id, point in points[side].items() if point.vector is None}
-            if gone:
-                await verdicts.forget(self._index, self._dims, side, gone)
-        still = [pair for pair, time in holding.items() if _may_hold(pair, time, points)]
-        for side in Side:
-            await self._leave(side, still, points, now)
-        return [withdrawal_record(_withdrawal(pair, time, now)) for pair, time in holding.items()]
 
     async def _points(self, pairs: Collection[Pair]) -> Points:
         return {
@@ -93,8 +92,13 @@ class TurnedDownPairs:
             return {}
 
 
-def _may_hold(pair: Pair, time: int, points: Points) -> bool:
-    return all(time >= least_since(points[side].get(id)) for side, id in zip(Side, pair, strict=True))
+def _holding(given: Given, points: Points) -> dict[Pair, int]:
+    """Those that hold, as far as both entities are known."""
+    return {
+        pair: time
+        for pair, time in given.items()
+        if all(time >= least_since(points[side].get(id)) for side, id in zip(Side, pair, strict=True))
+    }
 
 
 def _withdrawal(pair: Pair, time: int, now: datetime) -> MatchesWithdrawn:

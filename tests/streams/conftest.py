@@ -181,6 +181,9 @@ class FakeIndex(FailsOnDemand):
         self.called("purge")
         self.purged_before_ms = before_ms
 
+    async def missing(self) -> list[Space]:
+        return []
+
     async def count(self, space: Space) -> int:
         return len(self.live(space))
 

@@ -13,11 +13,12 @@ from click.testing import CliRunner
 
 from rolecall.encoder.features import Features
 from rolecall.encoder.model import Encoder
-from rolecall.schemas.match import NearestOccupation
+from rolecall.schemas.match import NearestOccupation, Side
 from rolecall.streams.cli.explain import as_json_object, lines
 from rolecall.streams.cli.main import group as main
 from rolecall.streams.diagnose.explain import explain
 from rolecall.streams.errors import Unexplainable
+from rolecall.streams.index import verdicts
 from rolecall.streams.index.edge.client import QdrantEdge
 from rolecall.streams.index.edge.process import start_edge
 from rolecall.streams.index.port import Lookup, Point
@@ -47,6 +48,16 @@ def pair(world, make):
         await world.candidates(make.candidate(**candidate or {}))
 
     return publish
+
+
+@pytest.fixture
+def turned_down(world):
+    async def add(vacancy, candidate, time):
+        names = verdicts.name(Side.VACANCY, vacancy), verdicts.name(Side.CANDIDATE, candidate)
+        given = {(vacancy, candidate): time}
+        await verdicts.add(world.index, world.encoder.dims, given, dict.fromkeys(names, 0))
+
+    return add
 
 
 class TestVerdict:
@@ -85,6 +96,28 @@ class TestVerdict:
         await pair({"title": "nurse"}, {"title": "nurse"})
         await world.index.upsert(Lookup.ANCHOR, [Point("r#0", 1, encoder.vector("nurse") / 0.9, {})])
         assert (await told()).exclusion_rules == ()
+
+    async def test_a_verdict_that_holds(self, told, pair, turned_down):
+        await pair({"revision": 1_000}, {"revision": 2_000})
+        await turned_down("v1", "c1", 1_780_000_000_000)  # date -u -d @1780000000: 28 May 2026
+        found = await told()
+        assert found.stopped_by == "turned down on 2026-05-28"
+        assert [each.rank for each in found.lists] == [None, None]
+        assert any("turned down      on 2026-05-28" in line for line in lines(found, {}))
+
+    @pytest.mark.parametrize("time", [999, 1_999])
+    async def test_a_verdict_from_before_a_change_stops_nothing(self, told, pair, turned_down, time):
+        await pair({"revision": 1_000}, {"revision": 2_000})
+        await turned_down("v1", "c1", time)
+        found = await told()
+        assert (found.stopped_by, found.turned_down_at) == (None, None)
+
+    async def test_who_was_turned_down_takes_no_place(self, told, world, make, turned_down):
+        await world.vacancies(make.vacancy("v1", title="nurse"))
+        await world.candidates(make.candidate("c1", title="baker"), make.candidate("c2", title="nurse"))
+        await turned_down("v1", "c2", 1)
+        assert (await told()).lists[0].rank == 1
+        assert (await told(replace(POLICY, drop_turned_down=False))).lists[0].rank == 2
 
     async def test_better_ones_in_both_lists(self, told, world, make):
         await world.vacancies(make.vacancy("v1", title="nurse"), make.vacancy("v2", title="baker"))

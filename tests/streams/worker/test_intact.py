@@ -11,7 +11,7 @@ from rolecall.schemas.topics import DAY_MS, INPUTS, VACANCIES
 from rolecall.streams.errors import IndexGone, IndexOlder, IndexUnavailable
 from rolecall.streams.events.record import Record
 from rolecall.streams.index.port import SPACES, Lookup, Mark, Space
-from rolecall.streams.worker.intact import Intact, keep_checking
+from rolecall.streams.worker.intact import Intact, keep_checking, lost
 
 V0 = "vacancies", 0
 V1 = "vacancies", 1
@@ -296,3 +296,9 @@ async def test_between_two_checks_it_waits():
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(keep_checking(checks, committed, seconds=60), 0.02)
+
+
+async def test_a_space_for_verdicts_is_lost_only_if_feedback_was_read():
+    missing = [Lookup.ANCHOR, Lookup.VERDICT]
+    assert lost(missing, {V0: 7, F0: 0}) == [Lookup.ANCHOR]
+    assert lost(missing, {V0: 7, F0: 1}) == missing
