@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from rolecall.schemas.match import Side
 from rolecall.schemas.rollout import Rollout
-from rolecall.schemas.topics import ROLLOUTS
+from rolecall.schemas.topics import INPUTS, ROLLOUTS
 from rolecall.streams.rollout import steps, switch
 from tests.streams.fakes import SharedTopic
 
@@ -59,7 +59,7 @@ class Cluster:
         self.published = []
         self.sleeps_for_real = False
         self.points = {}
-        settings = SimpleNamespace(consumer_group="rolecall", stop_seconds=5, model="MODEL")
+        settings = SimpleNamespace(consumer_group="rolecall", stop_seconds=5, model="MODEL", inputs=INPUTS)
         self.session = switch.RolloutSession(settings, self.rollouts.reader(), self)
 
     async def publish(self, records):
@@ -75,7 +75,7 @@ class Cluster:
     async def members_of(self, settings, group):
         return answer(self.members[group])
 
-    async def lag(self, settings, group):
+    async def lag(self, settings, group, topics):
         return self.left[0]
 
     async def fence(self, settings, group):

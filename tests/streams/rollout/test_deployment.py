@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from rolecall.schemas.rollout import Deployment
-from rolecall.schemas.topics import DEAD_LETTERS, MATCHES
+from rolecall.schemas.topics import DEAD_LETTERS, INPUTS, MATCHES
 from rolecall.streams.errors import NotDeployed, RolloutRefused
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing, erasure_copy
@@ -324,7 +324,7 @@ class TestRollback:
             async def members(settings, group):
                 return workers
 
-            async def lag(settings, group):
+            async def lag(settings, group, topics):
                 return behind
 
             async def reached(at, there, ends, say):
@@ -338,7 +338,8 @@ class TestRollback:
             monkeypatch.setattr(switch.lag, "fence", fence)
             monkeypatch.setattr(switch, "_reached", reached)
             topic = SharedTopic(SWAPPED)
-            return switch.RolloutSession(SimpleNamespace(consumer_group="rolecall"), topic.reader(), topic)
+            settings = SimpleNamespace(consumer_group="rolecall", inputs=INPUTS)
+            return switch.RolloutSession(settings, topic.reader(), topic)
 
         waited = []
         made.waited = waited
