@@ -48,7 +48,7 @@ from rolecall.streams.events.record import Record
 from rolecall.streams.index.edge.client import QdrantEdge
 from rolecall.streams.index.edge.process import Collections
 from rolecall.streams.index.edge.protocol import Frame
-from rolecall.streams.index.port import SPACES, Index, Space, Stored
+from rolecall.streams.index.port import SPACES, Index, Lookup, Space, Stored
 from rolecall.training.feedback.entities import fold
 
 Engine = Literal["edge", "server"]
@@ -57,6 +57,7 @@ IDS = ("a", "b", "c", "d")
 STEPS = 24
 EDGE_EVERY = 10  # histories; a shard of the embedded engine takes 67 MB, and a history makes dozens
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+FED = [space for space in SPACES if space is not Lookup.VERDICT]  # nothing is lost of what nobody fed
 
 
 @dataclass(slots=True)
@@ -105,7 +106,7 @@ class EdgeStorage:
 
     async def delete(self, name: str, rng: random.Random) -> None:
         self.collections.close()
-        gone = self._folder / name if rng.random() < 0.5 else self._folder / name / rng.choice(SPACES)
+        gone = self._folder / name if rng.random() < 0.5 else self._folder / name / rng.choice(FED)
         shutil.rmtree(gone)
         self.collections = Collections(self._folder)
 
@@ -144,7 +145,8 @@ class ServerStorage:
 
     async def delete(self, name: str, rng: random.Random) -> None:
         ours = sorted(each for each in self._collections if each.startswith(f"rolecall_{name}_"))
-        for each in ours if rng.random() < 0.5 else [rng.choice(ours)]:
+        fed = [each for each in ours if not each.endswith("_verdicts")]
+        for each in ours if rng.random() < 0.5 else [rng.choice(fed)]:
             await self._double.local.delete_collection(each)
 
     @property
