@@ -180,6 +180,14 @@ EVENTS: dict[str, Contract] = {
         counterparts={"c-1": 1},
         model_version="9f2c41d07b3e",
     ),
+    "matches_withdrawn_turned_down": MatchesWithdrawn(
+        side=Side.VACANCY,
+        entity_id="v-1",
+        revision=1_795_339_800_252,
+        reason=WithdrawalReason.TURNED_DOWN,
+        occurred_at=HALF_PAST_NINE,
+        counterparts={"c-1": 1_795_339_800_252},
+    ),
     "rollout_minimal": Rollout(
         occurred_at=HALF_PAST_NINE, revision=0, live=Deployment(model_version="m", generation=0)
     ),

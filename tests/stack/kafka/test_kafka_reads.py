@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from rolecall.schemas.broker.reading import partitions_of
 from rolecall.schemas.topics import ROLLOUTS, TOPICS
-from rolecall.streams.kafka.lag import lag
+from rolecall.streams.kafka.lag import handled, lag
 from rolecall.streams.kafka.read import records_to_end
 from rolecall.streams.settings import Settings
 
@@ -135,7 +135,16 @@ def compacted(kit, wire, settings):
 
 
 @pytest.fixture(scope="module")
-def worker(kit, stack, compacted, tmp_path_factory):
+def shortened(kit, wire, stack):
+    """Retention has removed every verdict."""
+    for _ in range(3):
+        wire.send(kit.sent("feedback", b"v", b"{}", partition=0))
+    before = {TopicPartition("feedback", 0): RecordsToDelete(before_offset=3)}
+    asyncio.run(on(stack.broker, lambda admin: admin.delete_records(before)))
+
+
+@pytest.fixture(scope="module")
+def worker(kit, stack, compacted, shortened, tmp_path_factory):
     log = tmp_path_factory.mktemp("log") / "worker.jsonl"
     with kit.running_worker(stack.environment() | kit.wide, log) as running:
         kit.poll(lambda: running.lines("worker_started"), "the start")
@@ -153,6 +162,12 @@ def test_partitions_are_counted_on_the_cluster(settings, topics):
 def test_a_fresh_group_commits_past_what_compaction_removed(worker, wire, settings):
     wire.settle()
     assert asyncio.run(lag(settings, "rolecall")) == 0
+
+
+def test_and_past_what_retention_removed(worker, wire, settings):
+    wire.settle()
+    assert asyncio.run(handled(settings, "rolecall"))["feedback", 0] == 3
+    assert not [place for place in wire.letters if place[0] == "feedback"]
 
 
 def test_the_first_record_of_rollouts_is_found_in_any_partition(worker, stack):
