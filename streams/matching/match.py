@@ -55,8 +55,9 @@ def _match(
 ) -> MatchFields:
     hit, card = found.hit, found.card
     entity, side = embedded.entity, embedded.side
-    own = (entity.id, entity.revision, embedded.certainty, entity.skills, embedded.occupation)
-    other = (hit.id, found.since, card.certainty, card.skills, card.occupation)
+    own_key = embedded.duplicate_key
+    own = (entity.id, entity.revision, embedded.certainty, entity.skills, embedded.occupation, own_key)
+    other = (hit.id, found.since, card.certainty, card.skills, card.occupation, card.duplicate_key)
     vacancy, candidate = (own, other) if side is Side.VACANCY else (other, own)
     shared, missing = compare_skills(asked=vacancy[3], offered=candidate[3])
     return {
@@ -82,6 +83,8 @@ def _match(
             "vacancy_certainty": vacancy[2],
             "candidate_certainty": candidate[2],
         },
+        "duplicate_key": vacancy[5],
+        "duplicates": tuple(each.hit.id for each, _ in found.duplicates),
     }
 
 

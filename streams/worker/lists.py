@@ -52,7 +52,7 @@ from rolecall.streams.matching.ranking import (
 )
 from rolecall.streams.monitor.tally import ListCounts, Tally
 from rolecall.streams.retry import patiently
-from rolecall.streams.worker.members import Change, hashed, members_of
+from rolecall.streams.worker.members import Change, Member, hashed, members_of
 from rolecall.streams.worker.search import Search
 
 log = structlog.get_logger()
@@ -169,15 +169,17 @@ class Lists:
             now = {place.listing.id: place for place in (lists[id].places if id in lists else ())}
             for list_id, place in now.items():
                 if self._reckons and place.settled:
-                    change(place).entered[member] = place.score
-                if (was := before.get(list_id)) and place.score < was.score:
+                    change(place).entered[member] = Member(place.score, place.duplicate_key)
+                if (was := before.get(list_id)) and not place.keeps(was):
                     change(place).leaves = True
             for list_id, was in before.items():
                 if list_id not in now:
                     change(was).gone.add(member)
                     change(was).leaves = True
-                # Whoever is below `held` may have less than somebody that is not published.
-                stays = list_id in now and now[list_id].score >= now[list_id].listing.held
+                # Whoever is below `held` may have less than somebody that is not published. Whoever has
+                # another duplicate key may have left a place free.
+                news = now.get(list_id)
+                stays = news and news.score >= news.listing.held and news.duplicate_key == was.duplicate_key
                 if not (stays and self._reckons):
                     change(was).lost = True
         return changes
@@ -237,7 +239,7 @@ class Lists:
             compatible = compatible_hits(each.entity, hits, now, book)
             sure = confidences(self._encoder, each.certainty, each.told, compatible, self._policy)
             stood = [choice[0] for choice in sure if enters(choice, self._policy)]
-            found.append({one.hit.id: place_in(one, self._encoder, self._policy) for one in stood})
+            found.append({one.hit.id: place_in(each, one, self._encoder, self._policy) for one in stood})
             await asyncio.sleep(0)
         return found
 
@@ -382,7 +384,7 @@ class _List:
     def matches(self, encoder: Encoder, policy: Policy, now: datetime) -> Iterator[MatchFields]:
         """Those of the list that nobody may have published."""
         assert self.found is not None
-        best = self.found.best
+        best = self.found.best + self.found.duplicates
         whole = policy.max_per_employer is not None  # one that was passed over may be in it now
         for (found, _), match in zip(best, listed(encoder, self.embedded, best, now), strict=True):
             if whole or units_below(merit(found, policy)) < self.listing.held:

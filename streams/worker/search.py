@@ -17,16 +17,17 @@ from rolecall.streams.matching.policy import Policy
 from rolecall.streams.matching.ranking import (
     Choice,
     MatchList,
-    best_of,
     bounds,
     compatible_hits,
     confidences,
+    duplicates_of,
     enters,
     is_filled,
     kind_of,
     least_scores,
     merit,
     place_in,
+    ranked,
     wanted,
 )
 from rolecall.streams.monitor.tally import Tally
@@ -140,16 +141,15 @@ class _Ask:
         near = {hit.id for hit in hits[: self._limit]}
         self._entered += [choice for choice in sure if enters(choice, self._base)]
         own = [choice for choice in sure if choice[0].hit.id in near and choice[1] >= policy.min_confidence]
-        ordered = best_of(own, policy)
-        self._best = ordered[: policy.top_k]
-        self._bounds = bounds(ordered, self._least, policy)
+        self._best = ranked(own, policy)[: policy.top_k]
+        self._bounds = bounds(self._best, own, self._least, policy)
         more = len(hits) >= self._limit < MAX_DEPTH
         self.short = more and not is_filled(self._best, hits[: self._limit][-1], self._least, policy)
         if self.short:
             self._limit = min(self._limit * DEEPER, MAX_DEPTH)
 
     def result(self) -> MatchList:
-        best = {found.hit.id for found, _ in self._best}
+        best = {found.hit.id for found, _ in [*self._best, *duplicates_of(self._best)]}
         enters = {choice[0].hit.id: choice for choice in self._entered}
         ordered = sorted((choice for id, choice in enters.items() if id not in best), key=self._place)
         entered, cut = ordered[: self._base.max_entered], ordered[self._base.max_entered :]
@@ -158,7 +158,7 @@ class _Ask:
             self._best,
             *self._bounds,
             entered,
-            places=[place_in(found, self._encoder, self._base) for found, _ in published],
+            places=[place_in(self.embedded, found, self._encoder, self._base) for found, _ in published],
             cut=[found.hit.id for found, _ in cut],
             hidden=self.hidden,
         )
