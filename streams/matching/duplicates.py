@@ -45,7 +45,7 @@ def duplicate_key(vacancy: Vacancy) -> str | None:
         return None
     title = _REFERENCE.sub(" ", _GENDERS.sub(" ", _folded(vacancy.title)))
     key = f"{_TITLE_WORD.findall(title)}\n{_place(where)}\n{said}"
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return blake2b(key.encode(), digest_size=8).hexdigest()
 
 
 def _folded(text: str) -> str:
@@ -63,6 +63,6 @@ def _place(location: Location | None) -> str:
 
 
 def _sketch(words: Sequence[str]) -> str:
-    hashes = np.array([crc32(word.encode("utf-8", "surrogatepass")) for word in words], np.uint64)
+    hashes = np.array([crc32(word.encode()) for word in words], np.uint64)
     pairs = hashes[:-1] << np.uint64(32) | hashes[1:]
     return str((pairs * _ORDERS).min(axis=1).tolist())  # (orders, pairs) -> (orders,)

@@ -14,7 +14,7 @@ from rolecall.streams.errors import ExtraMissing
 Write = Callable[[Match, str, str], None]
 """A match, the title of its vacancy, the title of its candidate."""
 
-LISTS = ("shared_skills", "missing_skills", "features", "soft_rules")
+LISTS = ("shared_skills", "missing_skills", "features", "soft_rules", "duplicates")
 COLUMNS = (
     "vacancy_id",
     "vacancy_title",
