@@ -163,10 +163,8 @@ async def _own_list(
     best = [each for each, _ in chosen(model, own.card.certainty, own.card.told, found, policy)]
     ids = [each.hit.id for each in best]
     rank = ids.index(other_id) + 1 if other_id in ids else None
-    keys = {each.hit.id: each.card.duplicate_key for each in found}
-    key = keys.get(other_id) if rank is None else None
-    same = (each.hit.id for each in best[: policy.top_k] if key and each.card.duplicate_key == key)
-    return OwnList(own.side, policy.top_k, policy.min_confidence, rank, next(same, None))
+    duplicates = ((one.hit.id, each.hit.id) for each in best[: policy.top_k] for one, _ in each.duplicates)
+    return OwnList(own.side, policy.top_k, policy.min_confidence, rank, dict(duplicates).get(other_id))
 
 
 def _stopped_by(

@@ -19,7 +19,7 @@ from rolecall.streams.matching.ranking import Choice, Found, chosen
 from rolecall.streams.matching.skills import compare_skills
 
 MAX_NAMED_SKILLS = 10
-MAX_NAMED_BYTES = 300  # of each list: a match stays under 2 KB
+MAX_NAMED_BYTES = 300  # of each list: without the ids of duplicates, a match stays under 2 KB
 MAX_NAMED_FEATURES = 3
 
 Prominent = Sequence[tuple[int, str]]

@@ -31,6 +31,7 @@ COLUMNS = (
     "candidate_revision",
     "model_version",
     "occurred_at",
+    "duplicate_key",
     "id",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins with one of these

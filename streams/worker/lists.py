@@ -14,9 +14,9 @@ floor is published by its own event. What scores `held` or more is published. So
 `held` is no higher than the last place. A search that finds a lower last place first lowers the floor, then
 searches again: what arrives after the floor is lowered publishes itself, and the second search sees the rest.
 Two writes of one list exclude each other by `listed`: the later one does nothing. Whoever raises `held`
-relies on the scores of the members. So an event that takes a member out, or lowers its score, writes the list
-as it is, or has it searched. Then a floor that relies on the older score is not written any more. If it was
-written before, this write fails, and the list is searched again.
+relies on the scores of the members. So an event that takes a member out, lowers its score or changes its
+duplicate key writes the list as it is, or has it searched. Then a floor that relies on the older score is not
+written any more. If it was written before, this write fails, and the list is searched again.
 """
 
 import asyncio

@@ -1,10 +1,11 @@
 """Who is in a list, as far as is known: enough to raise its floor, and to see that it is still full without a
 member, both without a search.
 
-The known members and their scores are stored with the list (`Listing.members`). If as many as the list is
-long are known to score at least so much, its last place scores no less. Whoever lowers the score of a
-member, or takes it out, writes the list or has it searched. So a floor that would be too high is never
-written, or the list is due. A member that nobody knows only makes the floor lower than it could be.
+The known members and their scores are stored with the list (`Listing.members`), of duplicates the best one.
+If as many as the list is long are known to score at least so much, its last place scores no less. Whoever
+lowers the score of a member, changes its duplicate key or takes it out, writes the list or has it searched.
+So a floor that would be too high is never written, or the list is due. A member that nobody knows only makes
+the floor lower than it could be.
 """
 
 from collections.abc import Iterable

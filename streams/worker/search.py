@@ -141,8 +141,11 @@ class _Ask:
         near = {hit.id for hit in hits[: self._limit]}
         self._entered += [choice for choice in sure if enters(choice, self._base)]
         own = [choice for choice in sure if choice[0].hit.id in near and choice[1] >= policy.min_confidence]
-        self._best = ranked(own, policy)[: policy.top_k]
-        self._bounds = bounds(self._best, own, self._least, policy)
+        ordered = ranked(own, policy)
+        self._best = ordered[: policy.top_k]
+        # With a limit for employers nothing relies on `held`: see `Lists`.
+        found = own if policy.max_per_employer is None else ordered
+        self._bounds = bounds(self._best, found, self._least, policy)
         more = len(hits) >= self._limit < MAX_DEPTH
         self.short = more and not is_filled(self._best, hits[: self._limit][-1], self._least, policy)
         if self.short:

@@ -106,8 +106,8 @@ class TestVerdict:
 class TestDuplicates:
     @pytest.fixture
     async def explained(self, world, told, make):
-        """v2 is a duplicate of v1, which the list of c1 has. The list of v2 has another candidate."""
-        policy = Policy(1, 0, duplicates_share_a_place=True)
+        """v2 is a duplicate of v1, which the list of c1 has. The list of v2 has other candidates."""
+        policy = Policy(2, 0, duplicates_share_a_place=True)
         world.use(policy=policy)
         text = " ".join(a + b for a, b in product(ascii_lowercase, repeat=2))
         vector = world.encoder.vector
@@ -115,7 +115,9 @@ class TestDuplicates:
         await world.vacancies(
             *(make.vacancy(f"v{n}", title=title, description=text) for n, title in enumerate(titles, 1))
         )
-        await world.candidates(make.candidate("c1"), make.candidate("c2", title=titles[1]))
+        await world.candidates(
+            make.candidate("c1"), *(make.candidate(f"c{n}", title=titles[1]) for n in (2, 3))
+        )
         return await told(policy, vacancy="v2")
 
     async def test_the_one_that_has_the_place_is_named(self, explained):

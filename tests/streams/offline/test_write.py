@@ -22,6 +22,7 @@ MATCH = Match(
     confidence=0.7,
     found_by=Side.VACANCY,
     rank=1,
+    duplicate_key="k",
     reasons=Reasons(shared_skills=("SQL", "Go"), vacancy_certainty=0.4, candidate_certainty=0.5),
 )
 ROW = {
@@ -30,6 +31,7 @@ ROW = {
     "missing_skills": [], "features": [], "soft_rules": [], "vacancy_certainty": 0.4,
     "candidate_certainty": 0.5, "vacancy_revision": 1, "candidate_revision": 2, "model_version": "model",
     "occurred_at": "2026-01-01T00:00:00Z", "id": "m", "duplicates": [],
+    "duplicate_key": "k",
 }  # fmt: skip
 
 
