@@ -22,7 +22,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import combinations
@@ -210,14 +210,16 @@ async def measure(connect: Callable[[str, int], QdrantEdge], options: argparse.N
     share = min(1.0, options.points / (len(jobs) + len(people)))
     chance = random.Random(3)
     entities = [entity for some in (jobs, people) for entity in chance.sample(some, round(share * len(some)))]
-    policy = Policy(options.top_k, options.min_confidence)
+    policy = Policy(
+        options.top_k, options.min_confidence, duplicates_share_a_place=not options.duplicates_apart
+    )
     wanted = belonging(steps_of(entities, 0, now)[1], encoder, policy, now)
     held: list[Pairs] = []
     figures: dict[str, float] = {"entities": len(entities), "belonging": len(wanted)}
     for seed in range(options.orders):
         steps, left = steps_of(entities, seed, now)
         if seed == 0:
-            alone = Policy(options.top_k, options.min_confidence, max_entered=0)
+            alone = replace(policy, max_entered=0)
             index = connect("alone", encoder.dims)
             _, _, old = await market_of(index, encoder, alone, steps, options.batch, lists=False)
             await index.close()
@@ -248,6 +250,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=3)
     parser.add_argument("--top-k", type=int, default=10)
     parser.add_argument("--min-confidence", type=float, default=0.2)
+    parser.add_argument("--duplicates-apart", action="store_true", help="each takes a place of its own")
     parser.add_argument("--batch", type=int, default=128, help="records a batch")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rolecall-bench-") as folder:

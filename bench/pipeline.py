@@ -55,6 +55,7 @@ from rolecall.streams.kafka.publisher import producer
 MAPPING = (
     "id={platform}-{jobId}-{locations}",
     "title=title",
+    "employer=company",
     "location=locations",
     "workplace=isRemote",
     "employment_types=employmentType",

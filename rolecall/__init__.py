@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rolecall.encoder.model import Encoder
     from rolecall.schemas.candidate import Candidate
     from rolecall.schemas.errors import RolecallError
-    from rolecall.schemas.match import Match
+    from rolecall.schemas.match import Match, Side
     from rolecall.schemas.vacancy import Vacancy
     from rolecall.streams.events.match_state import MatchState
     from rolecall.streams.matching.hard_rules import RuleBook, broken_rules, compatible
@@ -29,6 +29,7 @@ __all__ = [
     "RolecallError",
     "RuleBook",
     "Settings",
+    "Side",
     "Vacancy",
     "broken_rules",
     "compatible",
@@ -44,6 +45,7 @@ _MODULES = {
     "RolecallError": "schemas.errors",
     "RuleBook": "streams.matching.hard_rules",
     "Settings": "streams.settings",
+    "Side": "schemas.match",
     "Vacancy": "schemas.vacancy",
     "broken_rules": "streams.matching.hard_rules",
     "compatible": "streams.matching.hard_rules",

@@ -8,6 +8,7 @@ from pydantic import Field, WithJsonSchema
 from rolecall.schemas.common import Contract, EntityId, MillisecondsSinceEpoch, OccurredAt
 
 Unit = Annotated[float, Field(ge=0, le=1)]
+MAX_DUPLICATES = 20
 
 
 class Side(StrEnum):
@@ -64,6 +65,15 @@ class Match(Contract):
     found_by: Side = Field(description="The side whose event led to the match.")
     rank: Annotated[int, Field(ge=1)] = Field(description="Place in the list of the side that found it.")
     reasons: Reasons
+    duplicate_key: str | None = Field(
+        default=None,
+        description="Vacancies with the same key are duplicates: they share one place in a candidate's list.",
+    )
+    duplicates: tuple[EntityId, ...] = Field(
+        default=(),
+        max_length=MAX_DUPLICATES,
+        description="Ids of duplicates of the vacancy that share its place in the list of the candidate.",
+    )
 
 
 # Code generators make a typed map of additionalProperties, and nothing of patternProperties.

@@ -79,6 +79,10 @@ class Settings(BrokerSettings):
         "changes; false: workers do not read the topic feedback",
     )
 
+    duplicates_share_a_place: bool = Field(
+        True, description="Duplicates of one vacancy take one place of a candidate's list"
+    )
+
     hard_rules: dict[HardRule, Mode] = Field(
         {}, description='Hard rules that are "soft" or "off": {"salary":"soft"}'
     )
@@ -163,6 +167,7 @@ class Settings(BrokerSettings):
             book=RuleBook(self.hard_rules, {str(currency): rate for currency, rate in self.rates.items()}),
             soft_penalty=self.soft_penalty,
             max_per_employer=self.max_per_employer,
+            duplicates_share_a_place=self.duplicates_share_a_place,
             min_reference_score=self.min_reference_score,
             max_top_k=self.max_top_k,
             lowest_min_confidence=self.lowest_min_confidence,

@@ -80,6 +80,8 @@ def lines(found: Explanation, titles: Titles) -> Iterator[str]:
     yield f"confidence  {found.confidence:.3f}"
     for each in found.lists:
         place = f"place {each.rank}" if each.rank else f"not in the top {each.top_k}"
+        if each.duplicate:
+            place = f"its duplicate {each.duplicate} has the place"
         yield f"list        of the {each.side}: {place} (minimum confidence {each.min_confidence:.2f})"
     yield ""
     rows = [("rule", "mode", "verdict", "vacancy", "candidate")] + [

@@ -46,6 +46,7 @@ class OwnList:
     top_k: int
     min_confidence: float
     rank: int | None  # of the pair among the hits that pass; None: not in the first 1,000
+    duplicate: str | None = None  # the duplicate of the vacancy that has the place in its stead
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,11 @@ async def _own_list(
     query = Query(own.vector, wanted(own.card.terms, now, policy.book), DEPTH)
     [hits] = await index.search_allowed(own.side.other, [query])
     found = standing(compatible_hits(own.card.terms, hits, now, policy.book), own.side.other, turned_down)
-    ids = [each.hit.id for each, _ in chosen(model, own.card.certainty, own.card.told, found, policy)]
+    best = [each for each, _ in chosen(model, own.card.certainty, own.card.told, found, policy)]
+    ids = [each.hit.id for each in best]
     rank = ids.index(other_id) + 1 if other_id in ids else None
-    return OwnList(own.side, policy.top_k, policy.min_confidence, rank)
+    duplicates = ((one.hit.id, each.hit.id) for each in best[: policy.top_k] for one, _ in each.duplicates)
+    return OwnList(own.side, policy.top_k, policy.min_confidence, rank, dict(duplicates).get(other_id))
 
 
 def _stopped_by(
@@ -208,6 +211,8 @@ def _stopped_by(
     if confidence < least:
         return f"confidence {confidence:.3f} is below {least:g}"
     if not any(each.rank and each.rank <= each.top_k for each in lists):
+        if duplicate := next((each.duplicate for each in lists if each.duplicate), None):
+            return f"its duplicate {duplicate} has the place in the candidate's list"
         return "both lists are full of better matches"
     return None
 

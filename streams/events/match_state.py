@@ -8,9 +8,9 @@ Two events of one pair or entity may change places, come late or come twice: the
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from rolecall.schemas.match import Match, MatchesWithdrawn, Side
+from rolecall.schemas.match import MAX_DUPLICATES, Match, MatchesWithdrawn, Side
 from rolecall.schemas.rollout import Rollout
 
 Entity = tuple[Side, str]
@@ -66,8 +66,7 @@ class MatchState:
 
     def matches(self) -> list[Match]:
         """By vacancy, the most confident first."""
-        counting = ([match for match in held if self._counts(match)] for held in self._held.values())
-        newest = (max(held, key=_age) for held in counting if held)
+        newest = self._newest(self._held.values())
         return sorted(newest, key=lambda match: (match.vacancy_id, -match.confidence, match.candidate_id))
 
     def belonging(self, top_k: int, soft_penalty: float = 0.8) -> list[Match]:
@@ -75,14 +74,28 @@ class MatchState:
 
         soft_penalty: of each broken soft rule, as the workers have it (`ROLECALL_SOFT_PENALTY`).
         """
-        lists: defaultdict[Entity, list[tuple[float, str, str]]] = defaultdict(list)
+        lists: defaultdict[Entity, list[Match]] = defaultdict(list)
         matches = self.matches()
         for match in matches:
-            merit = -match.score * soft_penalty ** len(match.reasons.soft_rules)
-            lists[Side.VACANCY, match.vacancy_id].append((merit, match.candidate_id, match.id))
-            lists[Side.CANDIDATE, match.candidate_id].append((merit, match.vacancy_id, match.id))
-        kept = {id for each in lists.values() for *_, id in sorted(each)[:top_k]}
+            for entity in _entities(match):
+                lists[entity].append(match)
+        kept = {
+            match.id for (side, _), each in lists.items() for match in _best(side, each, top_k, soft_penalty)
+        }
         return [match for match in matches if match.id in kept]
+
+    def list_of(self, side: Side, id: str, top_k: int, soft_penalty: float = 0.8) -> list[Match]:
+        """The list of one entity, best first: what to show to a candidate, or for a vacancy.
+
+        `duplicates` of a match are those that hold now. soft_penalty: as of `belonging`.
+        """
+        pairs = self._pairs.get((side, id), ())
+        return _best(side, self._newest(self._held[pair] for pair in pairs), top_k, soft_penalty)
+
+    def _newest(self, held: Iterable[Sequence[Match]]) -> list[Match]:
+        """Of each pair."""
+        counting = ([match for match in each if self._counts(match)] for each in held)
+        return [max(each, key=_age) for each in counting if each]
 
     def _counts(self, match: Match) -> bool:
         return self._rollout is None or match.model_version == self._rollout.live.model_version
@@ -129,6 +142,25 @@ class MatchState:
             and model in (None, match.model_version)
             for vacancy, candidate, model in self._excluded.get((match.vacancy_id, match.candidate_id), ())
         )
+
+
+def _best(side: Side, matches: Iterable[Match], top_k: int, soft_penalty: float) -> list[Match]:
+    """The list of one entity of this side. In a candidate's list duplicates share a place."""
+
+    def place(match: Match) -> tuple[float, str]:
+        merit = match.score * soft_penalty ** len(match.reasons.soft_rules)
+        return -merit, match.vacancy_id if side is Side.CANDIDATE else match.candidate_id
+
+    places: dict[str, list[Match]] = {}
+    for match in sorted(matches, key=place):
+        key = match.duplicate_key if side is Side.CANDIDATE else None
+        places.setdefault(key or match.id, []).append(match)
+    return [_with_duplicates(*each) for each in list(places.values())[:top_k]]
+
+
+def _with_duplicates(match: Match, *others: Match) -> Match:
+    ids = tuple(each.vacancy_id for each in others[:MAX_DUPLICATES])
+    return match if match.duplicates == ids else match.model_copy(update={"duplicates": ids})
 
 
 def _exclusion(event: MatchesWithdrawn, counterpart: str, revision: int) -> tuple[Pair, Excluded]:

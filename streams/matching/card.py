@@ -48,6 +48,7 @@ class Embedded:
     edition: str | None = None  # of the entity, if it is known already
     digest: str | None = None  # of everything that its matches depend on
     told: int = -1  # how much its document tells; -1: found from the entity, which must have its texts
+    duplicate_key: str | None = None  # of a vacancy, see `duplicates.py`
 
     def __post_init__(self) -> None:
         if self.told < 0:
@@ -68,6 +69,7 @@ class Card(Contract, Generic[Terms]):
     peaks: tuple[int, ...]
     occupation: NearestOccupation | None = None
     employer: str | None = None  # of a vacancy
+    duplicate_key: str | None = None
     matching: Matching | None = None
 
 
@@ -102,6 +104,8 @@ def point(
         "peaks": peaks(embedded.vector),
         **entity.model_dump(include={"employer", "matching"}, exclude_none=True),
     }
+    if embedded.duplicate_key is not None:
+        card["duplicate_key"] = embedded.duplicate_key
     if embedded.occupation is not None:
         card["occupation"] = embedded.occupation.model_dump()
     payload: Payload = {
@@ -141,7 +145,14 @@ def stored(side: Side, point: Point) -> Embedded:
         entity = Vacancy.model_construct(**fields, employer=card.employer)
     else:
         entity = Candidate.model_construct(**fields)
-    return Embedded(entity, point.vector, card.certainty, occupation=card.occupation, told=card.told)
+    return Embedded(
+        entity,
+        point.vector,
+        card.certainty,
+        occupation=card.occupation,
+        told=card.told,
+        duplicate_key=card.duplicate_key,
+    )
 
 
 def _fitting(skills: Sequence[str]) -> Sequence[str]:

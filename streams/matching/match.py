@@ -19,7 +19,7 @@ from rolecall.streams.matching.ranking import Choice, Found, chosen
 from rolecall.streams.matching.skills import compare_skills
 
 MAX_NAMED_SKILLS = 10
-MAX_NAMED_BYTES = 300  # of each list: a match stays under 2 KB
+MAX_NAMED_BYTES = 300  # of each list: without the ids of duplicates, a match stays under 2 KB
 MAX_NAMED_FEATURES = 3
 
 Prominent = Sequence[tuple[int, str]]
@@ -55,8 +55,9 @@ def _match(
 ) -> MatchFields:
     hit, card = found.hit, found.card
     entity, side = embedded.entity, embedded.side
-    own = (entity.id, entity.revision, embedded.certainty, entity.skills, embedded.occupation)
-    other = (hit.id, found.since, card.certainty, card.skills, card.occupation)
+    own_key = embedded.duplicate_key
+    own = (entity.id, entity.revision, embedded.certainty, entity.skills, embedded.occupation, own_key)
+    other = (hit.id, found.since, card.certainty, card.skills, card.occupation, card.duplicate_key)
     vacancy, candidate = (own, other) if side is Side.VACANCY else (other, own)
     shared, missing = compare_skills(asked=vacancy[3], offered=candidate[3])
     return {
@@ -82,6 +83,8 @@ def _match(
             "vacancy_certainty": vacancy[2],
             "candidate_certainty": candidate[2],
         },
+        "duplicate_key": vacancy[5],
+        "duplicates": tuple(each.hit.id for each, _ in found.duplicates),
     }
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rolecall.schemas.candidate import CandidateTerms
-from rolecall.schemas.vacancy import VacancyTerms
+from rolecall.schemas.vacancy import Vacancy, VacancyTerms
 from rolecall.streams.events.receive import Entity
 from rolecall.streams.matching.card import Card
+from rolecall.streams.matching.duplicates import duplicate_key
 from rolecall.streams.matching.hard_rules import ALL_HARD, RuleBook
 
 
@@ -25,6 +26,7 @@ class Policy:
     book: RuleBook = ALL_HARD
     soft_penalty: float = 0.8  # each broken soft rule multiplies the confidence by it
     max_per_employer: int | None = None
+    duplicates_share_a_place: bool = False  # in a candidate's list
     min_reference_score: float = 0.86
     max_top_k: int = 1000  # these two limit what an event may ask for
     lowest_min_confidence: float = 0.0
@@ -41,6 +43,8 @@ class Policy:
         return (
             f"{self.top_k} {self.min_confidence} {modes} {rates} {self.soft_penalty} {self.max_per_employer}"
             f" {self.min_reference_score} {self.published_to}{turned_down}"
+            + " duplicates"
+            * self.duplicates_share_a_place
         )
 
     def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":
@@ -54,6 +58,12 @@ class Policy:
         if asked.min_confidence is not None:
             min_confidence = max(asked.min_confidence, self.lowest_min_confidence)
         return replace(self, top_k=top_k, min_confidence=min_confidence)
+
+    def duplicate_key(self, entity: Entity) -> str | None:
+        """Without a key, a vacancy shares its place with no other one."""
+        if not (self.duplicates_share_a_place and isinstance(entity, Vacancy)):
+            return None
+        return duplicate_key(entity)
 
     def longer(self) -> "Policy":
         """With the members that a list may have to spare."""

@@ -2,22 +2,24 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 
 from rolecall.encoder.calibration import LEVELS
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.candidate import CandidateTerms
+from rolecall.schemas.match import MAX_DUPLICATES
 from rolecall.schemas.vacancy import VacancyTerms
 from rolecall.streams.index.conditions import Condition
 from rolecall.streams.index.port import SCORE_UNITS, Hit, Least, Listing
 from rolecall.streams.matching import hard_rules as rules
 from rolecall.streams.matching import pushdown
-from rolecall.streams.matching.card import Card, candidate_card, vacancy_card
+from rolecall.streams.matching.card import Card, Embedded, candidate_card, vacancy_card
 from rolecall.streams.matching.hard_rules import ALL_HARD, HardRule, RuleBook
 from rolecall.streams.matching.policy import Policy
 
@@ -30,6 +32,7 @@ class Found:
     card: Card[VacancyTerms] | Card[CandidateTerms]
     soft: tuple[HardRule, ...]  # the soft rules that the pair breaks
     score: float  # of the hit, rounded: engines and request sizes differ in the last bits
+    duplicates: tuple["Choice", ...] = ()  # share its place
 
     @property
     def since(self) -> int:
@@ -37,7 +40,7 @@ class Found:
         return int(str(self.hit.payload.get("since", self.hit.revision)))
 
 
-Choice = tuple[Found, float]
+Choice: TypeAlias = tuple[Found, float]
 """With its confidence."""
 
 
@@ -47,11 +50,16 @@ class MatchList:
 
     best: list[Choice]
     floor: int  # in units: what scores as much may enter the list; the threshold while there is room
-    held: int  # every pair of the other side that scores as much is in the list
+    held: int  # every pair of the other side that scores as much is in the list, or shares a place of it
     entered: list[Choice]  # besides the best: their own lists have a place for the entity
     places: list["Place"]  # in lists of the other side, of the best and of the entered
     cut: list[str]  # by id, lists that it would enter besides, if it might enter more
     hidden: bool  # there may be more of these than the search returns
+
+    @property
+    def duplicates(self) -> list[Choice]:
+        """They are published too: if the one with the place leaves, the next one has it at once."""
+        return duplicates_of(self.best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,11 @@ class Place:
     top_k: int
     score: int  # its merit in units
     least: int  # in units: no pair of the list's owner that scores less has enough confidence
+    duplicate_key: str | None  # of the entity
+
+    def keeps(self, was: "Place") -> bool:
+        """Whether everything that relied on the older place still may."""
+        return self.score >= was.score and self.duplicate_key == was.duplicate_key
 
 
 SCORE_DIGITS = 5
@@ -100,22 +113,41 @@ def compatible_hits(
     return found
 
 
-def ranked(found: Sequence[Found], policy: Policy) -> list[Found]:
+def ranked(choices: Sequence[Choice], policy: Policy) -> list[Choice]:
     """Best first, equal ones by id, at most so many of one employer. A broken soft rule lowers rank and
-    confidence alike."""
-    best = sorted(found, key=lambda each: (-merit(each, policy), each.hit.id))
-    most = policy.max_per_employer
-    if most is None:
-        return best
-    taken: Counter[str] = Counter()
-    kept = []
-    for each in best:
-        employer = each.card.employer
+    confidence alike.
+
+    The best of several duplicates has the place. It names the next ones, as far as they come before the last
+    place of the list.
+    """
+    taken: Counter[str] = Counter()  # by employer
+    sharing: dict[str, list[Choice]] = {}  # by duplicate key
+    kept: list[Choice] = []
+    for choice in sorted(choices, key=lambda each: (-merit(each[0], policy), each[0].hit.id)):
+        employer, key = choice[0].card.employer, choice[0].card.duplicate_key
+        if key is not None and key in sharing:
+            if len(kept) < policy.top_k:
+                sharing[key].append(choice)
+            continue
         if employer is not None:
+            if taken[employer] == policy.max_per_employer:
+                continue
             taken[employer] += 1
-        if employer is None or taken[employer] <= most:
-            kept.append(each)
-    return kept
+        if key is not None:
+            sharing[key] = []
+        kept.append(choice)
+    return [_shared(choice, sharing) for choice in kept] if sharing else kept
+
+
+def _shared(choice: Choice, sharing: Mapping[str, Sequence[Choice]]) -> Choice:
+    found, confidence = choice
+    if duplicates := sharing.get(found.card.duplicate_key or ""):
+        return replace(found, duplicates=tuple(duplicates[:MAX_DUPLICATES])), confidence
+    return choice
+
+
+def duplicates_of(best: Iterable[Choice]) -> list[Choice]:
+    return [each for found, _ in best for each in found.duplicates]
 
 
 def merit(found: Found, policy: Policy) -> float:
@@ -172,26 +204,20 @@ def chosen(
     certainty, told: of the entity that searches.
     """
     sure = confidences(model, certainty, told, found, policy)
-    return best_of(
+    return ranked(
         [(each, confidence) for each, confidence in sure if confidence >= policy.min_confidence], policy
     )
 
 
-def best_of(choices: Sequence[Choice], policy: Policy) -> list[Choice]:
-    """As `ranked`."""
-    confidence = {each.hit.id: p for each, p in choices}
-    return [(each, confidence[each.hit.id]) for each in ranked([each for each, _ in choices], policy)]
-
-
-def bounds(best: Sequence[Choice], least: float, policy: Policy) -> tuple[int, int]:
-    """`floor` and `held` of a list. best: more than `top_k`, if the next one has the merit of the last place.
+def bounds(best: Sequence[Choice], found: Iterable[Choice], least: float, policy: Policy) -> tuple[int, int]:
+    """`floor` and `held` of a list. found: `best`, and what is not published with it.
 
     The merit of the last place in units, rounded down, is the floor; `least` while there is room.
     """
-    if len(best) < policy.top_k:
-        return (floor := units_below(least)), floor
-    last, *rest = (units_below(merit(each, policy)) for each, _ in best[policy.top_k - 1 : policy.top_k + 1])
-    return last, last + (rest == [last])
+    last = merit(best[-1][0], policy) if len(best) == policy.top_k else least
+    published = {each.hit.id for each, _ in [*best, *duplicates_of(best)]}
+    others = (units_below(merit(each, policy)) for each, _ in found if each.hit.id not in published)
+    return (floor := units_below(last)), max(floor, 1 + max(others, default=-1))
 
 
 def above(found: MatchList, floor: int, policy: Policy) -> MatchList:
@@ -204,7 +230,7 @@ def above(found: MatchList, floor: int, policy: Policy) -> MatchList:
     if units_below(merit(found.best[policy.top_k - 1][0], policy)) < floor:
         return found
     best = [choice for choice in found.best if units_below(merit(choice[0], policy)) >= floor]
-    return replace(found, best=best, floor=floor, held=floor)
+    return replace(found, best=best, floor=floor, held=max(floor, found.held))
 
 
 def units_below(score: float) -> int:
@@ -217,7 +243,8 @@ def enters(choice: Choice, policy: Policy) -> bool:
     return found.hit.reaches and confidence >= policy.of(found.card).min_confidence
 
 
-def place_in(found: Found, model: Encoder, policy: Policy) -> Place:
+def place_in(embedded: Embedded, found: Found, model: Encoder, policy: Policy) -> Place:
+    """Of the entity in the list of what it found."""
     payload, card, own = found.hit.payload, found.card, policy.of(found.card)
     return Place(
         Listing.stored(found.hit.id, payload),
@@ -225,6 +252,7 @@ def place_in(found: Found, model: Encoder, policy: Policy) -> Place:
         top_k=own.top_k,
         score=units_below(merit(found, policy)),
         least=int(least_scores(model, card.certainty, card.told, own)[-1]),
+        duplicate_key=embedded.duplicate_key,
     )
 
 

@@ -15,7 +15,14 @@ from rolecall.encoder.model import Encoder
 from rolecall.schemas.match import Side
 from rolecall.streams.index.columns import Mask
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import SCORE_DIGITS, Found, chosen, compatible_hits, merit
+from rolecall.streams.matching.ranking import (
+    SCORE_DIGITS,
+    Found,
+    chosen,
+    compatible_hits,
+    duplicates_of,
+    merit,
+)
 from rolecall.streams.offline.allowed import Allowed
 from rolecall.streams.offline.best import NONE, SLACK, Best, least_scores
 from rolecall.streams.offline.pool import Floats, Pool, Rows
@@ -28,7 +35,8 @@ PLACES_AT_ONCE = 1 << 21  # of the lists that are made again together; 16 MB
 
 Advanced = Callable[[str, int, int | None], None]
 """Name of the counted things, how many more are done, and the total if it is known."""
-List = tuple[Rows, Floats]  # of one entity: rows of the other side with their scores, highest first
+List = tuple[Rows, Floats]
+"""Of one entity: rows of the other side with their scores, highest first. With the duplicates of its best."""
 
 EMPTY: List = (np.empty(0, np.int32), np.empty(0, np.float32))
 
@@ -135,7 +143,7 @@ def _settle(
         own = float(pool.certainty[row]), int(pool.told[row])
         list_ = chosen(market.encoder, *own, found, policy)[: policy.top_k]
         if count < best.limit or _is_filled([each for each, _ in list_], float(scores[-1]), policy):
-            ids = {each.hit.id for each, _ in list_}
+            ids = {each.hit.id for each, _ in [*list_, *duplicates_of(list_)]}
             kept = [market.pools[side.other].ids[other] in ids for other in others[:count].tolist()]
             made[row] = others[:count][kept], scores[:count][kept]
             market.advanced(f"{side} lists", 1, len(pool))

@@ -70,7 +70,7 @@ def market(
     with tempfile.TemporaryDirectory(prefix="rolecall-") as folder:
 
         def pool(side: Side) -> Pool:
-            collector = Collector(side, encoder, policy.book, Path(folder, side), now)
+            collector = Collector(side, encoder, policy, Path(folder, side), now)
             return collector.collect(events[side], lambda more: advanced(f"{side} records", more, None))
 
         vacancies, candidates = pool(Side.VACANCY), pool(Side.CANDIDATE)

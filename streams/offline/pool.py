@@ -19,7 +19,7 @@ from rolecall.streams.events.receive import Entity, Event, Published, newest
 from rolecall.streams.events.withdrawals import reason_to_go
 from rolecall.streams.index.port import Hit
 from rolecall.streams.matching.card import Embedded, point
-from rolecall.streams.matching.hard_rules import RuleBook
+from rolecall.streams.matching.policy import Policy
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int32]  # places in a pool
@@ -58,7 +58,13 @@ class Pool:
         return CONTRACT_OF[self.side].model_validate_json(self.entities[row])
 
     def embedded(self, row: int, vector: Floats) -> Embedded:
-        return Embedded(self.entity(row), vector, float(self.certainty[row]), told=int(self.told[row]))
+        return Embedded(
+            self.entity(row),
+            vector,
+            float(self.certainty[row]),
+            told=int(self.told[row]),
+            duplicate_key=orjson.loads(self.cards[row]).get("duplicate_key"),
+        )
 
     def hit(self, row: int, score: float) -> Hit:
         return Hit(self.ids[row], self.revisions[row], score, {CARD: self.cards[row]})
@@ -77,10 +83,10 @@ class Collector:
     """Collects the events of one side, in any order. The highest revision of each id counts. Erased, closed
     and expired entities are left out."""
 
-    def __init__(self, side: Side, encoder: Encoder, book: RuleBook, file: Path, now: datetime) -> None:
+    def __init__(self, side: Side, encoder: Encoder, policy: Policy, file: Path, now: datetime) -> None:
         self._side = side
         self._encoder = encoder
-        self._book = book
+        self._policy = policy
         self._path = file
         self._now = now
         self._current: dict[str, tuple[int, bool, int]] = {}  # revision, whether it is gone, place
@@ -119,7 +125,9 @@ class Collector:
         for entity, vector, certainty in zip(
             entities, embeddings.vectors, embeddings.certainty.tolist(), strict=True
         ):
-            payload = point(Embedded(entity, vector, certainty), self._book).payload or {}
+            key = self._policy.duplicate_key(entity)
+            embedded = Embedded(entity, vector, certainty, duplicate_key=key)
+            payload = point(embedded, self._policy.book).payload or {}
             self._cards.append(str(payload[CARD]))
             self._entities.append(entity.model_dump_json(exclude=LONG_TEXTS, exclude_defaults=True).encode())
         return embeddings.vectors

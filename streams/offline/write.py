@@ -14,7 +14,7 @@ from rolecall.streams.errors import ExtraMissing
 Write = Callable[[Match, str, str], None]
 """A match, the title of its vacancy, the title of its candidate."""
 
-LISTS = ("shared_skills", "missing_skills", "features", "soft_rules")
+LISTS = ("shared_skills", "missing_skills", "features", "soft_rules", "duplicates")
 COLUMNS = (
     "vacancy_id",
     "vacancy_title",
@@ -31,6 +31,7 @@ COLUMNS = (
     "candidate_revision",
     "model_version",
     "occurred_at",
+    "duplicate_key",
     "id",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins with one of these

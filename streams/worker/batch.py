@@ -188,7 +188,12 @@ class BatchRunner:
         news = await self._news(side, staying, editions, tally)
         staying = [entity for entity in staying if entity.id in news]
         embedded = [
-            replace(each, edition=editions[each.entity.id], digest=news[each.entity.id].digest)
+            replace(
+                each,
+                edition=editions[each.entity.id],
+                digest=news[each.entity.id].digest,
+                duplicate_key=self._policy.duplicate_key(each.entity),
+            )
             for each in await self._embed(staying, tally)
         ]
         points = [Point(event.id, event.revision) for event in leaving]
@@ -314,7 +319,8 @@ class BatchRunner:
         found: list[Outgoing] = []
         async with self._search.match_stage(tally):
             for each, its in zip(embedded, lists, strict=True):
-                found += map(match_record, listed(self._encoder, each, its.best + its.entered, now))
+                published = its.best + its.duplicates + its.entered
+                found += map(match_record, listed(self._encoder, each, published, now))
                 await asyncio.sleep(0)
         tally.upserted += len(embedded)
         tally.certainties += (each.certainty for each in embedded)

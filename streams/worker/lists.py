@@ -14,9 +14,9 @@ floor is published by its own event. What scores `held` or more is published. So
 `held` is no higher than the last place. A search that finds a lower last place first lowers the floor, then
 searches again: what arrives after the floor is lowered publishes itself, and the second search sees the rest.
 Two writes of one list exclude each other by `listed`: the later one does nothing. Whoever raises `held`
-relies on the scores of the members. So an event that takes a member out, or lowers its score, writes the list
-as it is, or has it searched. Then a floor that relies on the older score is not written any more. If it was
-written before, this write fails, and the list is searched again.
+relies on the scores of the members. So an event that takes a member out, lowers its score or changes its
+duplicate key writes the list as it is, or has it searched. Then a floor that relies on the older score is not
+written any more. If it was written before, this write fails, and the list is searched again.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ from rolecall.streams.matching.ranking import (
 )
 from rolecall.streams.monitor.tally import ListCounts, Tally
 from rolecall.streams.retry import patiently
-from rolecall.streams.worker.members import Change, hashed, members_of
+from rolecall.streams.worker.members import Change, Member, hashed, members_of
 from rolecall.streams.worker.search import Search
 
 log = structlog.get_logger()
@@ -169,15 +169,17 @@ class Lists:
             now = {place.listing.id: place for place in (lists[id].places if id in lists else ())}
             for list_id, place in now.items():
                 if self._reckons and place.settled:
-                    change(place).entered[member] = place.score
-                if (was := before.get(list_id)) and place.score < was.score:
+                    change(place).entered[member] = Member(place.score, place.duplicate_key)
+                if (was := before.get(list_id)) and not place.keeps(was):
                     change(place).leaves = True
             for list_id, was in before.items():
                 if list_id not in now:
                     change(was).gone.add(member)
                     change(was).leaves = True
-                # Whoever is below `held` may have less than somebody that is not published.
-                stays = list_id in now and now[list_id].score >= now[list_id].listing.held
+                # Whoever is below `held` may have less than somebody that is not published. Whoever has
+                # another duplicate key may have left a place free.
+                news = now.get(list_id)
+                stays = news and news.score >= news.listing.held and news.duplicate_key == was.duplicate_key
                 if not (stays and self._reckons):
                     change(was).lost = True
         return changes
@@ -243,7 +245,7 @@ class Lists:
         compatible = compatible_hits(each.entity, hits, now, self._policy.book)
         sure = confidences(self._encoder, each.certainty, each.told, compatible, self._policy)
         stands = [choice[0] for choice in sure if enters(choice, self._policy)]
-        return {one.hit.id: place_in(one, self._encoder, self._policy) for one in stands}
+        return {one.hit.id: place_in(each, one, self._encoder, self._policy) for one in stands}
 
     async def keep(self, busy: Callable[[], bool]) -> None:
         """Until cancelled. Takes a share of the time while events are processed, else all of it."""
@@ -386,7 +388,7 @@ class _List:
     def matches(self, encoder: Encoder, policy: Policy, now: datetime) -> Iterator[MatchFields]:
         """Those of the list that nobody may have published."""
         assert self.found is not None
-        best = self.found.best
+        best = self.found.best + self.found.duplicates
         whole = policy.max_per_employer is not None  # one that was passed over may be in it now
         for (found, _), match in zip(best, listed(encoder, self.embedded, best, now), strict=True):
             if whole or units_below(merit(found, policy)) < self.listing.held:

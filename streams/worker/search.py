@@ -19,16 +19,17 @@ from rolecall.streams.matching.ranking import (
     Choice,
     Found,
     MatchList,
-    best_of,
     bounds,
     compatible_hits,
     confidences,
+    duplicates_of,
     enters,
     is_filled,
     kind_of,
     least_scores,
     merit,
     place_in,
+    ranked,
     wanted,
 )
 from rolecall.streams.monitor.tally import Tally
@@ -155,16 +156,18 @@ class _Ask:
         near = {hit.id for hit in hits[: self._limit]}
         self._entered += [choice for choice in sure if enters(choice, self._base)]
         own = [choice for choice in sure if choice[0].hit.id in near and choice[1] >= policy.min_confidence]
-        ordered = best_of(own, policy)
+        ordered = ranked(own, policy)
         self._best = ordered[: policy.top_k]
-        self._bounds = bounds(ordered, self._least, policy)
+        # With a limit for employers nothing relies on `held`: see `Lists`.
+        reckoned = own if policy.max_per_employer is None else ordered
+        self._bounds = bounds(self._best, reckoned, self._least, policy)
         more = len(hits) >= self._limit < MAX_DEPTH
         self.short = more and not is_filled(self._best, hits[: self._limit][-1], self._least, policy)
         if self.short:
             self._limit = min(self._limit * DEEPER + len(holding), MAX_DEPTH)
 
     def result(self) -> MatchList:
-        best = {found.hit.id for found, _ in self._best}
+        best = {found.hit.id for found, _ in [*self._best, *duplicates_of(self._best)]}
         enters = {choice[0].hit.id: choice for choice in self._entered}
         ordered = sorted((choice for id, choice in enters.items() if id not in best), key=self._place)
         entered, cut = ordered[: self._base.max_entered], ordered[self._base.max_entered :]
@@ -173,7 +176,7 @@ class _Ask:
             self._best,
             *self._bounds,
             entered,
-            places=[place_in(found, self._encoder, self._base) for found, _ in published],
+            places=[place_in(self.embedded, found, self._encoder, self._base) for found, _ in published],
             cut=[found.hit.id for found, _ in cut],
             hidden=self.hidden,
         )

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from itertools import product
+from string import ascii_letters
 
 from rolecall.schemas.match import Side
 from rolecall.schemas.rule import ExclusionRule
@@ -19,7 +20,9 @@ from tests.streams.conftest import LIMITS, NOW, FakeEncoder, FakePublisher, Make
 TOP_K = 2
 MIN_CONFIDENCE = 0.75
 PENALTY = 0.95
-TITLES = [f"title {number}" for number in range(8)]
+# Three titles of each job are far from each other to the encoder, and equal without what is folded away.
+TITLES = [f"title {number}{way}" for number in range(3) for way in ("", " (m/f/d)", " 12345")]
+TEXTS = [" ".join(f"{text}{letter}" for letter in ascii_letters) for text in ("some", "other")]
 IDS = "abcdef"
 LANGUAGES = ((), ("de",), ("en",), ("de", "en"))
 SAME = 0.999  # similarity of two texts that are the same
@@ -29,6 +32,7 @@ class Market:
     def __init__(self, seed, index):
         self.chance = random.Random(seed)
         self.soft = self.chance.random() < 0.3
+        self.shares = self.chance.random() < 0.5
         self.index = index
         self.publisher = FakePublisher()
         self.encoder = FakeEncoder()
@@ -37,6 +41,7 @@ class Market:
         self.records = []
         self.rules = []
         self.verdicts = []
+        self.jobs = {}  # by vacancy id and revision, what duplicates have in common
         self.clock = 10
 
     def worker(self):
@@ -49,6 +54,7 @@ class Market:
                 MIN_CONFIDENCE,
                 RuleBook({HardRule.LANGUAGES: Mode.SOFT} if self.soft else {}),
                 soft_penalty=PENALTY,
+                duplicates_share_a_place=self.shares,
                 max_entered=self.chance.choice([1, 3, 100]),
             ),
             limits=LIMITS,
@@ -95,7 +101,11 @@ class Market:
             return self.make.erasure(id, at=revision)
         of_side = self.make.vacancy if side is Side.VACANCY else self.make.candidate
         languages = [{"code": code} for code in self.chance.choice(LANGUAGES)]
-        return of_side(id, revision, self.chance.choice(TITLES), status=status, languages=languages)
+        title, text = self.chance.choice(TITLES), self.chance.choice(TEXTS)
+        if side is Side.CANDIDATE:
+            return of_side(id, revision, title, status=status, languages=languages)
+        self.jobs[id, revision] = title[: len("title 0")], text
+        return of_side(id, revision, title, status=status, languages=languages, description=text)
 
     async def exclude(self, worker):
         """A rule between two titles, which is never changed."""
@@ -152,8 +162,19 @@ class Market:
         for place in (0, 1):
             for id in {pair[place] for pair in scores}:
                 own = [pair for pair in scores if pair[place] == id]
-                pairs |= set(sorted(own, key=lambda pair: (-scores[pair], pair[1 - place]))[:TOP_K])
+                best = sorted(own, key=lambda pair: (-scores[pair], pair[1 - place]))
+                if place == 1:
+                    best = self.without_duplicates(best, live[Side.VACANCY])
+                pairs |= set(best[:TOP_K])
         return pairs
+
+    def without_duplicates(self, best, vacancies):
+        """The best of each group; here the title without what is folded away, and the text, say which."""
+        firsts = {}
+        for pair in best:
+            job = self.jobs[pair[0], vacancies[pair[0]].revision]
+            firsts.setdefault(job if self.shares else pair, pair)
+        return list(firsts.values())
 
     async def live(self, side):
         ids, _ = await self.index.page(side, None, 2 * len(IDS))

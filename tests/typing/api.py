@@ -15,6 +15,7 @@ from rolecall import (
     RolecallError,
     RuleBook,
     Settings,
+    Side,
     Vacancy,
     broken_rules,
     compatible,
@@ -50,3 +51,8 @@ def offline(vacancies: list[Vacancy], candidates: list[Candidate]) -> Iterator[t
 def held(values: list[bytes]) -> list[Match]:
     state = MatchState(Match.model_validate_json(value) for value in values)
     return state.matches()
+
+
+def shown(state: MatchState, candidate: str) -> list[tuple[str, tuple[str, ...]]]:
+    found = state.list_of(Side.CANDIDATE, candidate, top_k=10)
+    return [(each.vacancy_id, each.duplicates) for each in found]

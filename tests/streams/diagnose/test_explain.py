@@ -4,7 +4,9 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from string import ascii_lowercase
 from tempfile import TemporaryDirectory
 
 import click
@@ -132,6 +134,34 @@ class TestVerdict:
         found = await told(Policy(top_k=1, min_confidence=0))
         assert [each.rank for each in found.lists] == [2, 1]
         assert found.stopped_by is None
+
+
+class TestDuplicates:
+    @pytest.fixture
+    async def explained(self, world, told, make):
+        """v2 is a duplicate of v1, which the list of c1 has. The list of v2 has other candidates."""
+        policy = Policy(2, 0, duplicates_share_a_place=True)
+        world.use(policy=policy)
+        text = " ".join(a + b for a, b in product(ascii_lowercase, repeat=2))
+        vector = world.encoder.vector
+        titles = sorted(("NURSE", "Nurse"), key=lambda title: -float(vector(title) @ vector("nurse")))
+        await world.vacancies(
+            *(make.vacancy(f"v{n}", title=title, description=text) for n, title in enumerate(titles, 1))
+        )
+        await world.candidates(
+            make.candidate("c1"), *(make.candidate(f"c{n}", title=titles[1]) for n in (2, 3))
+        )
+        return await told(policy, vacancy="v2")
+
+    async def test_the_one_that_has_the_place_is_named(self, explained):
+        assert explained.stopped_by == "its duplicate v1 has the place in the candidate's list"
+        assert [each.duplicate for each in explained.lists] == [None, "v1"]
+
+    async def test_and_shown(self, explained):
+        assert (
+            "list        of the candidate: its duplicate v1 has the place (minimum confidence 0.00)"
+            in lines(explained, {})
+        )
 
 
 class TestContent:

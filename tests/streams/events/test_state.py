@@ -133,6 +133,48 @@ def test_a_match_outlives_a_newer_one_that_the_other_side_ends():
     assert MatchState([gone, one, other]).matches() == [other]
 
 
+class TestDuplicates:
+    """v1 to v3 are duplicates, v4 is none. All have c1, and v3 has c2 too."""
+
+    @pytest.fixture
+    def state(self):
+        def found(vacancy: str, score: float, key: str | None = "k", candidate: str = "c1") -> Match:
+            said = {"score": score, "duplicate_key": key, "duplicates": ("closed since",)}
+            return match(vacancy, candidate).model_copy(update=said)
+
+        matches = [found("v1", 0.7), found("v2", 0.9), found("v3", 0.8), found("v4", 0.6, None)]
+        return MatchState([*matches, found("v3", 0.5, candidate="c2")])
+
+    def test_they_share_a_place_of_a_candidates_list_which_names_those_that_hold(self, state):
+        found = state.list_of(Side.CANDIDATE, "c1", top_k=2)
+        assert [(each.vacancy_id, each.duplicates) for each in found] == [("v2", ("v3", "v1")), ("v4", ())]
+
+    def test_the_next_one_has_the_place_of_one_that_is_closed(self, state):
+        state.apply(withdrawn(id="v2"))
+        found = state.list_of(Side.CANDIDATE, "c1", top_k=1)
+        assert [(each.vacancy_id, each.duplicates) for each in found] == [("v3", ("v1",))]
+
+    def test_a_vacancys_list_has_each_candidate(self, state):
+        assert [each.candidate_id for each in state.list_of(Side.VACANCY, "v3", top_k=2)] == ["c1", "c2"]
+
+    def test_nobody_has_a_list_who_has_no_matches(self, state):
+        assert state.list_of(Side.CANDIDATE, "c9", top_k=2) == []
+
+    def test_what_belongs_is_in_one_of_the_lists(self, state):
+        others = [match(f"v{n}", "better").model_copy(update={"score": 1}) for n in (1, 2, 3, 4)]
+        for each in others:
+            state.apply(each)
+        pairs = {(each.vacancy_id, each.candidate_id) for each in state.belonging(1)}
+        assert pairs == {
+            ("v1", "better"),
+            ("v2", "better"),
+            ("v3", "better"),
+            ("v4", "better"),
+            ("v2", "c1"),
+            ("v3", "c2"),
+        }
+
+
 def test_nothing_is_kept_of_matches_that_ended():
     state = MatchState([match(), match("v2"), withdrawn(), withdrawn(id="v2")])
     assert (state._held, state._pairs) == ({}, {})

@@ -21,10 +21,12 @@ from rolecall.streams.matching.ranking import chosen, compatible_hits
 def written(encoder, now, vacancy, candidate):
     encoder.features = Features((tuple(f"feature {n}" for n in range(16)),))
     occupation = NearestOccupation(id="o1", label="Kranführer", score=1 / 3, unfamiliar=True)
-    job = replace(vacancy(skills=("C++", '"q"', "語", "SQL")), occupation=occupation)
+    job = vacancy(skills=("C++", '"q"', "語", "SQL"))
+    job = replace(job, occupation=occupation, duplicate_key="1f0e188c90f22833")
     other = point(candidate(skills=("SQL",)))
     [one] = compatible_hits(job.entity, [Hit(other.id, other.revision, 1e-7, other.payload)], now)
-    best = chosen(encoder, job.certainty, job.told, [replace(one, soft=tuple(HardRule))], Policy(100, 0))
+    one = replace(one, soft=tuple(HardRule), duplicates=((one, 0.5), (one, 0.4)))
+    best = chosen(encoder, job.certainty, job.told, [one], Policy(100, 0))
     [fields] = listed(encoder, job, best, now + timedelta(microseconds=1))
     return match_record(fields)
 

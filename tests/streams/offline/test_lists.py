@@ -1,6 +1,7 @@
 """Offline matching against brute force: every pair, one after the other."""
 
 from datetime import timedelta
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -22,6 +23,7 @@ from rolecall.streams.offline.match import market, matches_of
 from tests.streams.terms import ALL_HARD, MIXED, NOW, a_candidate, a_vacancy
 
 TITLES = tuple("abcdefgh")
+TEXTS = ("", "".join(f"{a}{b} " for a, b in product("abcdefgh", repeat=2)))
 
 
 class CoarseEncoder:
@@ -52,10 +54,16 @@ def entity(kind, terms, number, random):
     said = (
         {"titles": [title]}
         if kind is Candidate
-        else {"title": title, "employer": random.choice((None, "x", "y"))}
+        else {
+            "title": title,
+            "employer": random.choice((None, "x", "y")),
+            "description": random.choice(TEXTS),
+        }
     )
     matching = random.choice((None, None, None, Matching(top_k=4), Matching(min_confidence=0.3)))
     own = {"id": f"{number:02}", "occurred_at": NOW - timedelta(days=1), "matching": matching}
+    if random.random() < 0.5:
+        own["location"] = None
     return kind.model_validate(terms(random).model_dump() | own | said)
 
 
@@ -79,7 +87,7 @@ def excluded(rules, vacancy, candidate):
 
 
 def list_of(asker, others, policy, rules):
-    """Ids of the other side, best first."""
+    """Ids of the other side, best first, each with the duplicates that it names."""
     own = policy.of(asker)
     rated = []
     for other in others:
@@ -92,13 +100,26 @@ def list_of(asker, others, policy, rules):
         penalty = policy.soft_penalty ** len(soft)
         confidence = float(ENCODER.confidence(np.float32(score), sure, also)) * penalty
         if confidence >= own.min_confidence:
-            rated.append((-score * penalty, -score, other.id, getattr(other, "employer", None)))
-    listed, taken = [], []
-    for _, _, id, employer in sorted(rated, key=lambda row: row[:3]):
-        taken.append(employer)
-        if own.max_per_employer is None or employer is None or taken.count(employer) <= own.max_per_employer:
-            listed.append(id)
-    return listed[: own.top_k]
+            rated.append((-score * penalty, -score, other.id, other))
+    order = [other for *_, other in sorted(rated, key=lambda row: row[:3])]
+    keys = {other.id: policy.duplicate_key(other) for other in order}
+    listed = []
+    for other in order:
+        employer = getattr(other, "employer", None)
+        if any(keys[other.id] and keys[other.id] == keys[each.id] for each in listed):
+            continue
+        if employer is None or [each.employer for each in listed].count(employer) != own.max_per_employer:
+            listed.append(other)
+    listed = listed[: own.top_k]
+    before_the_last = order[: order.index(listed[-1])] if len(listed) == own.top_k else order
+    return {
+        each.id: tuple(
+            other.id
+            for other in before_the_last[order.index(each) + 1 :]
+            if keys[each.id] and keys[other.id] == keys[each.id]
+        )
+        for each in listed
+    }
 
 
 def expected(vacancies, candidates, policy, rules):
@@ -111,17 +132,20 @@ def expected(vacancies, candidates, policy, rules):
     ):
         pairs = {row[:2] for row in rows}
         for asker in askers:
-            for rank, other in enumerate(list_of(asker, others, policy, rules), start=1):
+            for rank, (other, same) in enumerate(list_of(asker, others, policy, rules).items(), start=1):
                 pair = (asker.id, other) if side is Side.VACANCY else (other, asker.id)
                 if pair not in pairs:
-                    rows.append((*pair, side, rank))
+                    rows.append((*pair, side, rank, same))
     return rows
 
 
 def offline(vacancies, candidates, policy, rules=()):
     events = {Side.VACANCY: map(published, vacancies), Side.CANDIDATE: map(published, candidates)}
     with market(events, rules, ENCODER, policy, NOW) as opened:
-        return [(each.vacancy_id, each.candidate_id, each.found_by, each.rank) for each in matches_of(opened)]
+        return [
+            (each.vacancy_id, each.candidate_id, each.found_by, each.rank, each.duplicates)
+            for each in matches_of(opened)
+        ]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -144,6 +168,7 @@ policies = st.builds(
     min_confidence=st.sampled_from((0.0, 0.2, 0.5)),
     book=st.sampled_from((ALL_HARD, MIXED)),
     max_per_employer=st.sampled_from((None, 1)),
+    duplicates_share_a_place=st.booleans(),
 )
 rules = st.lists(
     st.builds(rule, st.sampled_from(TITLES), st.sampled_from(TITLES), st.sampled_from((0.25, 0.5, 1.0))),
@@ -182,4 +207,4 @@ class TestLists:
         ]
         candidates.append(Candidate(id="99", occurred_at=NOW, titles=["a"], location=near, radius_km=11))
         found = offline([vacancy], candidates, Policy(1, 0))
-        assert found == [("v", "99", Side.VACANCY, 1)]
+        assert found == [("v", "99", Side.VACANCY, 1, ())]

@@ -8,7 +8,7 @@ import pytest
 from rolecall.schemas.candidate import Candidate
 from rolecall.schemas.match import Side
 from rolecall.streams.events.receive import receive
-from rolecall.streams.matching.hard_rules import ALL_HARD
+from rolecall.streams.matching.policy import Policy
 from rolecall.streams.offline import pool
 from rolecall.streams.offline.pool import Collector
 
@@ -18,7 +18,7 @@ def collect(tmp_path, encoder, now, limits):
     def run(side, records):
         events, rejects = receive(side, records, limits)
         assert rejects == []
-        collector = Collector(side, encoder, ALL_HARD, tmp_path / "vectors", now)
+        collector = Collector(side, encoder, Policy(10, 0), tmp_path / "vectors", now)
         return collector.collect(events, lambda more: None)
 
     return run

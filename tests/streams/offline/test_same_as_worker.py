@@ -23,8 +23,19 @@ def bundled():
 @pytest.fixture(scope="module")
 def entities(now):
     """No two of a side with the same text: the cut of a list falls anywhere between equal scores."""
-    sides = zip(Side, generate(7, 120, 150, now), strict=True)
+    vacancies, candidates = generate(7, 120, 150, now)
+    described = [each for each in vacancies if each.description]
+    vacancies += [duplicate for each in described[:40] for duplicate in duplicates(each)]
+    sides = zip(Side, (vacancies, candidates), strict=True)
     return {side: list({document_of(each): each for each in some}.values()) for side, some in sides}
+
+
+def duplicates(vacancy):
+    """With a text that is long enough, and with fewer and fewer skills, so that their scores differ."""
+    text = " ".join([vacancy.description] * 6)
+    for number in range(1, 4):
+        said = {"description": text, "skills": vacancy.skills[number:]}
+        yield vacancy.model_copy(update={"id": f"{vacancy.id}-{number}", **said})
 
 
 async def lists_of(side, new_world, make, entities, encoder, policy, rules):
@@ -64,9 +75,10 @@ def ranks(match, listed):
         # Where `top_k` and the threshold both cut, the worker may look at too few hits for a full list.
         Policy(200, 0.2),
         Policy(2, 0, max_per_employer=1),
+        Policy(2, 0, duplicates_share_a_place=True),
         Policy(5, 0, RuleBook({HardRule.PLACE: Mode.SOFT, HardRule.SENIORITY: Mode.OFF})),
     ],
-    ids=["threshold", "employers", "soft"],
+    ids=["threshold", "employers", "duplicates", "soft"],
 )
 async def test_pairs_scores_confidence_ranks_and_reasons(new_world, make, now, bundled, entities, policy):
     anchors = [{"text": text, "min_similarity": 0.9} for text in ("nurse", "teacher")]
@@ -77,6 +89,7 @@ async def test_pairs_scores_confidence_ranks_and_reasons(new_world, make, now, b
     with market(events, rules, bundled, policy, now) as opened:
         offline = {(match.vacancy_id, match.candidate_id): match for match in matches_of(opened)}
     assert len(offline) > 40
+    assert policy.duplicates_share_a_place == any(match.duplicates for match in offline.values())
     assert offline.keys() == worker.keys()
     for pair, match in offline.items():
         assert told(match) == told(worker[pair])

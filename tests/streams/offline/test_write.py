@@ -22,6 +22,7 @@ MATCH = Match(
     confidence=0.7,
     found_by=Side.VACANCY,
     rank=1,
+    duplicate_key="k",
     reasons=Reasons(shared_skills=("SQL", "Go"), vacancy_certainty=0.4, candidate_certainty=0.5),
 )
 ROW = {
@@ -29,7 +30,8 @@ ROW = {
     "confidence": 0.7, "score": 0.9, "found_by": "vacancy", "rank": 1, "shared_skills": ["SQL", "Go"],
     "missing_skills": [], "features": [], "soft_rules": [], "vacancy_certainty": 0.4,
     "candidate_certainty": 0.5, "vacancy_revision": 1, "candidate_revision": 2, "model_version": "model",
-    "occurred_at": "2026-01-01T00:00:00Z", "id": "m",
+    "occurred_at": "2026-01-01T00:00:00Z", "id": "m", "duplicates": [],
+    "duplicate_key": "k",
 }  # fmt: skip
 
 
@@ -48,7 +50,7 @@ class TestWrite:
     def test_csv(self, write):
         rows = list(csv.DictReader(write("m.csv").read_text().splitlines()))
         expected = {name: str(value) for name, value in ROW.items()}
-        none = dict.fromkeys(("missing_skills", "features", "soft_rules"), "")
+        none = dict.fromkeys(("missing_skills", "features", "soft_rules", "duplicates"), "")
         assert rows == [expected | none | {"shared_skills": "SQL; Go"}]
         assert tuple(rows[0]) == COLUMNS
 

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
+from string import ascii_lowercase
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from rolecall.schemas.match import Side
 from rolecall.schemas.rule import ExclusionRule
 from rolecall.streams.events.match_state import MatchState
 from rolecall.streams.events.receive import Defined
+from rolecall.streams.matching import ranking
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
@@ -29,8 +32,7 @@ def belonging(world, top_k):
     return {(match.vacancy_id, match.candidate_id) for match in state.belonging(top_k)}
 
 
-def nearest_first(encoder, title, count=60):
-    titles = [f"job {number}" for number in range(count)]
+def nearest_first(encoder, title, titles=tuple(f"job {number}" for number in range(60))):
     return sorted(titles, key=lambda each: -float(encoder.vector(each) @ encoder.vector(title)))
 
 
@@ -116,6 +118,70 @@ async def test_another_vacancy_of_the_employer_takes_the_place_of_one_that_is_wo
     assert {match.vacancy_id for match in state.matches() if match.candidate_id == "c"} >= {"v2", "v3"}
 
 
+class TestDuplicates:
+    """Of the vacancies, best first for c, v0 to v2 are duplicates. Each has two candidates of its own."""
+
+    TEXT = " ".join(a + b for a, b in product(ascii_lowercase, repeat=2))
+
+    @pytest.fixture
+    async def world(self, new_world, make):
+        world = new_world(policy=Policy(2, 0.1, duplicates_share_a_place=True))
+        nurses = nearest_first(world.encoder, "x", [f"nurse{'!' * number}" for number in range(20)])[:3]
+        others = nearest_first(world.encoder, "x")[-2:]
+        titles = {f"v{number}": title for number, title in enumerate(nurses + others)}
+        text = {"description": self.TEXT}
+        await world.vacancies(
+            *(
+                make.vacancy(id, title=title, **text if title in nurses else {})
+                for id, title in titles.items()
+            )
+        )
+        await world.candidates(
+            *(
+                make.candidate(f"{id} {number}", title=title)
+                for id, title in titles.items()
+                for number in (1, 2)
+            )
+        )
+        await world.candidates(make.candidate("c", title="x"))
+        await drain(world)
+        assert places(world) == {"v0": ("v1", "v2"), "v3": ()}
+        return world
+
+    async def test_the_next_one_has_the_place_at_once(self, world, make):
+        await close(world, make, "v0")
+        assert places(world) == {"v1": ("v2",), "v3": ()}
+
+    async def test_after_the_last_one_another_vacancy_has_it(self, world, make):
+        await close(world, make, "v0", "v1", "v2")
+        await drain(world)
+        assert places(world) == {"v3": (), "v4": ()}
+
+    async def test_one_that_is_another_job_now_has_its_own_place(self, world, make):
+        await world.vacancies(make.vacancy("v1", 2, title="x"))
+        await drain(world)
+        assert places(world) == {"v1": (), "v0": ("v2",)}
+
+    async def test_another_vacancy_has_the_place_of_one_that_is_a_duplicate_now(self, world, make):
+        await world.vacancies(make.vacancy("v3", 2, title="nurse", description=self.TEXT))
+        await drain(world)
+        assert list(places(world))[1] == "v4"
+
+    async def test_one_of_more_than_can_be_named_has_the_place_too(self, world, make, monkeypatch):
+        monkeypatch.setattr(ranking, "MAX_DUPLICATES", 0)
+        await world.candidates(make.candidate("d", title="x"))
+        await drain(world)
+        await close(world, make, "v0")
+        await drain(world)
+        assert list(places(world, "d")) == ["v1", "v3"]
+
+
+def places(world, candidate="c"):
+    """The list of the candidate as a consumer has it: vacancies with their duplicates."""
+    state = MatchState([*world.matches, *world.withdrawn])
+    return {match.vacancy_id: match.duplicates for match in state.list_of(Side.CANDIDATE, candidate, 2)}
+
+
 @pytest.fixture
 async def crowd(new_world, make):
     """Four vacancies, best first, are known to have entered the two places of a candidate's list."""
@@ -198,7 +264,7 @@ async def test_a_last_place_below_the_threshold_of_scores_ends_the_search(new_wo
     world = new_world()
     policy = Policy(1, 0.75, RuleBook({HardRule.LANGUAGES: Mode.SOFT}))
     world.use(encoder=Steep(), policy=policy)
-    titles = nearest_first(world.encoder, "nurse", 400)
+    titles = nearest_first(world.encoder, "nurse", [f"job {number}" for number in range(400)])
     near = [t for t in titles if 0.7 < float(world.encoder.vector(t) @ world.encoder.vector("nurse")) < 0.75]
     speaks = {"languages": [{"code": "de"}]}
     await world.candidates(*(make.candidate(f"c{n}", title=t, **speaks) for n, t in enumerate(near[:3])))
