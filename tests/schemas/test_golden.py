@@ -196,7 +196,7 @@ EVENTS: dict[str, Contract] = {
         counterparts={"c-1": 1},
         model_version="9f2c41d07b3e",
     ),
-    "matches_withdrawn_turned_down": MatchesWithdrawn(
+    "matches_withdrawn_with_verdict": MatchesWithdrawn(
         side=Side.VACANCY,
         entity_id="v-1",
         revision=1_795_339_800_252,
