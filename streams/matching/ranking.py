@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -203,7 +204,7 @@ def chosen(
 
     certainty, told: of the entity that searches.
     """
-    sure = confidences(model, certainty, told, found, policy)
+    [sure] = confidences(model, [(certainty, told, found)], policy)
     return ranked(
         [(each, confidence) for each, confidence in sure if confidence >= policy.min_confidence], policy
     )
@@ -257,16 +258,19 @@ def place_in(embedded: Embedded, found: Found, model: Encoder, policy: Policy) -
 
 
 def confidences(
-    model: Encoder, certainty: float, told: int, found: Sequence[Found], policy: Policy
-) -> list[Choice]:
-    """certainty, told: of the entity that searches."""
+    model: Encoder, askers: Sequence[tuple[float, int, Sequence[Found]]], policy: Policy
+) -> list[list[Choice]]:
+    """Of each asker: certainty, what it tells, and whom it found."""
+    found = [each for *_, theirs in askers for each in theirs]
     if not found:
-        return []
+        return [[] for _ in askers]
+    counts = [len(theirs) for *_, theirs in askers]
     raw = model.confidence(
         np.array([each.score for each in found], np.float32).clip(0, 1),
-        np.full(len(found), certainty, np.float32),
+        np.repeat(np.array([certainty for certainty, *_ in askers], np.float32), counts),
         np.array([each.card.certainty for each in found], np.float32),
-        told,
+        np.repeat(np.array([told for _, told, _ in askers], np.int8), counts),
         np.array([each.card.told for each in found], np.int8),
-    )
-    return [(each, float(p) * _penalty(each, policy)) for each, p in zip(found, raw, strict=True)]
+    ).tolist()
+    sure = iter([(each, p * _penalty(each, policy)) for each, p in zip(found, raw, strict=True)])
+    return [list(islice(sure, count)) for count in counts]

@@ -40,6 +40,7 @@ from rolecall.streams.matching.card import Embedded, stored
 from rolecall.streams.matching.match import listed
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.matching.ranking import (
+    Found,
     MatchList,
     Place,
     above,
@@ -234,18 +235,28 @@ class Lists:
         )
         if any(sum(hit.reaches for hit in hits) >= REACH for hits in answers):
             self.sweep(lost=True)
-        found = []
+        found: list[list[Found]] = []
         for each, hits in zip(old, answers, strict=True):
-            found.append(self.places(each, hits, now))
+            found.append(compatible_hits(each.entity, hits, now, self._policy.book))
             await asyncio.sleep(0)
-        return found
+        return self._places(old, found)
 
     def places(self, each: Embedded, hits: Sequence[Hit], now: datetime) -> dict[str, Place]:
         """Where it may stand in the lists of these hits, by their ids."""
-        compatible = compatible_hits(each.entity, hits, now, self._policy.book)
-        sure = confidences(self._encoder, each.certainty, each.told, compatible, self._policy)
-        stands = [choice[0] for choice in sure if enters(choice, self._policy)]
-        return {one.hit.id: place_in(each, one, self._encoder, self._policy) for one in stands}
+        [places] = self._places([each], [compatible_hits(each.entity, hits, now, self._policy.book)])
+        return places
+
+    def _places(self, askers: Sequence[Embedded], found: Sequence[Sequence[Found]]) -> list[dict[str, Place]]:
+        told = [(each.certainty, each.told, theirs) for each, theirs in zip(askers, found, strict=True)]
+        sure = confidences(self._encoder, told, self._policy)
+        return [
+            {
+                choice[0].hit.id: place_in(each, choice[0], self._encoder, self._policy)
+                for choice in choices
+                if enters(choice, self._policy)
+            }
+            for each, choices in zip(askers, sure, strict=True)
+        ]
 
     async def keep(self, busy: Callable[[], bool]) -> None:
         """Until cancelled. Takes a share of the time while events are processed, else all of it."""

@@ -73,10 +73,18 @@ class Search:
                 times, retries = await patiently(read, tally.stage, self._retry_seconds)
                 tally.retries += retries
             async with self.match_stage(tally):
+                found: list[list[Found]] = []
                 for ask, hits in zip(pending, answers, strict=True):
-                    ask.take(hits, now, times.get(ask.embedded.entity.id, {}))
+                    found.append(ask.compatible(hits, now, times.get(ask.embedded.entity.id, {})))
                     ask.hidden |= 0 < reach <= sum(hit.reaches for hit in hits)
                     await asyncio.sleep(0)
+                told = [
+                    (ask.embedded.certainty, ask.embedded.told, theirs)
+                    for ask, theirs in zip(pending, found, strict=True)
+                ]
+                sure = confidences(self._encoder, told, self._policy)
+                for ask, hits, choices in zip(pending, answers, sure, strict=True):
+                    ask.take(hits, choices)
             pending = [ask for ask in pending if ask.short]
         return [ask.result() for ask in asks]
 
@@ -136,6 +144,7 @@ class _Ask:
         self._best: list[Choice] = []
         self._bounds = (0, 0)
         self._entered: list[Choice] = []
+        self._turned_down = 0  # how many counterparts a verdict may keep from the list
         self.hidden = False
         self.short = True
 
@@ -147,12 +156,16 @@ class _Ask:
         theirs = least_scores(self._encoder, self.embedded.certainty, self.embedded.told, self._base)
         return Query(vector, self._condition, limit, useful=useful, reach=reach, reach_useful=theirs)
 
-    def take(self, hits: Sequence[Hit], now: datetime, times: Times) -> None:
+    def compatible(self, hits: Sequence[Hit], now: datetime, times: Times) -> list[Found]:
         """times: of the verdicts on pairs with the entity."""
-        each, policy = self.embedded, self._policy
+        each = self.embedded
         holding = given_since(times, each.entity.revision)
-        found = standing(compatible_hits(each.entity, hits, now, policy.book), each.side.other, holding)
-        sure = confidences(self._encoder, each.certainty, each.told, found, policy)
+        self._turned_down = len(holding)
+        return standing(compatible_hits(each.entity, hits, now, self._policy.book), each.side.other, holding)
+
+    def take(self, hits: Sequence[Hit], sure: Sequence[Choice]) -> None:
+        """sure: those of the hits that are compatible."""
+        policy = self._policy
         near = {hit.id for hit in hits[: self._limit]}
         self._entered += [choice for choice in sure if enters(choice, self._base)]
         own = [choice for choice in sure if choice[0].hit.id in near and choice[1] >= policy.min_confidence]
@@ -164,7 +177,7 @@ class _Ask:
         more = len(hits) >= self._limit < MAX_DEPTH
         self.short = more and not is_filled(self._best, hits[: self._limit][-1], self._least, policy)
         if self.short:
-            self._limit = min(self._limit * DEEPER + len(holding), MAX_DEPTH)
+            self._limit = min(self._limit * DEEPER + self._turned_down, MAX_DEPTH)
 
     def result(self) -> MatchList:
         best = {found.hit.id for found, _ in [*self._best, *duplicates_of(self._best)]}
