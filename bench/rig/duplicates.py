@@ -5,7 +5,7 @@
 Real vacancies, without a text: how many share a key, and in how many groups the columns `locations` and
 `department` of the file tell the members apart.
 
-Texts made of O*NET tasks, some 300 words: what the employer says of itself, half of the tasks of an
+Texts made of O*NET tasks, some 250 words: what the employer says of itself, half of the tasks of an
 occupation or more, and the employer's closing words. Pairs of one title and place, by the Jaccard similarity
 of their shingles of five words:
 

@@ -22,7 +22,7 @@ MIN_CONFIDENCE = 0.75
 PENALTY = 0.95
 # Three titles of each job are far from each other to the encoder, and equal without what is folded away.
 TITLES = [f"title {number}{way}" for number in range(3) for way in ("", " (m/f/d)", " 12345")]
-TEXTS = [" ".join(f"{text}{letter}" for letter in ascii_letters) for text in ("some", "other")]
+TEXTS = [" ".join(f"{text}{letter}{letter}" for letter in ascii_letters) for text in ("some", "other")]
 IDS = "abcdef"
 LANGUAGES = ((), ("de",), ("en",), ("de", "en"))
 SAME = 0.999  # similarity of two texts that are the same

@@ -23,7 +23,7 @@ from rolecall.streams.offline.match import market, matches_of
 from tests.streams.terms import ALL_HARD, MIXED, NOW, a_candidate, a_vacancy
 
 TITLES = tuple("abcdefgh")
-TEXTS = ("", "".join(f"{a}{b} " for a, b in product("abcdefgh", repeat=2)))
+TEXTS = ("", " ".join(map("".join, product("abcdefgh", repeat=3))))
 
 
 class CoarseEncoder:
