@@ -106,6 +106,8 @@ class Columns:
     def _all(self, conditions: Sequence[Condition], rows: Rows) -> Mask:
         left = np.arange(len(rows))
         for each in conditions:
+            if not len(left):
+                break
             left = left[self.passing(each, rows[left])]
         mask = np.zeros(len(rows), np.bool_)
         mask[left] = True

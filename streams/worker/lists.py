@@ -53,7 +53,7 @@ from rolecall.streams.matching.ranking import (
 )
 from rolecall.streams.monitor.tally import ListCounts, Tally
 from rolecall.streams.retry import patiently
-from rolecall.streams.worker.members import Change, Member, hashed, members_of
+from rolecall.streams.worker.members import Change, changes_of, members_of
 from rolecall.streams.worker.search import Search
 
 log = structlog.get_logger()
@@ -133,7 +133,7 @@ class Lists:
         lists: by entity id. left: by entity id, the places that its older content may have had, by the list's
         id.
         """
-        changes = self._changes(lists, left)
+        changes = changes_of(lists, left, reckons=self._reckons)
         for _ in range(WRITES):
             news = {id: each.listing() for id, each in changes.items()}
             due = {id for id, each in changes.items() if self._lacks(each, news[id])}
@@ -153,37 +153,6 @@ class Lists:
         self._cut += sum(bool(each.cut) or each.hidden for each in lists.values())
         if cut := {id for each in lists.values() for id in each.cut}:
             await self._doubt(side.other, cut)
-
-    def _changes(
-        self, lists: Mapping[str, MatchList], left: Mapping[str, Mapping[str, Place]]
-    ) -> dict[str, Change]:
-        """By id, the lists of the other side that the events of a part enter or leave."""
-        changes: dict[str, Change] = {}
-
-        def change(place: Place) -> Change:
-            known = changes.setdefault(place.listing.id, Change(place))
-            known.see(place)
-            return known
-
-        for id in lists.keys() | left.keys():
-            member, before = hashed(id), left.get(id, {})
-            now = {place.listing.id: place for place in (lists[id].places if id in lists else ())}
-            for list_id, place in now.items():
-                if self._reckons and place.settled:
-                    change(place).entered[member] = Member(place.score, place.duplicate_key)
-                if (was := before.get(list_id)) and not place.keeps(was):
-                    change(place).leaves = True
-            for list_id, was in before.items():
-                if list_id not in now:
-                    change(was).gone.add(member)
-                    change(was).leaves = True
-                # Whoever is below `held` may have less than somebody that is not published. Whoever has
-                # another duplicate key may have left a place free.
-                news = now.get(list_id)
-                stays = news and news.score >= news.listing.held and news.duplicate_key == was.duplicate_key
-                if not (stays and self._reckons):
-                    change(was).lost = True
-        return changes
 
     def _lacks(self, change: Change, news: Listing) -> bool:
         """Whether somebody that is not published may belong to the list."""

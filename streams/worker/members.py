@@ -8,7 +8,7 @@ So a floor that would be too high is never written, or the list is due. A member
 the floor lower than it could be.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import NamedTuple
@@ -62,6 +62,41 @@ class Change:
         return replace(
             self, place=replace(self.place, listing=listing), gone=self.gone | self.entered.keys(), entered={}
         )
+
+
+def changes_of(
+    lists: Mapping[str, MatchList], left: Mapping[str, Mapping[str, Place]], *, reckons: bool
+) -> dict[str, Change]:
+    """By id, the lists of the other side that the events of a part enter or leave.
+
+    reckons: whether what is known of members says what a list lacks.
+    """
+    changes: dict[str, Change] = {}
+
+    def change(place: Place) -> Change:
+        known = changes.setdefault(place.listing.id, Change(place))
+        known.see(place)
+        return known
+
+    for id in lists.keys() | left.keys():
+        member, before = hashed(id), left.get(id, {})
+        now = {place.listing.id: place for place in (lists[id].places if id in lists else ())}
+        for list_id, place in now.items():
+            if reckons and place.settled:
+                change(place).entered[member] = Member(place.score, place.duplicate_key)
+            if (was := before.get(list_id)) and not place.keeps(was):
+                change(place).leaves = True
+        for list_id, was in before.items():
+            if list_id not in now:
+                change(was).gone.add(member)
+                change(was).leaves = True
+            # Whoever is below `held` may have less than somebody that is not published. Whoever has
+            # another duplicate key may have left a place free.
+            news = now.get(list_id)
+            stays = news and news.score >= news.listing.held and news.duplicate_key == was.duplicate_key
+            if not (stays and reckons):
+                change(was).lost = True
+    return changes
 
 
 def hashed(id: str) -> str:

@@ -1,5 +1,4 @@
-"""Pairs that were turned down: single cases, and any order of what happens. Random histories with two workers
-are in test_lists_model.py."""
+"""Pairs that were turned down: single cases, and any order. `test_lists_model.py` has two workers."""
 
 import asyncio
 import random
@@ -384,7 +383,6 @@ def still_together(states, given):
 async def test_any_order_and_any_repetition_ends_in_the_same_pairs(
     new_world, make, verdict, states, given, shuffled
 ):
-    """Each state has a content of its own, so that each is a change."""
     office = Office(new_world())
     events = [("state", each) for each in states] + [("verdict", each) for each in given]
     events += [each for each in events if shuffled.random() < 0.3]
