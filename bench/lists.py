@@ -17,6 +17,7 @@ every pair. The first order is also run without lists, as each event once did: i
 
 import argparse
 import asyncio
+import gc
 import json
 import random
 import tempfile
@@ -100,6 +101,8 @@ async def market_of(
 ) -> tuple[BatchRunner, Consumer, dict[str, float]]:
     """Brings the steps through a new index. Figures by step."""
     await index.prepare()
+    gc.collect()
+    gc.freeze()  # as a worker does: what was there before is not looked through for garbage again
     consumer = Consumer()
     made = BatchRunner if lists else OwnListOnly
     runner = made(encoder=encoder, index=index, publisher=consumer, policy=policy, limits=LIMITS)

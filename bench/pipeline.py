@@ -270,12 +270,12 @@ async def measure(
         per_event, batches = breakdown(logs, filled)
         near = await bench.run(newer(everything[:4000], datetime.now(UTC)), full.events_per_s * 0.8)
         low = await bench.run(newer(everything[:600], datetime.now(UTC)), 20)
-        by_itself = await alone(stack, encoder, newer(everything[:2000], datetime.now(UTC)))
         index = QdrantEdge(stack.edge_socket, encoder.version, encoder.dims)
         done = await effects(index, everything)
         points = {str(side): await index.count(side) for side in Side}
         await index.close()
         dead = bench.dead
+    by_itself = await alone(stack, encoder, newer(everything[:2000], datetime.now(UTC)))
     console.print(stage_table(per_event, by_itself, batches))
     slowest = min(by_itself, key=by_itself.__getitem__)
     rss = {role: max(map(peak_rss_mb, some)) for role, some in processes().items()}

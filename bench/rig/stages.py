@@ -18,7 +18,7 @@ from rolecall.schemas.vacancy import Vacancy
 from rolecall.streams.embedded.stack import Stack
 from rolecall.streams.events.receive import Entity, Limits, receive
 from rolecall.streams.events.record import Record
-from rolecall.streams.events.records import Outgoing, match_record
+from rolecall.streams.events.records import match_record
 from rolecall.streams.index.edge.client import QdrantEdge
 from rolecall.streams.index.port import Hit, Query
 from rolecall.streams.kafka.publisher import KafkaPublisher, producer
@@ -78,9 +78,7 @@ class Stages:
                 for match in listed(self._encoder, each, self._list(each, some), self._now)
             ]
         with self._timed(Stage.PUBLISH):
-            await self._publisher.publish(
-                [Outgoing("feedback", r.key, r.value, r.headers) for r in records_out]
-            )
+            await self._publisher.publish(records_out)
 
     def _list(self, embedded: Embedded, hits: Sequence[Hit]) -> list[Choice]:
         found = compatible_hits(embedded.entity, hits, self._now)
