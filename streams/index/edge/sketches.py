@@ -59,7 +59,7 @@ class Sketches:
             self._stale = set(range(count))
         if self._stale:
             rows = np.array([row for row in self._stale if row < count], np.int64)
-            for part in np.array_split(rows, -(-len(rows) // SAMPLE)):
+            for part in np.array_split(rows, 1 + len(rows) // SAMPLE):
                 self._sketches[part] = self._sketch(vectors[part])
             self._stale.clear()
 

@@ -121,6 +121,14 @@ def test_none_whose_floor_is_reached_is_missed_and_no_other_is_found(written: Ma
         assert sure <= set(each) <= maybe
 
 
+def test_a_point_that_came_and_went_between_two_searches_leaves_no_trace(written: Market) -> None:
+    query = written.vectors(1)
+    before = list(written.found(query, asked(limit=10)))
+    written.points.put(-1, query[0], {"number": -1})
+    written.points.drop(-1)
+    assert list(written.found(query, asked(limit=10))) == before
+
+
 def test_all_that_score_enough_come_best_first(written: Market) -> None:
     ids, vectors, _, _ = written.rows()
     queries = np.concatenate([written.vectors(20), vectors[:60]])
