@@ -75,7 +75,8 @@ async def test_collections_are_named_after_the_model() -> None:
         await index.prepare()
         await index.close()
         names = {each.name for each in (await double.local.get_collections()).collections}
-    assert names == {f"rolecall_abc_{each}" for each in ("vacancies", "candidates", "anchors", "occupations")}
+    spaces = ("vacancies", "candidates", "anchors", "occupations", "verdicts")
+    assert names == {f"rolecall_abc_{each}" for each in spaces}
 
 
 async def test_a_collection_of_another_distance_is_refused() -> None:
