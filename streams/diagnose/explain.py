@@ -20,9 +20,15 @@ from rolecall.streams.matching import hard_rules as rules
 from rolecall.streams.matching.card import CandidateCard, Card, Terms, VacancyCard, Vector
 from rolecall.streams.matching.hard_rules import HardRule, Mode, RuleBook
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.matching.ranking import SCORE_DIGITS, chosen, compatible_hits, wanted
+from rolecall.streams.matching.ranking import (
+    SCORE_DIGITS,
+    chosen,
+    compatible_hits,
+    given_since,
+    standing,
+    wanted,
+)
 from rolecall.streams.matching.skills import compare_skills
-from rolecall.streams.worker.search import given_since, standing
 
 FEATURES = 5
 DEPTH = 1_000  # positions of a list that are searched for the pair

@@ -4,6 +4,7 @@ import orjson
 
 from rolecall.schemas.match import Match, MatchesWithdrawn
 from rolecall.schemas.receive import (
+    AnyEvent,
     D,
     Defined,
     Entity,
@@ -20,6 +21,7 @@ from rolecall.schemas.receive import (
 )
 
 __all__ = [
+    "AnyEvent",
     "D",
     "Defined",
     "Entity",

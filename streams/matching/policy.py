@@ -40,11 +40,10 @@ class Policy:
         modes = sorted((rule.value, mode.value) for rule, mode in self.book.modes.items())
         rates = sorted(self.book.rates.items())
         turned_down = "" if self.drop_turned_down else " turned down"  # the default is as old as any digest
+        duplicates = " duplicates" if self.duplicates_share_a_place else ""
         return (
             f"{self.top_k} {self.min_confidence} {modes} {rates} {self.soft_penalty} {self.max_per_employer}"
-            f" {self.min_reference_score} {self.published_to}{turned_down}"
-            + " duplicates"
-            * self.duplicates_share_a_place
+            f" {self.min_reference_score} {self.published_to}{turned_down}{duplicates}"
         )
 
     def of(self, asker: Entity | Card[VacancyTerms] | Card[CandidateTerms]) -> "Policy":

@@ -14,10 +14,11 @@ import numpy as np
 from rolecall.encoder.calibration import LEVELS
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.candidate import CandidateTerms
-from rolecall.schemas.match import MAX_DUPLICATES
+from rolecall.schemas.match import MAX_DUPLICATES, Side
 from rolecall.schemas.vacancy import VacancyTerms
 from rolecall.streams.index.conditions import Condition
 from rolecall.streams.index.port import SCORE_UNITS, Hit, Least, Listing
+from rolecall.streams.index.verdicts import Times, name
 from rolecall.streams.matching import hard_rules as rules
 from rolecall.streams.matching import pushdown
 from rolecall.streams.matching.card import Card, Embedded, candidate_card, vacancy_card
@@ -112,6 +113,18 @@ def compatible_hits(
             soft = rules.broken_rules(vacancy, candidate, now, book) if book.soft else ()
             found.append(Found(hit, card, soft, round(hit.score, SCORE_DIGITS)))
     return found
+
+
+def given_since(times: Times, revision: int) -> Times:
+    """The verdicts that the entity has not changed since. revision: of its last change."""
+    return {other: time for other, time in times.items() if time >= revision}
+
+
+def standing(found: list[Found], side: Side, holding: Times) -> list[Found]:
+    """Without those who were turned down and have not changed since. side: of those who were found."""
+    if not holding:
+        return found
+    return [each for each in found if holding.get(name(side, each.hit.id), -1) < each.since]
 
 
 def ranked(choices: Sequence[Choice], policy: Policy) -> list[Choice]:

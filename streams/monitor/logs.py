@@ -9,7 +9,7 @@ from typing import Literal
 import structlog
 
 from rolecall.streams.discretion import Discreet, guard_process, of_exc_info
-from rolecall.streams.monitor.tally import DefinitionTally, Tally
+from rolecall.streams.monitor.tally import LookupTally, Tally
 
 log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ def log_batch(tally: Tally) -> None:
     )
 
 
-def log_definitions(topic: str, tally: DefinitionTally) -> None:
+def log_lookups(topic: str, tally: LookupTally) -> None:
     log.info(
         "definitions",
         topic=topic,

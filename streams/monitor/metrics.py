@@ -10,7 +10,7 @@ from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.topics import INPUTS, SIDE_OF
 from rolecall.streams.monitor.drift import Window
 from rolecall.streams.monitor.health import Health
-from rolecall.streams.monitor.tally import DefinitionTally, Tally
+from rolecall.streams.monitor.tally import LookupTally, Tally
 
 ENTITY_OUTCOMES = "upserted", "removed", "unchanged", "stale", "dead_lettered"
 DEFINITION_OUTCOMES = "applied", "dead_lettered"
@@ -118,7 +118,7 @@ class Metrics:
     def misplaced(self, topic: str, records: int) -> None:
         self._misplaced.labels(topic).inc(records)
 
-    def definitions(self, topic: str, tally: DefinitionTally, seconds: float) -> None:
+    def lookups(self, topic: str, tally: LookupTally, seconds: float) -> None:
         """Counts one acked batch of rules or occupations."""
         applied = tally.events - tally.dead_letters
         for outcome, count in zip(DEFINITION_OUTCOMES, (applied, tally.dead_letters), strict=True):

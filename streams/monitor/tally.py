@@ -67,7 +67,7 @@ class ListCounts:
 
 
 @dataclass(slots=True)
-class DefinitionTally:
+class LookupTally:
     events: int
     published: int = 0
     retries: int = 0

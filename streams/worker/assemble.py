@@ -1,37 +1,31 @@
 """Make the parts of a worker from settings, encoder and clients."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from rolecall.encoder.model import Encoder
 from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.occupation import Occupation
 from rolecall.schemas.rule import ExclusionRule
 from rolecall.schemas.topics import FEEDBACK, OCCUPATIONS, RULES, SIDE_OF
-from rolecall.streams.events.receive import (
-    Defined,
-    Erased,
-    TurnedDown,
-    receive_definitions,
-    receive_feedback,
-)
+from rolecall.streams.events.receive import receive_definitions, receive_feedback
 from rolecall.streams.events.record import Record
 from rolecall.streams.index.port import Index
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.monitor.logs import log_batch, log_definitions
+from rolecall.streams.monitor.logs import log_batch, log_lookups
 from rolecall.streams.monitor.metrics import Metrics
-from rolecall.streams.monitor.tally import DefinitionTally
 from rolecall.streams.retry import patiently
 from rolecall.streams.rollout.rehearsal import Rehearsing
 from rolecall.streams.settings import Settings
 from rolecall.streams.worker.batch import BatchRunner
-from rolecall.streams.worker.definitions import DefinitionRunner
 from rolecall.streams.worker.embedding_cache import Cache
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
 from rolecall.streams.worker.faust.agents import Acknowledge
 from rolecall.streams.worker.intact import Intact
+from rolecall.streams.worker.lookups import LookupRunner
 from rolecall.streams.worker.occupations import Occupations
 from rolecall.streams.worker.placement import Placement
 from rolecall.streams.worker.turned_down import TurnedDownPairs
@@ -42,17 +36,7 @@ class Runners:
     """The runner of each input topic. A runner brings records to their effect."""
 
     entities: BatchRunner
-    rules: DefinitionRunner[Defined[ExclusionRule] | Erased]
-    occupations: DefinitionRunner[Defined[Occupation] | Erased]
-    feedback: DefinitionRunner[TurnedDown]
-
-    async def define(self, topic: str, records: Sequence[Record]) -> DefinitionTally:
-        if topic == RULES.name:
-            return await self.rules.run(records)
-        if topic == OCCUPATIONS.name:
-            return await self.occupations.run(records)
-        assert topic == FEEDBACK.name
-        return await self.feedback.run(records)
+    lookups: Mapping[str, LookupRunner[Any]]  # by topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +61,11 @@ class Batches:
             self.metrics.entities(topic, tally, time.perf_counter() - started)
             log_batch(tally)
         else:
-            counts = await self.runners.define(topic, records)
+            counts = await self.runners.lookups[topic].run(records)
             await self._mark(records)
             await acknowledge()
-            self.metrics.definitions(topic, counts, time.perf_counter() - started)
-            log_definitions(topic, counts)
+            self.metrics.lookups(topic, counts, time.perf_counter() - started)
+            log_lookups(topic, counts)
 
     async def _mark(self, records: Sequence[Record]) -> None:
         await patiently(partial(self.intact.applied, records), Stage.ACK, self.retry_seconds)
@@ -107,27 +91,16 @@ def runners(
         max_poison_in_a_row=settings.max_poison_in_a_row,
         rehearses=lambda: publisher.silent,
     )
+    lookup = partial(LookupRunner, publisher=publisher, limits=limits, retry_seconds=settings.retry_seconds)
+    rules = ExclusionRules(encoder, index, entities.lists)
+    verdicts = TurnedDownPairs(encoder, index, entities.lists)
     return Runners(
-        entities=entities,
-        rules=DefinitionRunner(
-            partial(receive_definitions, ExclusionRule),
-            ExclusionRules(encoder, index, entities.lists).apply,
-            publisher=publisher,
-            limits=limits,
-            retry_seconds=settings.retry_seconds,
-        ),
-        occupations=DefinitionRunner(
-            partial(receive_definitions, Occupation),
-            Occupations(encoder, index).apply,
-            publisher=publisher,
-            limits=limits,
-            retry_seconds=settings.retry_seconds,
-        ),
-        feedback=DefinitionRunner(
-            receive_feedback,
-            TurnedDownPairs(encoder, index, entities.lists).apply,
-            publisher=publisher,
-            limits=limits,
-            retry_seconds=settings.retry_seconds,
-        ),
+        entities,
+        {
+            RULES.name: lookup(partial(receive_definitions, ExclusionRule), rules.apply),
+            OCCUPATIONS.name: lookup(
+                partial(receive_definitions, Occupation), Occupations(encoder, index).apply
+            ),
+            FEEDBACK.name: lookup(receive_feedback, verdicts.apply),
+        },
     )

@@ -12,7 +12,7 @@ from rolecall.schemas.dead_letter import Stage
 from rolecall.schemas.match import Side
 from rolecall.streams.index.areas import DEEPER, MAX_DEPTH
 from rolecall.streams.index.port import SCORE_UNITS, Hit, Index, Lookup, Point, Query
-from rolecall.streams.index.verdicts import Times, name, verdicts
+from rolecall.streams.index.verdicts import Times, verdicts
 from rolecall.streams.matching.card import Embedded, point
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.matching.ranking import (
@@ -24,12 +24,14 @@ from rolecall.streams.matching.ranking import (
     confidences,
     duplicates_of,
     enters,
+    given_since,
     is_filled,
     kind_of,
     least_scores,
     merit,
     place_in,
     ranked,
+    standing,
     wanted,
 )
 from rolecall.streams.monitor.tally import Tally
@@ -196,18 +198,6 @@ class _Ask:
 
     def _place(self, choice: Choice) -> tuple[float, str]:
         return -merit(choice[0], self._base), choice[0].hit.id
-
-
-def given_since(times: Times, revision: int) -> Times:
-    """The verdicts that the entity has not changed since. revision: of its last change."""
-    return {other: time for other, time in times.items() if time >= revision}
-
-
-def standing(found: list[Found], side: Side, holding: Times) -> list[Found]:
-    """Without those who were turned down and have not changed since. side: of those who were found."""
-    if not holding:
-        return found
-    return [each for each in found if holding.get(name(side, each.hit.id), -1) < each.since]
 
 
 def first_limit(top_k: int) -> int:

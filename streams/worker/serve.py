@@ -128,7 +128,7 @@ async def _serve(
     ready = runners(settings, policy, encoder, index, cache, rehearsing)
     batches = Batches(ready, metrics, placement, intact, settings.retry_seconds)
     if silent:  # a replay: the references come before the entities that they describe
-        await ready.occupations.run(await replayed(settings, OCCUPATIONS.name))
+        await ready.lookups[OCCUPATIONS.name].run(await replayed(settings, OCCUPATIONS.name))
     health.lists = lambda: ready.entities.lists.counts
     app = create_app(settings, named, _handler(batches, health), ready.entities.lists.sweep)
     stop = Stop(asyncio.get_running_loop(), settings.stop_seconds)

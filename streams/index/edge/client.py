@@ -10,7 +10,7 @@ import orjson
 
 from rolecall.schemas.match import Side
 from rolecall.streams.errors import IndexGone, IndexMismatch, IndexUnavailable
-from rolecall.streams.index.conditions import All, AnyOf, AtLeast, AtMost, Condition, Either, Near, Within
+from rolecall.streams.index.edge.condition_json import encode
 from rolecall.streams.index.edge.protocol import MAX_FRAME_BYTES, Connection, Frame
 from rolecall.streams.index.edge.sketches import Vectors
 from rolecall.streams.index.port import (
@@ -86,7 +86,7 @@ class QdrantEdge:
         place = {key: number for number, key in enumerate(tables)}
         rows = [
             (
-                _encode(query.condition),
+                encode(query.condition),
                 query.limit,
                 query.min_score,
                 place.get(id(query.useful)),
@@ -193,32 +193,8 @@ def _fields(each: Listing) -> tuple[str, int, str, int, int, int, str]:
     return each.id, each.since, each.digest, each.listed, each.floor, each.held, each.members
 
 
-def _hit(id: str, revision: int, payload: dict[str, Any], score: float) -> Hit:
-    return Hit(id, revision, score, payload)
-
-
 def _point(payload: dict[str, Any], vectors: Iterator[Vectors]) -> Point:
     id, revision = payload.pop("id"), payload.pop("revision")
     if not payload.pop("live", None):
         return Point(id, revision)
     return Point(id, revision, next(vectors), payload)
-
-
-def _encode(condition: Condition) -> list[object]:
-    match condition:
-        case AnyOf(field, values):
-            return ["any", field, values]
-        case Within(field, values):
-            return ["within", field, values]
-        case AtLeast(field, value):
-            return ["least", field, value]
-        case AtMost(field, value):
-            return ["most", field, value]
-        case Near(field, lat, lon, km):
-            return ["near", field, lat, lon, km]
-        case All(conditions):
-            return ["all", *map(_encode, conditions)]
-        case Either(conditions):
-            return ["either", *map(_encode, conditions)]
-        case _:
-            return ["not", _encode(condition.condition)]

@@ -6,6 +6,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from rolecall.streams.index.areas import INSIDE
 from rolecall.streams.index.columns import Columns
 from rolecall.streams.index.conditions import PAYLOAD_INDEXES, Payload
 from rolecall.streams.index.edge.sketches import Sketches, Vectors
@@ -99,9 +100,9 @@ class Points:
         scores: Vectors = np.vecdot(self._vectors[rows], query)
         return scores
 
-    def outside(self, rows: Rows, areas: Vectors, inside: float) -> Rows:
-        """Those whose product with none of the areas is `inside` or more. areas: (areas, dims)"""
-        return rows[(self._vectors[rows] @ areas.T).max(axis=1) < inside] if len(areas) else rows
+    def outside(self, rows: Rows, areas: Vectors) -> Rows:
+        """Those in none of the areas. areas: (areas, dims)"""
+        return rows[(self._vectors[rows] @ areas.T).max(axis=1) < INSIDE] if len(areas) else rows
 
     def floors(self) -> Vectors:
         """(points,): the scores from which on they are reached."""

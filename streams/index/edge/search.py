@@ -11,19 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rolecall.streams.index.areas import INSIDE, ROUNDING
-from rolecall.streams.index.conditions import (
-    All,
-    AnyOf,
-    AtLeast,
-    AtMost,
-    Condition,
-    Either,
-    Near,
-    Not,
-    Payload,
-    Within,
-)
+from rolecall.streams.index.areas import ROUNDING
+from rolecall.streams.index.conditions import All, Condition, Payload
+from rolecall.streams.index.edge.condition_json import decode
 from rolecall.streams.index.edge.points import Id, Points, Rows
 from rolecall.streams.index.edge.sketches import Vectors
 from rolecall.streams.index.port import SCORE_UNITS, Least
@@ -32,6 +22,7 @@ QUERIES_AT_ONCE = 64  # bounds the scores: 64 queries on 100,000 points are 26 M
 NOWHERE: Vectors = np.empty((0, 0), np.float32)  # no area
 LIKELY_PER_HIT = 8
 DEEPER = 8
+BLOCK = 16  # rows per block; each block has one maximum
 
 Asked = tuple[list[Any], int, float | None, int | None, int, int | None]
 """As the fields of `Query`; positions of tables for these."""
@@ -99,13 +90,14 @@ def _near(points: Points, vector: Vectors, bounds: Vectors, query: Wanted) -> Sc
     if not query.limit:
         return np.empty(0, np.int64), np.empty(0, np.float32)
     rows = _enough(points, bounds, query)
+    bounds = bounds[rows]
     likely = LIKELY_PER_HIT * query.limit
     while likely < len(rows):
-        first = rows[_highest(bounds[rows], likely)]
+        first = rows[_highest(bounds, likely)]
         known, scores = _allowed(points, vector, first, query)
         if len(known) >= query.limit:
             least = np.partition(scores, -query.limit)[-query.limit]
-            rows = rows[bounds[rows] >= least - ROUNDING]
+            rows = rows[bounds >= least - ROUNDING]
             break
         likely *= DEEPER
     return _best(*_allowed(points, vector, rows, query), query.limit)
@@ -135,7 +127,7 @@ def _reached(points: Points, vector: Vectors, bounds: Vectors, query: Wanted) ->
 def _allowed(points: Points, vector: Vectors, rows: Rows, query: Wanted) -> Scored:
     """Those of the rows that the query wants."""
     rows = rows[points.columns.passing(query.condition, rows)]
-    rows = points.outside(rows, query.closed, INSIDE)
+    rows = points.outside(rows, query.closed)
     scores = points.scores(vector, rows)
     enough = np.ones(len(rows), np.bool_)
     if query.min_score is not None:
@@ -154,9 +146,6 @@ def _best(rows: Rows, scores: Vectors, count: int) -> Scored:
     return rows[order], scores[order]
 
 
-BLOCK = 16  # rows per block; each block has one maximum
-
-
 def _highest(scores: Vectors, count: int) -> Rows:
     """The rows of the `count` highest scores, in no order.
 
@@ -168,25 +157,3 @@ def _highest(scores: Vectors, count: int) -> Rows:
     highest = scores[: blocks * BLOCK].reshape(blocks, BLOCK).max(1)
     rows = np.flatnonzero(scores >= np.partition(highest, -count)[-count])
     return rows[np.argpartition(scores[rows], -count)[-count:]]
-
-
-def decode(condition: list[Any]) -> Condition:
-    match condition:
-        case ["any", field, values]:
-            return AnyOf(field, tuple(values))
-        case ["within", field, values]:
-            return Within(field, tuple(values))
-        case ["least", field, value]:
-            return AtLeast(field, value)
-        case ["most", field, value]:
-            return AtMost(field, value)
-        case ["near", field, lat, lon, km]:
-            return Near(field, lat, lon, km)
-        case ["all", *conditions]:
-            return All(tuple(decode(each) for each in conditions))
-        case ["either", *conditions]:
-            return Either(tuple(decode(each) for each in conditions))
-        case ["not", negated]:
-            return Not(decode(negated))
-        case _:
-            raise ValueError(f"condition {condition!r} is not one of index/conditions.py")

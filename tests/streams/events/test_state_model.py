@@ -30,9 +30,9 @@ from rolecall.streams.events.receive import read_event, receive_definitions
 from rolecall.streams.index.areas import search_allowed
 from rolecall.streams.index.port import Hit, Query, Space
 from rolecall.streams.matching.hard_rules import compatible
-from rolecall.streams.worker.definitions import DefinitionRunner
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
 from rolecall.streams.worker.expiry import Sweeper
+from rolecall.streams.worker.lookups import LookupRunner
 from tests.streams.fakes import DictCache, Killed
 
 IDS = range(3)
@@ -110,7 +110,7 @@ class Histories(RuleBasedStateMachine):
             now=lambda: self.now,
         )
         self.rule_ports = [Interleaved(port, self.chance) for port in (self.index, self.publisher)]
-        self.definitions = DefinitionRunner(
+        self.definitions = LookupRunner(
             partial(receive_definitions, ExclusionRule),
             ExclusionRules(self.workers[0].encoder, self.rule_ports[0]).apply,
             publisher=self.rule_ports[1],

@@ -8,7 +8,7 @@ from rolecall.schemas.topics import CANDIDATES, RULES, VACANCIES
 from rolecall.streams.kafka.lag import Progress
 from rolecall.streams.monitor.health import Health
 from rolecall.streams.monitor.metrics import Metrics
-from rolecall.streams.monitor.tally import DefinitionTally
+from rolecall.streams.monitor.tally import LookupTally
 
 
 class Loop:
@@ -86,7 +86,7 @@ def test_matches_and_certainties_are_counted(world, make, metrics, value):
 
 def test_definitions_are_applied_or_dead_lettered(metrics, value, world, make):
     rejects = asyncio.run(world.vacancies(make.raw(b"{"))).rejects
-    metrics.definitions(RULES.name, DefinitionTally(events=3, retries=2, rejects=rejects), seconds=0.1)
+    metrics.lookups(RULES.name, LookupTally(events=3, retries=2, rejects=rejects), seconds=0.1)
     assert value("rolecall_events_total", topic="rules", outcome="applied") == 2
     assert value("rolecall_events_total", topic="rules", outcome="dead_lettered") == 1
     assert value("rolecall_retries_total", topic="rules") == 2

@@ -9,7 +9,7 @@ import pytest
 from rolecall.schemas.match import Side
 from rolecall.schemas.topics import INPUTS, VACANCIES
 from rolecall.streams.errors import GaveUp, IndexUnavailable
-from rolecall.streams.monitor.tally import DefinitionTally, Tally
+from rolecall.streams.monitor.tally import LookupTally, Tally
 from rolecall.streams.worker.assemble import Batches, Runners
 from rolecall.streams.worker.placement import Placement
 
@@ -24,16 +24,18 @@ class Steps:
         self.misplaced = {}
         self.fails = {}
         entities = SimpleNamespace(run=self.run_entities)
-        defined = (SimpleNamespace(run=self.runner(name)) for name in ("rules", "occupations", "feedback"))
+        lookups = {
+            name: SimpleNamespace(run=self.runner(name)) for name in ("rules", "occupations", "feedback")
+        }
         placement = Placement()
         placement.partitions = dict.fromkeys(TOPICS, 4)
         metrics = SimpleNamespace(
             misplaced=self.misplaced.__setitem__,
             entities=lambda topic, tally, seconds: self.seen.append("counted"),
-            definitions=lambda topic, tally, seconds: self.seen.append("counted"),
+            lookups=lambda topic, tally, seconds: self.seen.append("counted"),
         )
         intact = SimpleNamespace(applied=self.applied)
-        self.batches = Batches(Runners(entities, *defined), metrics, placement, intact, 0)
+        self.batches = Batches(Runners(entities, lookups), metrics, placement, intact, 0)
 
     def step(self, name):
         self.seen.append(name)
@@ -47,7 +49,7 @@ class Steps:
     def runner(self, name):
         async def run(records):
             self.step(f"run {name}")
-            return DefinitionTally(len(records))
+            return LookupTally(len(records))
 
         return run
 

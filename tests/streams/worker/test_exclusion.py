@@ -17,8 +17,8 @@ from rolecall.streams.index.areas import search_allowed
 from rolecall.streams.index.port import Lookup, Point
 from rolecall.streams.matching.policy import Policy
 from rolecall.streams.worker.batch import BatchRunner
-from rolecall.streams.worker.definitions import DefinitionRunner
 from rolecall.streams.worker.exclusion_rules import ExclusionRules
+from rolecall.streams.worker.lookups import LookupRunner
 
 TITLES = [f"job {number}" for number in range(12)]
 
@@ -33,7 +33,7 @@ class Office:
         common = {"publisher": world.publisher, "limits": limits, "now": lambda: world.now}
         self.runner = BatchRunner(encoder=world.encoder, index=self.index, policy=Policy(top_k, 0), **common)
         self.rules = ExclusionRules(world.encoder, self.index)
-        self.definitions = DefinitionRunner(
+        self.definitions = LookupRunner(
             partial(receive_definitions, ExclusionRule), self.rules.apply, **common
         )
 

@@ -9,7 +9,7 @@ from rolecall.schemas.occupation import Occupation
 from rolecall.streams.events.receive import Limits, receive_definitions
 from rolecall.streams.index.port import Lookup
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.worker.definitions import DefinitionRunner
+from rolecall.streams.worker.lookups import LookupRunner
 from rolecall.streams.worker.occupations import Occupations, mixture
 
 RECEIVE = partial(receive_definitions, Occupation)
@@ -19,7 +19,7 @@ RECEIVE = partial(receive_definitions, Occupation)
 def references(world, now):
     limits = Limits(max_record_bytes=100_000, max_clock_skew_ms=300_000)
     apply = Occupations(world.encoder, world.index).apply
-    return DefinitionRunner(RECEIVE, apply, publisher=world.publisher, limits=limits, now=lambda: now)
+    return LookupRunner(RECEIVE, apply, publisher=world.publisher, limits=limits, now=lambda: now)
 
 
 def occupation(make, id="o1", label="nurse", *others, revision=1):
@@ -76,7 +76,7 @@ async def test_what_is_far_from_every_reference_is_flagged(new_world, make, now)
     world = new_world()
     apply = Occupations(world.encoder, world.index).apply
     limits = Limits(max_record_bytes=100_000, max_clock_skew_ms=300_000)
-    runner = DefinitionRunner(RECEIVE, apply, publisher=world.publisher, limits=limits, now=lambda: now)
+    runner = LookupRunner(RECEIVE, apply, publisher=world.publisher, limits=limits, now=lambda: now)
     await runner.run([occupation(make)])
     world.use(policy=Policy(100, 0, min_reference_score=0.99))
     reasons = (await match(world, make)).reasons

@@ -15,7 +15,7 @@ from rolecall.streams.events.receive import receive_feedback
 from rolecall.streams.index import verdicts
 from rolecall.streams.index.port import Lookup
 from rolecall.streams.matching.policy import Policy
-from rolecall.streams.worker.definitions import DefinitionRunner
+from rolecall.streams.worker.lookups import LookupRunner
 from rolecall.streams.worker.turned_down import TurnedDownPairs
 from tests.streams.conftest import LIMITS, NOW, NOW_MS
 
@@ -28,7 +28,7 @@ class Office:
     def __init__(self, world, index=None):
         self.world = world
         pairs = TurnedDownPairs(world.encoder, index or world.index, world.runner.lists)
-        self.feedback = DefinitionRunner(
+        self.feedback = LookupRunner(
             receive_feedback, pairs.apply, publisher=world.publisher, limits=LIMITS, now=lambda: NOW
         )
 

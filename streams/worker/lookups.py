@@ -4,46 +4,35 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import structlog
 
 from rolecall.schemas.dead_letter import Stage
-from rolecall.streams.events.receive import Limits, Reject, newest
+from rolecall.streams.events.receive import AnyEvent, Limits, Reject, newest
 from rolecall.streams.events.record import Record
 from rolecall.streams.events.records import Outgoing, dead_letter
 from rolecall.streams.kafka.publisher import Publisher
-from rolecall.streams.monitor.tally import DefinitionTally
+from rolecall.streams.monitor.tally import LookupTally
 from rolecall.streams.retry import patiently
 from rolecall.streams.worker.poison import sift
 
 log = structlog.get_logger()
 
-
-class Received(Protocol):
-    @property
-    def record(self) -> Record: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def revision(self) -> int: ...
-
-
-E = TypeVar("E", bound=Received)
-Receive = Callable[[Sequence[Record], Limits], tuple[list[E], list[Reject]]]
-Apply = Callable[[Sequence[E], datetime], Awaitable[Iterable[Outgoing]]]
+Receive = Callable[[Sequence[Record], Limits], tuple[list[AnyEvent], list[Reject]]]
+Apply = Callable[[Sequence[AnyEvent], datetime], Awaitable[Iterable[Outgoing]]]
 
 PUBLISHED_TOGETHER = 200  # a wide rule withdraws millions of pairs: they are never in memory together
 
 
-class DefinitionRunner(Generic[E]):
+class LookupRunner(Generic[AnyEvent]):
     """`apply` brings events with distinct ids to their effect. It is idempotent, so it can be retried. It may
     make its records one by one, while they are published."""
 
     def __init__(
         self,
-        receive: Receive[E],
-        apply: Apply[E],
+        receive: Receive[AnyEvent],
+        apply: Apply[AnyEvent],
         *,
         publisher: Publisher,
         limits: Limits,
@@ -57,11 +46,11 @@ class DefinitionRunner(Generic[E]):
         self._retry_seconds = retry_seconds
         self._now = now
 
-    async def run(self, records: Sequence[Record]) -> DefinitionTally:
+    async def run(self, records: Sequence[Record]) -> LookupTally:
         """Raises `FatalError`. In that case nothing may be acked."""
         now = self._now()
         events, rejects = self._receive(records, self._limits)
-        tally = DefinitionTally(len(records), rejects=rejects)
+        tally = LookupTally(len(records), rejects=rejects)
         _, poison = await sift(
             newest(events), lambda some: self._effects(some, now, tally), lambda: Stage.UPSERT
         )
@@ -79,7 +68,7 @@ class DefinitionRunner(Generic[E]):
             )
         return tally
 
-    async def _effects(self, events: Sequence[E], now: datetime, tally: DefinitionTally) -> list[Outgoing]:
+    async def _effects(self, events: Sequence[AnyEvent], now: datetime, tally: LookupTally) -> list[Outgoing]:
         apply = partial(self._apply, events, now)
         outgoing, retries = await patiently(apply, Stage.UPSERT, self._retry_seconds)
         tally.retries += retries
@@ -89,7 +78,7 @@ class DefinitionRunner(Generic[E]):
             tally.published += len(part)
         return []
 
-    async def _publish(self, records: Sequence[Outgoing], tally: DefinitionTally) -> None:
+    async def _publish(self, records: Sequence[Outgoing], tally: LookupTally) -> None:
         publish = partial(self._publisher.publish, records)
         _, retries = await patiently(publish, Stage.PUBLISH, self._retry_seconds)
         tally.retries += retries
