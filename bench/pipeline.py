@@ -318,6 +318,7 @@ def market_parser(description: str | None) -> argparse.ArgumentParser:
 def main() -> None:
     parser = market_parser(__doc__)
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="default: one per core")
+    parser.add_argument("--min-confidence", type=float, default=0.0)
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="rolecall-bench-") as folder,
@@ -329,7 +330,7 @@ def main() -> None:
             **stack.environment(),
             "ROLECALL_LOG_FORMAT": "json",
             "ROLECALL_TOP_K": str(TOP_K),
-            "ROLECALL_MIN_CONFIDENCE": "0",
+            "ROLECALL_MIN_CONFIDENCE": str(options.min_confidence),
         }
         workers = [
             running.enter_context(worker(environment, stderr=running.enter_context(log.open("wb")).fileno()))
