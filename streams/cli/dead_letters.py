@@ -1,6 +1,5 @@
 """The command group `rolecall dead-letters`."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import click
 
 from rolecall.schemas.dead_letter import Stage
 from rolecall.streams.cli.console import FAILED, counted, effective_settings, explained, fail
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.kafka import dead_letters as letters
 from rolecall.streams.kafka.dead_letters import Filter, Letter
 
@@ -84,7 +84,7 @@ def replay(places: tuple[str, ...], everything: bool, **filters: Any) -> None:
     if not (everything or places or any(filters.values())):
         raise click.UsageError("say which: a PLACE, a filter, or --all")
     with explained():
-        result = asyncio.run(letters.replay(effective_settings(), _filter(places=places, **filters)))
+        result = run_interruptibly(letters.replay(effective_settings(), _filter(places=places, **filters)))
     for letter in result.unsendable:
         click.echo(
             f"{letter.place}: skipped, not a topic of rolecall, cut because it was too large, or an erasure "
@@ -107,7 +107,7 @@ def _found(which: Filter) -> list[Letter]:
         return [letter async for letter in letters.letters(effective_settings(), which)]
 
     with explained():
-        return asyncio.run(read())
+        return run_interruptibly(read())
 
 
 def _filter(*, stage: str | None = None, since: datetime | None = None, **others: Any) -> Filter:

@@ -31,6 +31,7 @@ from rolecall.streams.embedded.stack import FETCH_MAX_WAIT_MS, Stack, embedded_s
 from rolecall.streams.errors import DemoFailed
 from rolecall.streams.events.receive import Entity, read_event
 from rolecall.streams.events.records import input_record
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.kafka.lag import lag
 from rolecall.streams.kafka.publisher import KafkaPublisher, producer
 from rolecall.streams.settings import Settings
@@ -78,7 +79,7 @@ def run_demo(*, vacancies: int, candidates: int, seed: int, console: Console | N
                     _check(process)
                 status.stop()
                 demo = Demo(stack, process, entities)
-                asyncio.run(demo.run(console))
+                run_interruptibly(demo.run(console))
             except DemoFailed as error:
                 raise DemoFailed(f"{error}; the end of its log:\n{_end(log)}") from error
             demo.summary(console)

@@ -1,11 +1,10 @@
 """`rolecall doctor`: the findings, one a line."""
 
-import asyncio
-
 import click
 
 from rolecall.streams.cli.console import FAILED, effective_settings, explained
 from rolecall.streams.diagnose.doctor import diagnose
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.settings import Settings
 
 
@@ -17,7 +16,7 @@ def doctor() -> None:
     check fails that a worker depends on. Warnings do not count.
     """
     with explained():
-        raise SystemExit(0 if asyncio.run(show(effective_settings(tell_unknown=False))) else FAILED)
+        raise SystemExit(0 if run_interruptibly(show(effective_settings(tell_unknown=False))) else FAILED)
 
 
 async def show(settings: Settings) -> bool:

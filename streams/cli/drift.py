@@ -1,6 +1,5 @@
 """`rolecall drift`: compare the newest events with the model's training texts."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 
@@ -8,6 +7,7 @@ import click
 
 from rolecall.streams.cli.console import counted, effective_settings, explained
 from rolecall.streams.diagnose.drift_report import SideDrift, drift_report
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.monitor.drift import FEWEST, MODERATE, MUCH
 
 
@@ -23,7 +23,7 @@ def drift(documents: int, as_json: bool) -> None:
     with 1 if the model has no reference.
     """
     with explained():
-        found = asyncio.run(drift_report(effective_settings(), documents))
+        found = run_interruptibly(drift_report(effective_settings(), documents))
         click.echo(json.dumps(as_json_array(found)) if as_json else "\n".join(lines(found)))
 
 

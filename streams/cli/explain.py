@@ -1,6 +1,5 @@
 """`rolecall explain`: one pair, as the index holds it now."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -15,6 +14,7 @@ from rolecall.streams.cli.titles import TitleReader
 from rolecall.streams.connect import connect_index
 from rolecall.streams.diagnose import explain as diagnosis
 from rolecall.streams.diagnose.explain import Explanation
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.settings import Settings
 
 LEAST_SHARE = 0.005  # less is 0 % when it is rounded
@@ -38,8 +38,8 @@ def explain(vacancy: str, candidate: str, as_json: bool, titles: bool) -> None:
     """
     with explained():
         settings = effective_settings()
-        found = asyncio.run(explanation(settings, vacancy, candidate))
-        known = asyncio.run(_titles(settings)) if titles else {}
+        found = run_interruptibly(explanation(settings, vacancy, candidate))
+        known = run_interruptibly(_titles(settings)) if titles else {}
         click.echo(as_json_object(found) if as_json else "\n".join(lines(found, known)))
 
 

@@ -1,6 +1,5 @@
 """`rolecall tail`: the topic of matches, live. `rolecall matches`: the matches that hold now."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -20,6 +19,7 @@ from rolecall.streams.cli.table import Lines
 from rolecall.streams.cli.titles import TitleReader
 from rolecall.streams.events.match_state import MatchState
 from rolecall.streams.events.receive import read_event
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.kafka.read import beginnings, records_to_end
 from rolecall.streams.kafka.topics import require_topics
 from rolecall.streams.settings import Settings
@@ -44,7 +44,9 @@ def tail(as_json: bool, titles: bool, from_start: bool, count: int | None) -> No
         raise click.UsageError("--titles is for the table; --json prints events as they were published")
     with explained():
         settings = effective_settings()
-        asyncio.run(follow(settings, as_json=as_json, titles=titles, from_start=from_start, count=count))
+        run_interruptibly(
+            follow(settings, as_json=as_json, titles=titles, from_start=from_start, count=count)
+        )
 
 
 @click.command()
@@ -61,7 +63,7 @@ def matches(as_json: bool, titles: bool) -> None:
     if as_json and titles:
         raise click.UsageError("--titles is for the table; --json prints events as they were published")
     with explained():
-        asyncio.run(show(effective_settings(), as_json=as_json, titles=titles))
+        run_interruptibly(show(effective_settings(), as_json=as_json, titles=titles))
 
 
 class Known:

@@ -1,6 +1,5 @@
 """`rolecall publish`: from files to topics, with a progress bar."""
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from rolecall.streams.feeds.parsed import FeedReject, Parsed
 from rolecall.streams.feeds.publish import Count, Options, changed_files, publish_files
 from rolecall.streams.feeds.read import read
 from rolecall.streams.feeds.suggest import suggest
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.settings import Settings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -122,7 +122,7 @@ def _published(settings: Settings, files: Sequence[Path], options: Options) -> b
     count, started = Count(), time.monotonic()
     try:
         with Bar() as bar:
-            asyncio.run(publish_files(settings, files, options, count=count, advanced=bar.advance))
+            run_interruptibly(publish_files(settings, files, options, count=count, advanced=bar.advance))
     finally:
         for line in lines(count, time.monotonic() - started, options.rejects):
             click.echo(line, err=True)

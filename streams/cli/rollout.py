@@ -1,6 +1,5 @@
 """The commands `rolecall rollout` and `rolecall rebuild`."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from rolecall.encoder.model import Encoder
 from rolecall.streams.cli.console import counted, effective_settings, explained
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.rollout import founding
 from rolecall.streams.rollout import report as reporting
 from rolecall.streams.rollout import switch as steps
@@ -135,7 +135,7 @@ def _run(command: Callable[[RolloutSession], Awaitable[T]]) -> T:
             return await command(at)
 
     with explained():
-        return asyncio.run(run())
+        return run_interruptibly(run())
 
 
 def lines(found: Figures) -> Iterator[str]:

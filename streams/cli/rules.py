@@ -1,6 +1,5 @@
 """`rolecall rules`: exclusion rules. `rolecall occupations`: reference occupations."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from rolecall.streams.connect import connect_index
 from rolecall.streams.diagnose.exclusions import current_rules, dry_run
 from rolecall.streams.events.records import definition_record, removal_record
 from rolecall.streams.feeds.formats.esco import esco
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.kafka.send import send
 from rolecall.streams.settings import Settings
 from rolecall.streams.worker.exclusion_rules import Forbidden
@@ -58,7 +58,7 @@ def add(id: str, author: str, note: str, **anchors: Any) -> None:
     """
     rule = _rule(id=id, author=author, note=note, **anchors)
     with explained():
-        asyncio.run(send(effective_settings(), [definition_record(rule)]))
+        run_interruptibly(send(effective_settings(), [definition_record(rule)]))
         click.echo(f"added {rule.id}")
 
 
@@ -68,9 +68,9 @@ def remove(id: str) -> None:
     """Remove a rule. The pairs that it excluded can match again at the next update of either side."""
     with explained():
         settings = effective_settings()
-        if id not in {rule.id for rule in asyncio.run(current_rules(settings))}:
+        if id not in {rule.id for rule in run_interruptibly(current_rules(settings))}:
             fail(f"there is no exclusion rule {id!r}; `rolecall rules list` prints them", FAILED)
-        asyncio.run(send(settings, [removal_record(RULES.name, id)]))
+        run_interruptibly(send(settings, [removal_record(RULES.name, id)]))
         click.echo(f"removed {id}")
 
 
@@ -78,7 +78,7 @@ def remove(id: str) -> None:
 def list_rules() -> None:
     """Print the current rules, one JSON object a line."""
     with explained():
-        for rule in asyncio.run(current_rules(effective_settings())):
+        for rule in run_interruptibly(current_rules(effective_settings())):
             click.echo(rule.model_dump_json(exclude_defaults=True))
 
 
@@ -104,7 +104,7 @@ def test_rules(file: Path | None, examples: int, **anchors: Any) -> None:
         except ValidationError as error:
             raise click.UsageError(f"{file}: {error}") from error
     with explained():
-        found = asyncio.run(_tried(effective_settings(), tried))
+        found = run_interruptibly(_tried(effective_settings(), tried))
         for rule, forbidden in zip(tried, found, strict=True):
             _show(rule, forbidden, examples)
 
@@ -174,5 +174,5 @@ def load(file: Path) -> None:
             records = [definition_record(occupation) for occupation in esco(file)]
         except ValueError as error:
             fail(str(error), FAILED)
-        count = asyncio.run(send(effective_settings(), records))
+        count = run_interruptibly(send(effective_settings(), records))
         click.echo(f"{counted(count, 'occupation')} published")

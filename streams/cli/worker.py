@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from rolecall.schemas.errors import RolecallError
 from rolecall.streams.cli.console import FAILED, INTERRUPTED, effective_settings, explained, fail
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.kafka.topic_settings import Deviation, deviations
 from rolecall.streams.kafka.topics import create_topics, missing_topics
 from rolecall.streams.settings import Settings
@@ -36,7 +37,7 @@ def topics_create(replication: int) -> None:
         return created, await deviations(settings)
 
     with explained():
-        created, found = asyncio.run(create(effective_settings()))
+        created, found = run_interruptibly(create(effective_settings()))
         click.echo(f"created: {', '.join(created)}" if created else "all topics exist")
         for each in found:
             click.echo(f"{each}\n    → {each.remedy}", err=True)

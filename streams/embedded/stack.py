@@ -3,7 +3,6 @@
 For the demo, evaluation and tests. The broker keeps nothing across restarts.
 """
 
-import asyncio
 import socket
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from rolecall.schemas.broker.settings import BrokerSettings
 from rolecall.streams.errors import EmbeddedUnavailable
+from rolecall.streams.interrupt import run_interruptibly
 from rolecall.streams.kafka.topics import create_topics
 from rolecall.streams.process import ROLECALL, spawn, stop
 
@@ -77,7 +77,7 @@ def embedded_stack(
     with ExitStack() as running:
         address = f"127.0.0.1:{broker_port or free_port()}"
         running.enter_context(embedded_broker(address))
-        asyncio.run(create_topics(BrokerSettings.model_construct(broker=address)))
+        run_interruptibly(create_topics(BrokerSettings.model_construct(broker=address)))
         # A Unix socket path has at most 107 bytes, and the path of `directory` may be longer.
         sockets = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="rolecall-")))
         edge_socket = sockets / "index.sock"
