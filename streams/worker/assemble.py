@@ -91,7 +91,13 @@ def runners(
         max_poison_in_a_row=settings.max_poison_in_a_row,
         rehearses=lambda: publisher.silent,
     )
-    lookup = partial(LookupRunner, publisher=publisher, limits=limits, retry_seconds=settings.retry_seconds)
+    lookup = partial(
+        LookupRunner,
+        publisher=publisher,
+        limits=limits,
+        retry_seconds=settings.retry_seconds,
+        max_poison_in_a_row=settings.max_poison_in_a_row,
+    )
     rules = ExclusionRules(encoder, index, entities.lists)
     verdicts = TurnedDownPairs(encoder, index, entities.lists)
     return Runners(

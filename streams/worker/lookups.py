@@ -15,7 +15,7 @@ from rolecall.streams.events.records import Outgoing, dead_letter
 from rolecall.streams.kafka.publisher import Publisher
 from rolecall.streams.monitor.tally import LookupTally
 from rolecall.streams.retry import patiently
-from rolecall.streams.worker.poison import sift
+from rolecall.streams.worker.poison import Streak, sift
 
 log = structlog.get_logger()
 
@@ -37,6 +37,7 @@ class LookupRunner(Generic[AnyEvent]):
         publisher: Publisher,
         limits: Limits,
         retry_seconds: float = 60.0,
+        max_poison_in_a_row: int = 50,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._receive = receive
@@ -44,6 +45,7 @@ class LookupRunner(Generic[AnyEvent]):
         self._publisher = publisher
         self._limits = limits
         self._retry_seconds = retry_seconds
+        self._streak = Streak(max_poison_in_a_row)
         self._now = now
 
     async def run(self, records: Sequence[Record]) -> LookupTally:
@@ -51,9 +53,9 @@ class LookupRunner(Generic[AnyEvent]):
         now = self._now()
         events, rejects = self._receive(records, self._limits)
         tally = LookupTally(len(records), rejects=rejects)
-        _, poison = await sift(
-            newest(events), lambda some: self._effects(some, now, tally), lambda: Stage.UPSERT
-        )
+        current = newest(events)
+        _, poison = await sift(current, lambda some: self._effects(some, now, tally), lambda: Stage.UPSERT)
+        self._streak.add(len(current), poison)
         rejects += poison
         letters = [dead_letter(reject) for reject in rejects]
         await self._publish(letters, tally)

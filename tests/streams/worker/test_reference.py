@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rolecall.schemas.occupation import Occupation
+from rolecall.streams.errors import NotTheEvents
 from rolecall.streams.events.receive import Limits, receive_definitions
 from rolecall.streams.index.port import Lookup
 from rolecall.streams.matching.policy import Policy
@@ -94,6 +95,17 @@ async def test_a_broken_reference_is_dead_lettered_and_stops_no_other(world, mak
     await references.run([occupation(make, "good"), make.json(id="bad", occurred_at="2026-01-01T00:00:00Z")])
     assert world.stages == {b"bad": "receive"}
     assert world.index.live(Lookup.OCCUPATION) == {"good"}
+
+
+async def test_if_every_one_fails_the_defect_is_ours_and_none_is_dead_lettered(world, make, now):
+    async def apply(references, now):
+        raise ValueError("a defect")
+
+    limits = Limits(max_record_bytes=100_000, max_clock_skew_ms=300_000)
+    runner = LookupRunner(RECEIVE, apply, publisher=world.publisher, limits=limits, max_poison_in_a_row=2)
+    with pytest.raises(NotTheEvents, match="the last 2 events all failed in upsert with ValueError"):
+        await runner.run([occupation(make), occupation(make, "o2", "smith")])
+    assert world.dead_letters == []
 
 
 def test_a_mixture_is_an_embedding_of_the_mean_distribution():
