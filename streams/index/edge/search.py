@@ -121,6 +121,8 @@ def _reached(points: Points, vector: Vectors, bounds: Vectors, query: Wanted) ->
     known, scores = _allowed(points, vector, rows, query._replace(min_score=None, useful=None))
     floors = points.floors()[known].astype(np.float64) * SCORE_UNITS
     reached = np.rint(scores.astype(np.float64) * SCORE_UNITS) >= np.rint(floors)
+    if query.reach_useful is not None:
+        reached &= points.useful(known, scores, query.reach_useful) | points.asks(known)
     return _best(known[reached], scores[reached], query.reach)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rolecall.streams.index.conditions import All, AnyOf, Condition
+from rolecall.streams.index.edge import sketches
 from rolecall.streams.index.edge.points import Points
 from rolecall.streams.index.edge.search import NOWHERE, Wanted, found, ranked
 from rolecall.streams.index.edge.sketches import Vectors
@@ -118,6 +119,21 @@ def test_none_whose_floor_is_reached_is_missed_and_no_other_is_found(written: Ma
     for row, each in zip(scores, written.found(queries, asked(reach=10_000)), strict=True):
         sure = set(ids[row > floors + 1e-5].tolist())
         maybe = set(ids[row > floors - 1e-5].tolist())
+        assert sure <= set(each) <= maybe
+
+
+def test_none_is_reached_that_scores_less_than_its_kind_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketches, "AXES", 8)  # the bounds alone rule out few
+    written = Market(300, 3.0)
+    written.write(5000)
+    ids, vectors, floors, kinds = written.rows()
+    queries = written.vectors(70)
+    least = np.array([0.2, 0.3, 0.2])
+    hits = written.found(queries, asked(reach=10_000, useful=(least * SCORE_UNITS).astype(np.int32)))
+    for row, each in zip(queries @ vectors.T, hits, strict=True):
+        enough = np.maximum(floors, least[kinds])
+        sure = set(ids[row > enough + 1e-5].tolist())
+        maybe = set(ids[row > enough - 2e-5].tolist())
         assert sure <= set(each) <= maybe
 
 
