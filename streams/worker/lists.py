@@ -64,7 +64,7 @@ WRITES = 3  # of what happened to a list, when others write it too; after these 
 WRITTEN_TOGETHER = 500  # other requests wait for them
 SHARE = 0.25  # of a worker's time, while events are processed
 REACH = 10_000  # lists that are looked at for one entity
-LEFT_AT_ONCE = 16  # entities whose lists are looked for in one request
+LEFT_AT_ONCE = 64  # entities whose lists are looked for in one request
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -108,7 +107,9 @@ class Search:
 
     def reaching(self, embedded: Embedded, reach: int, now: datetime) -> Query:
         """Whose lists it may enter, and nothing else."""
-        return replace(self._asked(embedded, now).query(reach), limit=0)
+        condition = wanted(embedded.entity, now, self._policy.book)
+        theirs = least_scores(self._encoder, embedded.certainty, embedded.told, self._policy)
+        return Query(embedded.vector, condition, 0, reach=reach, reach_useful=theirs)
 
     def threshold(self, embedded: Embedded) -> int:
         """The floor of a list that nothing is in yet."""
