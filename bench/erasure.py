@@ -252,13 +252,32 @@ class Market:
             self.storage.restore()
             committed = sum(self.group.committed.values()) > self.saved
         elif kind == "away":
+            unread = self._unread_erasures()
             self.log.now_ms += TOMBSTONES_MS + self.rng.randrange(1, 9) * DAY_MS
             self.log.compact()
+            for side, id in unread - self._unread_erasures():
+                self._never_told(side, id)
         else:
             return
         self.group.start_again(self.limits)
         self.result.index_losses += committed
         self.result.index_losses_noticed += not await self.open() and committed
+
+    def _unread_erasures(self) -> set[tuple[Side, str]]:
+        return {
+            (SIDE_OF[where[0]], (record.key or b"").decode())
+            for where in INPUTS
+            for record in self.log.left(where, self.group.committed[where])
+            if record.value is None
+        }
+
+    def _never_told(self, side: Side, id: str) -> None:
+        """The topic dropped an erasure that no worker had read. If another producer wrote the same id to
+        another partition, nothing says any more that it was erased (docs/privacy.md)."""
+        records = [record for where in INPUTS if SIDE_OF[where[0]] is side for record in self.log.left(where)]
+        elsewhere = any(record.key == id.encode() for record in records)
+        if elsewhere and self.newest[side, id][1] == "erased":
+            del self.newest[side, id]
 
     async def step(self) -> None:
         rng = self.rng
