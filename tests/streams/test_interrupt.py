@@ -2,12 +2,20 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from rolecall.streams import interrupt
 from rolecall.streams.interrupt import run_interruptibly
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal() -> Iterator[None]:
+    """A background job of a shell ignores the signal, and its children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def press() -> None:
@@ -97,3 +105,14 @@ def test_the_handler_from_before_takes_the_signal() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert taken == [signal.SIGINT]
+
+
+def test_a_background_job_goes_on_ignoring_the_signal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    async def main() -> int:
+        press()
+        return 7
+
+    assert run_interruptibly(main()) == 7
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
