@@ -50,9 +50,9 @@ async def _insisting(main: Coroutine[Any, Any, T], pressed: _Pressed) -> T:
     pressed.woken = lambda: loop.is_closed() or loop.call_soon_threadsafe(interrupt.set)
     if pressed:
         interrupt.set()
-    work, woken = asyncio.ensure_future(main), asyncio.ensure_future(interrupt.wait())
-    await asyncio.wait({work, woken}, return_when=asyncio.FIRST_COMPLETED)
-    woken.cancel()
+    work, waiting = asyncio.ensure_future(main), asyncio.ensure_future(interrupt.wait())
+    await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
     while pressed and not work.done():
         work.cancel()
         await asyncio.wait({work}, timeout=INSIST_SECONDS)

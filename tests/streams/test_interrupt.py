@@ -93,17 +93,14 @@ def test_a_signal_while_the_loop_closes_is_not_lost() -> None:
 
 def test_the_handler_from_before_takes_the_signal() -> None:
     taken: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: taken.append(number))
-    try:
+    signal.signal(signal.SIGINT, lambda number, _: taken.append(number))
 
-        async def main() -> None:
-            asyncio.get_running_loop().call_soon(press)
-            await asyncio.Event().wait()
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(press)
+        await asyncio.Event().wait()
 
-        with pytest.raises(asyncio.CancelledError):
-            run_interruptibly(main())
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(asyncio.CancelledError):
+        run_interruptibly(main())
     assert taken == [signal.SIGINT]
 
 
